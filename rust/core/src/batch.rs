@@ -1,0 +1,114 @@
+//! The columns that reading produces: one entry per row, per turn, per byte of text.
+
+/// Who speaks a turn. The discriminant is the code in the role column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(i8)]
+pub enum Role {
+    /// Instructions that frame the whole conversation.
+    System = 0,
+    /// The person who asks; every spelling of `human`, `user`, `prompter`.
+    User = 1,
+    /// The model that answers; every spelling of `gpt`, `assistant`, `bot`.
+    Assistant = 2,
+    /// A call that the model makes: `function_call`, `tool_call`.
+    FunctionCall = 3,
+    /// What a tool gave back: `observation`, `tool`, `function`.
+    Observation = 4,
+    /// Plain text that nobody speaks: the `text` format.
+    Text = 5,
+}
+
+impl Role {
+    /// Names of the roles, at the index of their code.
+    pub const NAMES: [&str; 6] = ["system", "user", "assistant", "function_call", "observation", "text"];
+}
+
+/// Rows read from consecutive lines, in columns. Offsets have one entry more than there are items.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Byte in the source at which the line of each row begins.
+    pub line_offset: Vec<u64>,
+    /// Bytes of the line, without its end of line and without surrounding white space.
+    pub line_length: Vec<u32>,
+    /// Number of the line in the source, from 1.
+    pub line_number: Vec<u64>,
+    /// Whether the row brought an id of its own.
+    pub has_id: Vec<bool>,
+    /// Where each row's id begins in `id_values`.
+    pub id_offsets: Vec<i32>,
+    /// The ids' UTF-8, one after the other: strings unescaped, numbers as they were written.
+    pub id_values: Vec<u8>,
+    /// Parts of the row's content that are no text (images, audio), which a rule may judge.
+    pub non_text_parts: Vec<u16>,
+    /// Where each row's turns begin in `roles`.
+    pub turn_offsets: Vec<i32>,
+    /// Code of the speaker of each turn, see [`Role`].
+    pub roles: Vec<i8>,
+    /// Where each turn's text begins in `text_values`.
+    pub text_offsets: Vec<i32>,
+    /// The turns' UTF-8, one after the other, escapes resolved.
+    pub text_values: Vec<u8>,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            line_offset: Vec::new(),
+            line_length: Vec::new(),
+            line_number: Vec::new(),
+            has_id: Vec::new(),
+            id_offsets: vec![0],
+            id_values: Vec::new(),
+            non_text_parts: Vec::new(),
+            turn_offsets: vec![0],
+            roles: Vec::new(),
+            text_offsets: vec![0],
+            text_values: Vec::new(),
+        }
+    }
+}
+
+impl Batch {
+    /// Number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.turn_offsets.len() - 1
+    }
+
+    /// Whether there is no row.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Removes every row and keeps the allocations.
+    pub fn clear(&mut self) {
+        self.line_offset.clear();
+        self.line_length.clear();
+        self.line_number.clear();
+        self.has_id.clear();
+        self.id_offsets.truncate(1);
+        self.id_values.clear();
+        self.non_text_parts.clear();
+        self.turn_offsets.truncate(1);
+        self.roles.clear();
+        self.text_offsets.truncate(1);
+        self.text_values.clear();
+    }
+
+    /// The turns of a row, as role code and text.
+    pub fn turns(&self, row: usize) -> impl Iterator<Item = (i8, &[u8])> {
+        let turns = self.turn_offsets[row] as usize..self.turn_offsets[row + 1] as usize;
+        turns.map(|turn| {
+            let text = self.text_offsets[turn] as usize..self.text_offsets[turn + 1] as usize;
+            (self.roles[turn], &self.text_values[text])
+        })
+    }
+
+    /// The row's own id, if it brought one.
+    #[must_use]
+    pub fn id(&self, row: usize) -> Option<&[u8]> {
+        let id = self.id_offsets[row] as usize..self.id_offsets[row + 1] as usize;
+        self.has_id[row].then(|| &self.id_values[id])
+    }
+}

@@ -1,0 +1,9 @@
+//! The kernels of belle: pure Rust, no Python, no file I/O, no printing, no environment variables.
+//!
+//! `read` turns lines of JSON into batches of conversations, `corpus` gives back the text of any row,
+//! `exact_dedup` and `near_dedup` decide which rows are duplicates of which. `dispatch` picks the
+//! instruction set; every kernel is compiled once per set from one source, so that the bytes are equal.
+
+pub mod batch;
+pub mod dispatch;
+pub mod read;
