@@ -96,13 +96,15 @@ impl Batch {
         self.text_values.clear();
     }
 
-    /// The turns of a row, as role code and text.
-    pub fn turns(&self, row: usize) -> impl Iterator<Item = (i8, &[u8])> {
-        let turns = self.turn_offsets[row] as usize..self.turn_offsets[row + 1] as usize;
-        turns.map(|turn| {
-            let text = self.text_offsets[turn] as usize..self.text_offsets[turn + 1] as usize;
-            (self.roles[turn], &self.text_values[text])
-        })
+    /// A view of the turns.
+    #[must_use]
+    pub fn turns(&self) -> Turns<'_> {
+        Turns {
+            turn_offsets: &self.turn_offsets,
+            roles: &self.roles,
+            text_offsets: &self.text_offsets,
+            text_values: &self.text_values,
+        }
     }
 
     /// The row's own id, if it brought one.
@@ -111,4 +113,55 @@ impl Batch {
         let id = self.id_offsets[row] as usize..self.id_offsets[row + 1] as usize;
         self.has_id[row].then(|| &self.id_values[id])
     }
+}
+
+/// The turns of some rows, wherever the columns lie: in a [`Batch`] or in Arrow arrays.
+#[derive(Clone, Copy, Debug)]
+pub struct Turns<'a> {
+    /// Where each row's turns begin, one entry more than rows.
+    pub turn_offsets: &'a [i32],
+    /// Code of the speaker of each turn.
+    pub roles: &'a [i8],
+    /// Where each turn's text begins, one entry more than turns.
+    pub text_offsets: &'a [i32],
+    /// The turns' UTF-8.
+    pub text_values: &'a [u8],
+}
+
+impl<'a> Turns<'a> {
+    /// Number of rows.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.turn_offsets.len() - 1
+    }
+
+    /// The turns of a row, as role code and UTF-8 text.
+    pub fn of(self, row: usize) -> impl Iterator<Item = (i8, &'a [u8])> {
+        let turns = self.turn_offsets[row] as usize..self.turn_offsets[row + 1] as usize;
+        turns.map(move |turn| {
+            let text = self.text_offsets[turn] as usize..self.text_offsets[turn + 1] as usize;
+            (self.roles[turn], &self.text_values[text])
+        })
+    }
+}
+
+/// Rows that can be read again in any order, and the order in which they are kept.
+pub trait Rows: Sync {
+    /// Number of rows.
+    fn len(&self) -> usize;
+
+    /// Whether there is no row.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The turns of a row: a view and the row's place in it. `scratch` may be used to hold them.
+    fn read<'a>(&'a self, row: u32, scratch: &'a mut Batch) -> (Turns<'a>, usize);
+
+    /// Asks the processor for the bytes of a row that is read soon.
+    fn prefetch(&self, _row: u32) {}
+
+    /// Which of two rows is kept before the other. Total, and independent of the order of the input
+    /// except between rows whose bytes are equal.
+    fn keep_order(&self, left: u32, right: u32) -> std::cmp::Ordering;
 }

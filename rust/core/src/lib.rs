@@ -5,5 +5,9 @@
 //! instruction set; every kernel is compiled once per set from one source, so that the bytes are equal.
 
 pub mod batch;
+pub mod decode;
 pub mod dispatch;
+pub mod memory;
+pub mod near_dedup;
 pub mod read;
+pub mod text;

@@ -1,0 +1,186 @@
+//! Who is removed for whom, component by component.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
+use super::shingle::{ShingleBuffers, shingle_hashes};
+use super::signatures::Signatures;
+use super::sketch::equal_lanes;
+use super::verify::ShingleSet;
+use super::{Parameters, Removal};
+use crate::batch::{Batch, Rows};
+use crate::text::field_points;
+
+/// From this size on a component's candidates are looked up by band, not pair by pair.
+const LARGE_COMPONENT: usize = 512;
+
+/// Everything that deciding reads.
+pub struct Context<'a> {
+    /// What the user set.
+    pub parameters: &'a Parameters,
+    /// The signatures, by index.
+    pub signatures: &'a Signatures,
+    /// The row of each index.
+    pub rows_of: &'a [u32],
+    /// The texts and the order of keeping.
+    pub rows: &'a dyn Rows,
+    /// Lanes that must agree before a pair is verified.
+    pub least_equal: u32,
+}
+
+impl Context<'_> {
+    /// Asks for what deciding a component will read.
+    pub fn prefetch(&self, component: &[u32]) {
+        for &index in component.iter().take(16) {
+            self.signatures.prefetch(index as usize);
+            self.rows.prefetch(self.rows_of[index as usize]);
+        }
+    }
+}
+
+/// What one thread needs to decide; reused from component to component.
+#[derive(Default)]
+pub struct DecideBuffers {
+    batch: Batch,
+    folded: String,
+    points: Vec<u32>,
+    shingles: ShingleBuffers,
+    members: Vec<Member>,
+    set: ShingleSet,
+    hashes: HashPool,
+}
+
+struct Member {
+    index: u32,
+    row: u32,
+    removed: bool,
+    /// Where the member's hashes lie in the pool, once they were needed.
+    hashes: Option<(usize, usize)>,
+}
+
+#[derive(Default)]
+struct HashPool {
+    one: Vec<u64>,
+    all: Vec<u64>,
+}
+
+/// Decides one component: in the order of keeping, each row that still stands removes its verified duplicates.
+///
+/// This is the lexicographically first maximal independent set of the component's graph, in which two rows are
+/// joined if they share a band, agree in enough lanes and have a Jaccard similarity of at least the threshold.
+pub fn decide_component(context: &Context<'_>, component: &[u32], buffers: &mut DecideBuffers, removals: &mut Vec<Removal>) {
+    let mut members = std::mem::take(&mut buffers.members);
+    members.clear();
+    members.extend(component.iter().map(|&index| Member {
+        index,
+        row: context.rows_of[index as usize],
+        removed: false,
+        hashes: None,
+    }));
+    members.sort_unstable_by(|a, b| match context.rows.keep_order(a.row, b.row) {
+        Ordering::Equal => a.row.cmp(&b.row),
+        unequal => unequal,
+    });
+    buffers.hashes.all.clear();
+    if members.len() < LARGE_COMPONENT {
+        for keeper in 0..members.len() {
+            if !members[keeper].removed {
+                let mut set_is_keepers = false;
+                for candidate in keeper + 1..members.len() {
+                    if !members[candidate].removed && is_candidate(context, &members, keeper, candidate) {
+                        verify(context, &mut members, keeper, candidate, &mut set_is_keepers, buffers, removals);
+                    }
+                }
+            }
+        }
+    } else {
+        decide_large(context, &mut members, buffers, removals);
+    }
+    buffers.members = members;
+}
+
+fn is_candidate(context: &Context<'_>, members: &[Member], left: usize, right: usize) -> bool {
+    let (left, right) = (members[left].index as usize, members[right].index as usize);
+    let signatures = context.signatures;
+    equal_lanes(signatures.signature(left), signatures.signature(right)) >= context.least_equal
+        && signatures.share_band(left, right, context.parameters.bands)
+}
+
+/// The same decisions, but a keeper looks only at the members that share a band with it.
+fn decide_large(context: &Context<'_>, members: &mut [Member], buffers: &mut DecideBuffers, removals: &mut Vec<Removal>) {
+    let bands: Vec<HashMap<u64, Vec<u32>>> = (0..context.parameters.bands)
+        .map(|band| {
+            let mut groups = HashMap::<u64, Vec<u32>>::new();
+            for (at, member) in members.iter().enumerate() {
+                groups.entry(context.signatures.band_key(member.index as usize, band)).or_default().push(at as u32);
+            }
+            groups
+        })
+        .collect();
+    let mut last_keeper = vec![u32::MAX; members.len()];
+    let mut candidates = Vec::new();
+    for keeper in 0..members.len() {
+        if members[keeper].removed {
+            continue;
+        }
+        candidates.clear();
+        for (band, groups) in bands.iter().enumerate() {
+            let key = context.signatures.band_key(members[keeper].index as usize, band);
+            let group = groups.get(&key).map_or(&[][..], Vec::as_slice);
+            let after = group.partition_point(|&at| at as usize <= keeper);
+            for &at in &group[after..] {
+                if !members[at as usize].removed && last_keeper[at as usize] != keeper as u32 {
+                    last_keeper[at as usize] = keeper as u32;
+                    candidates.push(at as usize);
+                }
+            }
+        }
+        candidates.sort_unstable();
+        let mut set_is_keepers = false;
+        for &candidate in &candidates {
+            if is_candidate(context, members, keeper, candidate) {
+                verify(context, members, keeper, candidate, &mut set_is_keepers, buffers, removals);
+            }
+        }
+    }
+}
+
+fn verify(
+    context: &Context<'_>,
+    members: &mut [Member],
+    keeper: usize,
+    candidate: usize,
+    set_is_keepers: &mut bool,
+    buffers: &mut DecideBuffers,
+    removals: &mut Vec<Removal>,
+) {
+    let keeper_range = member_hashes(context, &mut members[keeper], buffers);
+    let candidate_range = member_hashes(context, &mut members[candidate], buffers);
+    let keeper_hashes = &buffers.hashes.all[keeper_range.0..keeper_range.1];
+    let candidate_hashes = &buffers.hashes.all[candidate_range.0..candidate_range.1];
+    if !*set_is_keepers {
+        buffers.set.set_keeper(keeper_hashes);
+        *set_is_keepers = true;
+    }
+    let (shared, all) = buffers.set.overlap(keeper_hashes, candidate_hashes);
+    let similarity = shared as f64 / all as f64;
+    if similarity >= context.parameters.threshold {
+        members[candidate].removed = true;
+        removals.push(Removal { row: members[candidate].row, kept_row: members[keeper].row, similarity });
+    }
+}
+
+fn member_hashes(context: &Context<'_>, member: &mut Member, buffers: &mut DecideBuffers) -> (usize, usize) {
+    if let Some(range) = member.hashes {
+        return range;
+    }
+    let parameters = context.parameters;
+    let (turns, at) = context.rows.read(member.row, &mut buffers.batch);
+    field_points(turns, at, parameters.field, parameters.fold, &mut buffers.folded, &mut buffers.points);
+    shingle_hashes(&buffers.points, parameters.shingle, &mut buffers.shingles, &mut buffers.hashes.one);
+    let start = buffers.hashes.all.len();
+    buffers.hashes.all.extend_from_slice(&buffers.hashes.one);
+    let range = (start, buffers.hashes.all.len());
+    member.hashes = Some(range);
+    range
+}

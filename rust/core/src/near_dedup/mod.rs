@@ -1,0 +1,176 @@
+//! Near-duplicate removal: MinHash signatures, banding, exact Jaccard of the candidates, verified decisions.
+//!
+//! [`NearDedup::scan`] makes a signature of every row; [`NearDedup::finish`] joins rows that share a band into
+//! components, and in each component, in the order of keeping, lets every row that still stands remove those whose
+//! similarity, computed exactly, is at or above the threshold.
+
+mod band;
+mod components;
+mod decide;
+pub mod shingle;
+pub mod signatures;
+pub mod sketch;
+mod verify;
+
+use rayon::prelude::*;
+
+use self::band::connect_bands;
+use self::components::Components;
+use self::decide::{Context, DecideBuffers, decide_component};
+use self::shingle::{ShingleBuffers, ShingleSize, shingle_hashes};
+use self::signatures::Signatures;
+use self::sketch::Permutations;
+use crate::batch::{Rows, Turns};
+use crate::text::{Field, Fold, field_points};
+
+/// What the user sets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Parameters {
+    /// The text that is compared.
+    pub field: Field,
+    /// What the comparison overlooks.
+    pub fold: Fold,
+    /// Sizes of the shingles.
+    pub shingle: ShingleSize,
+    /// Jaccard similarity from which on two rows are near duplicates; 0 < threshold ≤ 1.
+    pub threshold: f64,
+    /// Lanes of a signature; at least `bands * rows_per_band`.
+    pub permutations: usize,
+    /// Bands; a pair that agrees in all lanes of one of them is a candidate.
+    pub bands: usize,
+    /// Lanes in a band.
+    pub rows_per_band: usize,
+    /// Seed of the lanes' constants.
+    pub seed: u64,
+}
+
+/// A row that goes, the row it goes for, and their exact Jaccard similarity.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Removal {
+    /// The removed row.
+    pub row: u32,
+    /// The row that is kept for it.
+    pub kept_row: u32,
+    /// Shared over all distinct shingles, 0 to 1.
+    pub similarity: f64,
+}
+
+/// Standard errors of the estimate that a pair at the threshold may fall short by and still be verified.
+const SAFE_ERRORS: f64 = 6.5;
+
+/// The stage's memory of a corpus: a signature for every row that has the field.
+#[derive(Clone, Debug)]
+pub struct NearDedup {
+    parameters: Parameters,
+    permutations: Permutations,
+    signatures: Signatures,
+    rows: Vec<u32>,
+}
+
+/// Rows that one task signs: long enough to be worth a task, short enough to balance.
+const ROWS_PER_TASK: usize = 256;
+/// Components that one task decides.
+const COMPONENTS_PER_TASK: usize = 256;
+/// Components between asking for the rows of one and deciding it.
+const LOOK_AHEAD: usize = 4;
+
+#[derive(Default)]
+struct ScanBuffers {
+    folded: String,
+    points: Vec<u32>,
+    shingles: ShingleBuffers,
+    hashes: Vec<u64>,
+}
+
+impl NearDedup {
+    /// Nothing scanned yet.
+    #[must_use]
+    pub fn new(parameters: Parameters) -> Self {
+        let permutations = Permutations::new(parameters.permutations, parameters.seed);
+        let signatures = Signatures::new(parameters.permutations, parameters.rows_per_band);
+        Self { parameters, permutations, signatures, rows: Vec::new() }
+    }
+
+    /// Signs the rows of a batch; `numbers` are their row numbers. Rows without the field are never compared.
+    pub fn scan(&mut self, turns: Turns<'_>, numbers: &[u32]) {
+        let (parameters, permutations) = (&self.parameters, &self.permutations);
+        let lanes = parameters.permutations;
+        let mut start = 0;
+        let mut missing = vec![false; numbers.len()];
+        let mut missing_rest = missing.as_mut_slice();
+        for space in self.signatures.grow(numbers.len()) {
+            let rows = space.len() / lanes;
+            let (missing, rest) = missing_rest.split_at_mut(rows);
+            missing_rest = rest;
+            space.par_chunks_mut(lanes * ROWS_PER_TASK).zip(missing.par_chunks_mut(ROWS_PER_TASK)).enumerate().for_each_init(
+                ScanBuffers::default,
+                |buffers, (task, (signatures, missing))| {
+                    for (offset, (signature, missing)) in signatures.chunks_mut(lanes).zip(missing).enumerate() {
+                        let row = start + task * ROWS_PER_TASK + offset;
+                        let ScanBuffers { folded, points, shingles, hashes } = buffers;
+                        *missing = !field_points(turns, row, parameters.field, parameters.fold, folded, points);
+                        shingle_hashes(points, parameters.shingle, shingles, hashes);
+                        permutations.sign(hashes, signature);
+                    }
+                },
+            );
+            start += rows;
+        }
+        self.rows.extend(numbers.iter().zip(&missing).map(|(&row, &missing)| if missing { u32::MAX } else { row }));
+    }
+
+    /// Decides over the scanned rows for which `alive` holds (all, without it). Sorted by row.
+    pub fn finish(&self, rows: &dyn Rows, alive: Option<&[bool]>) -> Vec<Removal> {
+        let stands = |row: u32| row != u32::MAX && alive.is_none_or(|alive| alive[row as usize]);
+        let indices: Vec<u32> =
+            (0..self.rows.len() as u32).filter(|&index| stands(self.rows[index as usize])).collect();
+        let least_equal = least_equal(self.parameters.threshold, self.parameters.permutations);
+        let components = Components::new(self.rows.len());
+        connect_bands(&self.signatures, &indices, self.parameters.bands, least_equal, &components);
+        let (members, starts) = components.groups();
+        let context = Context {
+            parameters: &self.parameters,
+            signatures: &self.signatures,
+            rows_of: &self.rows,
+            rows,
+            least_equal,
+        };
+        let count = starts.len() - 1;
+        let component = |number: usize| &members[starts[number] as usize..starts[number + 1] as usize];
+        let mut removals: Vec<Removal> = (0..count.div_ceil(COMPONENTS_PER_TASK))
+            .into_par_iter()
+            .fold(
+                || (DecideBuffers::default(), Vec::new()),
+                |(mut buffers, mut removals), task| {
+                    let first = task * COMPONENTS_PER_TASK;
+                    for number in first..(first + COMPONENTS_PER_TASK).min(count) {
+                        if number + LOOK_AHEAD < count {
+                            context.prefetch(component(number + LOOK_AHEAD));
+                        }
+                        decide_component(&context, component(number), &mut buffers, &mut removals);
+                    }
+                    (buffers, removals)
+                },
+            )
+            .map(|(_, removals)| removals)
+            .reduce(Vec::new, |mut left, mut right| {
+                left.append(&mut right);
+                left
+            });
+        removals.par_sort_unstable_by_key(|removal| removal.row);
+        removals
+    }
+}
+
+/// Lanes that must be equal before a pair is verified: the threshold less [`SAFE_ERRORS`] standard errors.
+#[must_use]
+pub fn least_equal(threshold: f64, lanes: usize) -> u32 {
+    let error = (threshold * (1.0 - threshold) / lanes as f64).sqrt();
+    ((threshold - SAFE_ERRORS * error) * lanes as f64).ceil().max(0.0) as u32
+}
+
+/// The probability that a pair of some similarity becomes a candidate: `1 - (1 - s^rows)^bands`.
+#[must_use]
+pub fn candidate_probability(similarity: f64, bands: usize, rows_per_band: usize) -> f64 {
+    1.0 - (1.0 - similarity.powi(rows_per_band as i32)).powi(bands as i32)
+}
