@@ -1,0 +1,24 @@
+"""What all tests share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+SHARED_DATA = CHECKOUT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Return the folder of real corpora beside the checkout.
+
+    A test that needs it is skipped where it is absent, or fails there if BELLE_REQUIRE_DATA is set, so that CI cannot
+    pass by skipping.
+    """
+    if SHARED_DATA.is_dir():
+        return SHARED_DATA
+    reason = "needs the corpora in ../shared/data beside the checkout"
+    if os.environ.get("BELLE_REQUIRE_DATA"):
+        pytest.fail(f"{reason}, and BELLE_REQUIRE_DATA is set")
+    pytest.skip(reason)
