@@ -6,4 +6,5 @@
 
 pub mod batch;
 pub mod dispatch;
+pub mod json;
 pub mod read;
