@@ -98,13 +98,43 @@ impl Batch {
 
     /// A view of the turns.
     #[must_use]
-    pub fn turns(&self) -> Turns<'_> {
+    pub fn view(&self) -> Turns<'_> {
         Turns {
             turn_offsets: &self.turn_offsets,
             roles: &self.roles,
             text_offsets: &self.text_offsets,
             text_values: &self.text_values,
         }
+    }
+
+    /// Removes every row from `rows` on, and what was appended after the last whole row.
+    ///
+    /// A row counts as whole when its end stands in `turn_offsets`; more rows than there are change nothing.
+    pub fn truncate(&mut self, rows: usize) {
+        if rows > self.len() {
+            return;
+        }
+        let turns = self.turn_offsets[rows] as usize;
+        self.line_offset.truncate(rows);
+        self.line_length.truncate(rows);
+        self.line_number.truncate(rows);
+        self.has_id.truncate(rows);
+        self.id_offsets.truncate(rows + 1);
+        self.id_values.truncate(self.id_offsets[rows] as usize);
+        self.non_text_parts.truncate(rows);
+        self.turn_offsets.truncate(rows + 1);
+        self.roles.truncate(turns);
+        self.text_offsets.truncate(turns + 1);
+        self.text_values.truncate(self.text_offsets[turns] as usize);
+    }
+
+    /// The turns of a row, as role code and text.
+    pub fn turns(&self, row: usize) -> impl Iterator<Item = (i8, &[u8])> {
+        let turns = self.turn_offsets[row] as usize..self.turn_offsets[row + 1] as usize;
+        turns.map(|turn| {
+            let text = self.text_offsets[turn] as usize..self.text_offsets[turn + 1] as usize;
+            (self.roles[turn], &self.text_values[text])
+        })
     }
 
     /// The row's own id, if it brought one.

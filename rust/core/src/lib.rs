@@ -7,6 +7,7 @@
 pub mod batch;
 pub mod decode;
 pub mod dispatch;
+pub mod json;
 pub mod memory;
 pub mod near_dedup;
 pub mod read;

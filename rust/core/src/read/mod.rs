@@ -1,0 +1,22 @@
+//! Lines of JSON to batches of conversations, and back: formats, rejections, arrays.
+//!
+//! `lines` walks over a chunk of bytes, `fields` finds the keys of a row, `instruction` and `turns` turn them into
+//! turns, `write` does the reverse. `array` makes lines out of a JSON array.
+
+//mod array;
+mod detect;
+mod error;
+mod fields;
+mod format;
+mod instruction;
+mod lines;
+mod row;
+mod turns;
+//mod write;
+
+//pub use array::{ArraySplitter, SplitError};
+pub use detect::detect_format;
+pub use error::{LineError, RejectReason, Rejected};
+pub use format::Format;
+pub use lines::{ReadOptions, read_line, read_lines};
+//pub use write::write_row;

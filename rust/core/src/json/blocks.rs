@@ -1,0 +1,300 @@
+//! Blocks of 64 bytes to bit masks, once per instruction set.
+
+/// Bytes that one mask covers.
+pub(crate) const BLOCK: usize = 64;
+
+/// The comparisons that the scanner makes, on 64 bytes at a time. Bit `i` of a mask is byte `i`.
+///
+/// # Safety
+/// The processor must have the instructions of the implementing level.
+pub(crate) unsafe trait Blocks: Copy {
+    /// Bytes that end the plain part of a string: `"`, `\` and everything below 0x20.
+    ///
+    /// # Safety
+    /// As for the trait.
+    unsafe fn special(block: &[u8; BLOCK]) -> u64;
+
+    /// Backslashes.
+    ///
+    /// # Safety
+    /// As for the trait.
+    unsafe fn backslash(block: &[u8; BLOCK]) -> u64;
+}
+
+/// Any processor: eight bytes at a time in a plain register.
+#[derive(Clone, Copy)]
+#[cfg_attr(target_arch = "x86_64", allow(dead_code, reason = "the tests compare it with the others"))]
+pub(crate) struct Portable;
+
+impl Portable {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+
+    /// High bit of each byte of `word` that is zero; exact, no carries between bytes.
+    #[inline(always)]
+    const fn zeros(word: u64) -> u64 {
+        !(((word & !Self::HIGH) + !Self::HIGH) | word) & Self::HIGH
+    }
+
+    /// The high bits of eight bytes as eight neighbouring bits.
+    #[inline(always)]
+    const fn gather(high: u64) -> u64 {
+        (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
+    }
+
+    #[inline(always)]
+    fn map(block: &[u8; BLOCK], matches: impl Fn(u64) -> u64) -> u64 {
+        let (words, _) = block.as_chunks::<8>();
+        let masks = words.iter().map(|word| Self::gather(matches(u64::from_le_bytes(*word))));
+        masks.enumerate().fold(0, |mask, (index, bits)| mask | bits << (index * 8))
+    }
+}
+
+// SAFETY: plain integer arithmetic.
+unsafe impl Blocks for Portable {
+    #[inline(always)]
+    unsafe fn special(block: &[u8; BLOCK]) -> u64 {
+        Self::map(block, |word| {
+            let quote = Self::zeros(word ^ (Self::ONES * 0x22));
+            let backslash = Self::zeros(word ^ (Self::ONES * 0x5c));
+            quote | backslash | Self::zeros(word & (Self::ONES * 0xe0))
+        })
+    }
+
+    #[inline(always)]
+    unsafe fn backslash(block: &[u8; BLOCK]) -> u64 {
+        Self::map(block, |word| Self::zeros(word ^ (Self::ONES * 0x5c)))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512, Sse2};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::{
+        __m128i, __m256i, _mm_cmpeq_epi8, _mm_loadu_si128, _mm_max_epu8, _mm_movemask_epi8, _mm_or_si128,
+        _mm_set1_epi8, _mm256_cmpeq_epi8, _mm256_loadu_si256, _mm256_max_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+        _mm256_set1_epi8, _mm512_cmpeq_epi8_mask, _mm512_cmplt_epu8_mask, _mm512_loadu_si512, _mm512_set1_epi8,
+    };
+
+    use super::{BLOCK, Blocks};
+
+    const QUOTE: i8 = 0x22;
+    const BACKSLASH: i8 = 0x5c;
+    const LAST_CONTROL: i8 = 0x1f;
+
+    /// Four registers of 16 bytes; part of every `x86_64`.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Sse2;
+
+    impl Sse2 {
+        #[inline(always)]
+        fn map(block: &[u8; BLOCK], matches: impl Fn(__m128i) -> __m128i) -> u64 {
+            let (quarters, _) = block.as_chunks::<16>();
+            quarters.iter().enumerate().fold(0, |mask, (index, quarter)| {
+                // SAFETY: SSE2 is part of `x86_64`; the load reads the 16 bytes of `quarter`.
+                let bits = unsafe { _mm_movemask_epi8(matches(_mm_loadu_si128(quarter.as_ptr().cast()))) };
+                mask | u64::from(bits as u32) << (index * 16)
+            })
+        }
+    }
+
+    // SAFETY: SSE2 is part of `x86_64`.
+    unsafe impl Blocks for Sse2 {
+        #[inline(always)]
+        unsafe fn special(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: SSE2 is part of `x86_64`.
+            Self::map(block, |bytes| unsafe {
+                let quote = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(QUOTE));
+                let backslash = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(BACKSLASH));
+                let last = _mm_set1_epi8(LAST_CONTROL);
+                let control = _mm_cmpeq_epi8(_mm_max_epu8(bytes, last), last);
+                _mm_or_si128(_mm_or_si128(quote, backslash), control)
+            })
+        }
+
+        #[inline(always)]
+        unsafe fn backslash(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: SSE2 is part of `x86_64`.
+            Self::map(block, |bytes| unsafe { _mm_cmpeq_epi8(bytes, _mm_set1_epi8(BACKSLASH)) })
+        }
+    }
+
+    /// Two registers of 32 bytes.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx2;
+
+    impl Avx2 {
+        #[inline(always)]
+        unsafe fn map(block: &[u8; BLOCK], matches: impl Fn(__m256i) -> __m256i) -> u64 {
+            let (halves, _) = block.as_chunks::<32>();
+            halves.iter().enumerate().fold(0, |mask, (index, half)| {
+                // SAFETY: the caller has AVX2; the load reads the 32 bytes of `half`.
+                let bits = unsafe { _mm256_movemask_epi8(matches(_mm256_loadu_si256(half.as_ptr().cast()))) };
+                mask | u64::from(bits as u32) << (index * 32)
+            })
+        }
+    }
+
+    // SAFETY: AVX2 alone.
+    unsafe impl Blocks for Avx2 {
+        #[inline(always)]
+        unsafe fn special(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: the caller has AVX2.
+            unsafe {
+                Self::map(block, |bytes| {
+                    let quote = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(QUOTE));
+                    let backslash = _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(BACKSLASH));
+                    let last = _mm256_set1_epi8(LAST_CONTROL);
+                    let control = _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, last), last);
+                    _mm256_or_si256(_mm256_or_si256(quote, backslash), control)
+                })
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn backslash(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: the caller has AVX2.
+            unsafe { Self::map(block, |bytes| _mm256_cmpeq_epi8(bytes, _mm256_set1_epi8(BACKSLASH))) }
+        }
+    }
+
+    /// One register of 64 bytes.
+    #[derive(Clone, Copy)]
+    pub(crate) struct Avx512;
+
+    // SAFETY: AVX-512 F and BW.
+    unsafe impl Blocks for Avx512 {
+        #[inline(always)]
+        unsafe fn special(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: the caller has AVX-512 BW; the load reads the 64 bytes of the block.
+            unsafe {
+                let bytes = _mm512_loadu_si512(block.as_ptr().cast());
+                let quote = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(QUOTE));
+                let backslash = _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(BACKSLASH));
+                quote | backslash | _mm512_cmplt_epu8_mask(bytes, _mm512_set1_epi8(LAST_CONTROL + 1))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn backslash(block: &[u8; BLOCK]) -> u64 {
+            // SAFETY: the caller has AVX-512 BW; the load reads the 64 bytes of the block.
+            unsafe {
+                let bytes = _mm512_loadu_si512(block.as_ptr().cast());
+                _mm512_cmpeq_epi8_mask(bytes, _mm512_set1_epi8(BACKSLASH))
+            }
+        }
+    }
+}
+
+/// Defines a function that runs a body generic over [`Blocks`], compiled for each level.
+macro_rules! at_every_level {
+    ($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $output:ty = $body:ident) => {
+        $(#[$meta])*
+        $visibility fn $name($($argument: $type),*) -> $output {
+            #[cfg(target_arch = "x86_64")]
+            {
+                #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx512($($argument: $type),*) -> $output {
+                    // SAFETY: this function enables the level.
+                    unsafe { $body::<$crate::json::blocks::Avx512>($($argument),*) }
+                }
+                #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+                fn avx2($($argument: $type),*) -> $output {
+                    // SAFETY: this function enables the level.
+                    unsafe { $body::<$crate::json::blocks::Avx2>($($argument),*) }
+                }
+                match $crate::dispatch::level() {
+                    // SAFETY: `level()` is never above what the processor was found to have.
+                    $crate::dispatch::Level::Avx512 => unsafe { avx512($($argument),*) },
+                    // SAFETY: as above.
+                    $crate::dispatch::Level::Avx2 => unsafe { avx2($($argument),*) },
+                    // SAFETY: SSE2 is part of `x86_64`.
+                    $crate::dispatch::Level::Baseline => unsafe { $body::<$crate::json::blocks::Sse2>($($argument),*) },
+                }
+            }
+            #[cfg(not(target_arch = "x86_64"))]
+            // SAFETY: plain integer arithmetic runs everywhere.
+            unsafe { $body::<$crate::json::blocks::Portable>($($argument),*) }
+        }
+    };
+}
+pub(crate) use at_every_level;
+
+/// First byte at or after `from` that ends the plain part of a string, else the length of `bytes`.
+///
+/// # Safety
+/// The processor must have the level of `B`.
+#[inline(always)]
+pub(crate) unsafe fn next_special<B: Blocks>(bytes: &[u8], from: usize) -> usize {
+    let mut at = from;
+    while let Some(block) = bytes.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
+        // SAFETY: the caller has the level.
+        let mask = unsafe { B::special(block) };
+        if mask != 0 {
+            return at + mask.trailing_zeros() as usize;
+        }
+        at += BLOCK;
+    }
+    // The last bytes of the chunk, followed by quotes so that the search ends at their number.
+    let rest = bytes.get(at..).unwrap_or_default();
+    let mut block = [b'"'; BLOCK];
+    block[..rest.len()].copy_from_slice(rest);
+    // SAFETY: the caller has the level.
+    let mask = unsafe { B::special(&block) };
+    bytes.len().min(at + mask.trailing_zeros() as usize)
+}
+
+#[inline(always)]
+unsafe fn find_special_body<B: Blocks>(bytes: &[u8], from: usize) -> usize {
+    // SAFETY: the caller has the level.
+    unsafe { next_special::<B>(bytes, from) }
+}
+
+at_every_level! {
+    /// First `"`, `\` or byte below 0x20 at or after `from`, else the length of `bytes`.
+    pub(crate) fn find_special(bytes: &[u8], from: usize) -> usize = find_special_body
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BLOCK, Blocks, Portable};
+
+    fn expected(block: &[u8; BLOCK], matches: impl Fn(u8) -> bool) -> u64 {
+        block.iter().enumerate().fold(0, |mask, (index, &byte)| mask | u64::from(matches(byte)) << index)
+    }
+
+    fn check<B: Blocks>() {
+        let mut state = 1_u64;
+        for round in 0..2000_u32 {
+            let mut block = [0_u8; BLOCK];
+            for byte in &mut block {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let random = (state >> 56) as u8;
+                *byte = if round % 2 == 0 { random } else { b"\"\\\x1f\x20\x7f\x80\xff\x00"[usize::from(random & 7)] };
+            }
+            let special = expected(&block, |byte| byte == b'"' || byte == b'\\' || byte < 0x20);
+            // SAFETY: the caller checked the level.
+            assert_eq!(unsafe { B::special(&block) }, special);
+            // SAFETY: the caller checked the level.
+            assert_eq!(unsafe { B::backslash(&block) }, expected(&block, |byte| byte == b'\\'));
+        }
+    }
+
+    #[test]
+    fn masks_are_exact_at_every_level() {
+        check::<Portable>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            use crate::dispatch::{Level, detected};
+            check::<super::Sse2>();
+            if detected() >= Level::Avx2 {
+                check::<super::Avx2>();
+            }
+            if detected() >= Level::Avx512 {
+                check::<super::Avx512>();
+            }
+        }
+    }
+}
