@@ -1,5 +1,9 @@
 //! The columns that reading produces: one entry per row, per turn, per byte of text.
 
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::near_dedup::shingle::mix;
+
 /// Who speaks a turn. The discriminant is the code in the role column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i8)]
@@ -96,6 +100,22 @@ impl Batch {
         self.text_values.clear();
     }
 
+    /// Appends the rows of another batch.
+    pub fn append(&mut self, other: &Self) {
+        let (ids, turns, bytes) = (self.id_values.len() as i32, self.roles.len() as i32, self.text_values.len() as i32);
+        self.line_offset.extend_from_slice(&other.line_offset);
+        self.line_length.extend_from_slice(&other.line_length);
+        self.line_number.extend_from_slice(&other.line_number);
+        self.has_id.extend_from_slice(&other.has_id);
+        self.id_offsets.extend(other.id_offsets[1..].iter().map(|&offset| offset + ids));
+        self.id_values.extend_from_slice(&other.id_values);
+        self.non_text_parts.extend_from_slice(&other.non_text_parts);
+        self.turn_offsets.extend(other.turn_offsets[1..].iter().map(|&offset| offset + turns));
+        self.roles.extend_from_slice(&other.roles);
+        self.text_offsets.extend(other.text_offsets[1..].iter().map(|&offset| offset + bytes));
+        self.text_values.extend_from_slice(&other.text_values);
+    }
+
     /// A view of the turns.
     #[must_use]
     pub fn view(&self) -> Turns<'_> {
@@ -163,6 +183,22 @@ impl<'a> Turns<'a> {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.turn_offsets.len() - 1
+    }
+
+    /// A hash of each row's turns, texts and roles, that does not depend on where the row stands.
+    #[must_use]
+    pub fn content_hashes(self) -> Vec<u64> {
+        (0..self.rows())
+            .map(|row| {
+                let turns = self.turn_offsets[row] as usize..self.turn_offsets[row + 1] as usize;
+                let offsets = &self.text_offsets[turns.start..=turns.end];
+                let shape = offsets.windows(2).zip(&self.roles[turns]).fold(0, |shape: u64, (offset, &role)| {
+                    mix(shape ^ ((offset[1] - offset[0]) as u64) << 8 ^ role as u64)
+                });
+                let bytes = offsets[0] as usize..offsets[offsets.len() - 1] as usize;
+                xxh3_64_with_seed(&self.text_values[bytes], shape)
+            })
+            .collect()
     }
 
     /// The turns of a row, as role code and UTF-8 text.

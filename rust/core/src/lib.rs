@@ -5,10 +5,14 @@
 //! instruction set; every kernel is compiled once per set from one source, so that the bytes are equal.
 
 pub mod batch;
+pub mod corpus;
 pub mod decode;
 pub mod dispatch;
+pub mod exact_dedup;
+pub mod groups;
 pub mod json;
 pub mod memory;
 pub mod near_dedup;
+pub mod progress;
 pub mod read;
 pub mod text;

@@ -4,6 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::batch::{Role, Turns};
 use crate::decode::decode;
+use crate::dispatch;
 
 /// The part of a conversation that is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,10 @@ impl Fold {
     #[must_use]
     pub fn is_identity(self) -> bool {
         self == Self::default()
+    }
+
+    fn is_composition_only(self) -> bool {
+        self == Self { composition: true, ..Self::default() }
     }
 
     /// Appends the folded text to `out`. Composition comes first, then width, case, punctuation, space.
@@ -121,9 +126,10 @@ pub fn field_points(turns: Turns<'_>, row: usize, field: Field, fold: Fold, fold
         if !points.is_empty() {
             points.push(u32::from('\n'));
         }
-        if fold.is_identity() {
-            decode(text, points);
-        } else {
+        let start = points.len();
+        decode(text, points);
+        if !fold.is_identity() && !(fold.is_composition_only() && all_plainly_composed(&points[start..])) {
+            points.truncate(start);
             folded.clear();
             fold.apply(&String::from_utf8_lossy(text), folded);
             decode(folded.as_bytes(), points);
@@ -160,18 +166,31 @@ fn ascii_punctuation(character: char) -> char {
 /// A quick test for the texts there are: ASCII, Latin-1, Chinese, kana, common punctuation. `false` means "ask".
 #[must_use]
 pub fn is_plainly_composed(text: &str) -> bool {
-    text.chars().all(|character| {
-        matches!(character,
-            '\0'..='\u{2ff}'
-            | '\u{2010}'..='\u{2027}'
-            | '\u{2030}'..='\u{205e}'
-            | '\u{3000}'..='\u{3029}'
-            | '\u{3030}'..='\u{3098}'
-            | '\u{309b}'..='\u{30ff}'
-            | '\u{3400}'..='\u{4dbf}'
-            | '\u{4e00}'..='\u{9fff}'
-            | '\u{ff00}'..='\u{ffef}')
-    })
+    text.chars().all(|character| plainly_composed(character.into()))
+}
+
+dispatch! {
+    fn all_plainly_composed(points: &[u32]) -> bool = all_plainly_composed_body
+}
+
+#[inline(always)]
+fn all_plainly_composed_body(points: &[u32]) -> bool {
+    // Without a way out in the middle the loop becomes vectors.
+    points.iter().fold(true, |all, &point| all & plainly_composed(point))
+}
+
+#[inline(always)]
+fn plainly_composed(point: u32) -> bool {
+    let within = |first: u32, last: u32| point.wrapping_sub(first) <= last - first;
+    within(0, 0x2ff)
+        | within(0x2010, 0x2027)
+        | within(0x2030, 0x205e)
+        | within(0x3000, 0x3029)
+        | within(0x3030, 0x3098)
+        | within(0x309b, 0x30ff)
+        | within(0x3400, 0x4dbf)
+        | within(0x4e00, 0x9fff)
+        | within(0xff00, 0xffef)
 }
 
 /// Whether a code point is Han, kana or hangul: writing without spaces between words, or of syllable blocks.

@@ -1,1 +1,22 @@
-//! Python bindings of the kernels.
+//! `belle_data._native`: the kernels of `belle-core` on Python's and Arrow's data. Conversion only.
+
+mod arrow_data;
+mod corpus;
+mod run;
+mod settings;
+mod stages;
+
+use pyo3::prelude::*;
+
+/// The compiled kernels of belle.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::arrow_data::{ArrowBatch, ArrowRows};
+    #[pymodule_export]
+    use crate::corpus::{Corpus, detect_format};
+    #[pymodule_export]
+    use crate::settings::{instruction_sets, set_instruction_set, set_threads};
+    #[pymodule_export]
+    use crate::stages::{ExactDedup, NearDedup, candidate_probability};
+}

@@ -6,6 +6,7 @@ use super::components::Components;
 use super::signatures::Signatures;
 use super::sketch::equal_lanes;
 use crate::memory::zeroed;
+use crate::progress::{Cancelled, Progress};
 
 /// Bands whose keys are gathered together: with four lanes a band, one cache line of every signature.
 const BANDS_AT_ONCE: usize = 8;
@@ -21,7 +22,17 @@ const EMPTY: u64 = u64::MAX;
 /// Connects every two rows that share a band and whose signatures agree in at least `least_equal` lanes.
 ///
 /// `alive` are the indices that take part. Rows that are connected already are not compared.
-pub fn connect_bands(signatures: &Signatures, alive: &[u32], bands: usize, least_equal: u32, components: &Components) {
+///
+/// # Errors
+/// [`Cancelled`], if `progress` says so.
+pub fn connect_bands(
+    signatures: &Signatures,
+    alive: &[u32],
+    bands: usize,
+    least_equal: u32,
+    components: &Components,
+    progress: &Progress,
+) -> Result<(), Cancelled> {
     let tiles = alive.len().div_ceil(TILE);
     let mut keys = zeroed::<u64>(tiles * TILE * bands.min(BANDS_AT_ONCE));
     for first in (0..bands).step_by(BANDS_AT_ONCE) {
@@ -34,17 +45,20 @@ pub fn connect_bands(signatures: &Signatures, alive: &[u32], bands: usize, least
                 }
             }
         });
-        (0..count).into_par_iter().with_max_len(1).for_each(|band| {
+        (0..count).into_par_iter().with_max_len(1).try_for_each(|band| {
             let keys = BandKeys { keys: &keys, bands: count, band, rows: alive.len() };
             let mut buffers = BandBuffers::default();
             let starts = buffers.partition(&keys, alive);
             for partition in starts.windows(2) {
+                progress.check()?;
                 let range = partition[0] as usize..partition[1] as usize;
                 buffers.chain(range.clone(), components);
                 buffers.connect_chains(range, signatures, least_equal, components);
             }
-        });
+            Ok(())
+        })?;
     }
+    Ok(())
 }
 
 /// The keys of one band, tile by tile.

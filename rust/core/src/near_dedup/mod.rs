@@ -17,10 +17,11 @@ use rayon::prelude::*;
 use self::band::connect_bands;
 use self::components::Components;
 use self::decide::{Context, DecideBuffers, decide_component};
-use self::shingle::{ShingleBuffers, ShingleSize, shingle_hashes};
+use self::shingle::{LARGEST_SHINGLE, ShingleBuffers, ShingleSize, shingle_hashes};
 use self::signatures::Signatures;
 use self::sketch::Permutations;
 use crate::batch::{Rows, Turns};
+use crate::progress::{Cancelled, Progress};
 use crate::text::{Field, Fold, field_points};
 
 /// What the user sets.
@@ -43,6 +44,52 @@ pub struct Parameters {
     /// Seed of the lanes' constants.
     pub seed: u64,
 }
+
+/// A setting that makes no sense.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{name} is {value}: {rule}")]
+pub struct ParameterError {
+    /// The setting.
+    pub name: &'static str,
+    /// What it was.
+    pub value: String,
+    /// What it must be.
+    pub rule: &'static str,
+}
+
+impl Parameters {
+    /// Whether the settings make sense together.
+    ///
+    /// # Errors
+    /// The first one that does not.
+    pub fn check(&self) -> Result<(), ParameterError> {
+        let error = |name, value: String, rule| Err(ParameterError { name, value, rule });
+        let shingle = 1..=LARGEST_SHINGLE;
+        if !shingle.contains(&self.shingle.characters) {
+            return error("shingle_characters", self.shingle.characters.to_string(), "it must be 1 to 64");
+        }
+        if !shingle.contains(&self.shingle.words) {
+            return error("shingle_words", self.shingle.words.to_string(), "it must be 1 to 64");
+        }
+        if !(self.threshold > 0.0 && self.threshold <= 1.0) {
+            return error("threshold", self.threshold.to_string(), "it must be above 0 and at most 1");
+        }
+        if !(1..=MOST_PERMUTATIONS).contains(&self.permutations) {
+            return error("permutations", self.permutations.to_string(), "it must be 1 to 4096");
+        }
+        if self.bands == 0 || self.rows_per_band == 0 {
+            return error("bands", self.bands.to_string(), "bands and rows_per_band must be at least 1");
+        }
+        if self.bands.saturating_mul(self.rows_per_band) > self.permutations {
+            let value = format!("{} of {} rows", self.bands, self.rows_per_band);
+            return error("bands", value, "bands times rows_per_band may not be above permutations");
+        }
+        Ok(())
+    }
+}
+
+/// The longest signature.
+pub const MOST_PERMUTATIONS: usize = 4096;
 
 /// A row that goes, the row it goes for, and their exact Jaccard similarity.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,13 +167,16 @@ impl NearDedup {
     }
 
     /// Decides over the scanned rows for which `alive` holds (all, without it). Sorted by row.
-    pub fn finish(&self, rows: &dyn Rows, alive: Option<&[bool]>) -> Vec<Removal> {
+    ///
+    /// # Errors
+    /// [`Cancelled`], if `progress` says so.
+    pub fn finish(&self, rows: &dyn Rows, alive: Option<&[bool]>, progress: &Progress) -> Result<Vec<Removal>, Cancelled> {
         let stands = |row: u32| row != u32::MAX && alive.is_none_or(|alive| alive[row as usize]);
         let indices: Vec<u32> =
             (0..self.rows.len() as u32).filter(|&index| stands(self.rows[index as usize])).collect();
         let least_equal = least_equal(self.parameters.threshold, self.parameters.permutations);
         let components = Components::new(self.rows.len());
-        connect_bands(&self.signatures, &indices, self.parameters.bands, least_equal, &components);
+        connect_bands(&self.signatures, &indices, self.parameters.bands, least_equal, &components, progress)?;
         let (members, starts) = components.groups();
         let context = Context {
             parameters: &self.parameters,
@@ -137,11 +187,13 @@ impl NearDedup {
         };
         let count = starts.len() - 1;
         let component = |number: usize| &members[starts[number] as usize..starts[number + 1] as usize];
+        progress.expect(count as u64);
         let mut removals: Vec<Removal> = (0..count.div_ceil(COMPONENTS_PER_TASK))
             .into_par_iter()
-            .fold(
+            .try_fold(
                 || (DecideBuffers::default(), Vec::new()),
                 |(mut buffers, mut removals), task| {
+                    progress.check()?;
                     let first = task * COMPONENTS_PER_TASK;
                     for number in first..(first + COMPONENTS_PER_TASK).min(count) {
                         if number + LOOK_AHEAD < count {
@@ -149,16 +201,17 @@ impl NearDedup {
                         }
                         decide_component(&context, component(number), &mut buffers, &mut removals);
                     }
-                    (buffers, removals)
+                    progress.advance(COMPONENTS_PER_TASK as u64);
+                    Ok((buffers, removals))
                 },
             )
-            .map(|(_, removals)| removals)
-            .reduce(Vec::new, |mut left, mut right| {
+            .map(|part| part.map(|(_, removals)| removals))
+            .try_reduce(Vec::new, |mut left, mut right| {
                 left.append(&mut right);
-                left
-            });
+                Ok(left)
+            })?;
         removals.par_sort_unstable_by_key(|removal| removal.row);
-        removals
+        Ok(removals)
     }
 }
 

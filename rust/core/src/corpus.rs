@@ -1,0 +1,263 @@
+//! All rows of a run: where each line stands in its source, so that its text can be read again at any time.
+
+use std::cmp::Ordering;
+
+use memchr::memchr;
+use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::batch::{Batch, Rows, Turns};
+use crate::memory::prefetch_slice;
+use crate::read::{Format, LineError, ReadOptions, Rejected, read_line, read_lines};
+
+/// Bytes that stay where they are: a mapped file, a buffer of Python's.
+pub type Bytes = Box<dyn AsRef<[u8]> + Send + Sync>;
+
+/// One file, or what it was decoded to.
+struct Source {
+    bytes: Bytes,
+    format: Format,
+    hasher: Xxh3,
+    lines: u64,
+}
+
+/// Sources and the index of the rows that were read from them.
+#[derive(Default)]
+pub struct Corpus {
+    sources: Vec<Source>,
+    /// First row of each source, as far as rows were read.
+    first_rows: Vec<u32>,
+    offsets: Vec<u64>,
+    lengths: Vec<u32>,
+    lines: Vec<u64>,
+    content_hashes: Vec<u64>,
+    has_id: Vec<bool>,
+    id_offsets: Vec<i64>,
+    id_values: Vec<u8>,
+}
+
+/// What one call of [`Corpus::read`] found.
+pub struct Chunk {
+    /// Byte of the source at which the next chunk begins.
+    pub end: u64,
+    /// Number of the first row.
+    pub first_row: u32,
+    /// The rows.
+    pub batch: Batch,
+    /// Hash of each row's turns.
+    pub content_hashes: Vec<u64>,
+    /// The lines that are no rows.
+    pub rejected: Vec<Rejected>,
+}
+
+/// More rows than a run can number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("more than {} rows: split the input into several runs", u32::MAX - 1)]
+pub struct TooManyRows;
+
+/// Bytes that one task reads.
+const PIECE: usize = 512 << 10;
+
+impl Corpus {
+    /// No source yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { id_offsets: vec![0], ..Self::default() }
+    }
+
+    /// Adds a source and returns its number. Sources are read one after the other, each from its start to its end.
+    pub fn add_source(&mut self, bytes: Bytes, format: Format) -> usize {
+        self.sources.push(Source { bytes, format, hasher: Xxh3::new(), lines: 0 });
+        self.first_rows.push(self.offsets.len() as u32);
+        self.sources.len() - 1
+    }
+
+    /// Reads the whole lines of about `bytes` bytes from `start` on, in parallel; the result does not depend on either.
+    ///
+    /// # Errors
+    /// [`TooManyRows`]; the corpus is as before.
+    pub fn read(&mut self, source: usize, start: u64, bytes: usize, max_line_bytes: usize) -> Result<Chunk, TooManyRows> {
+        let Source { bytes: all, format, hasher, lines } = &mut self.sources[source];
+        let all = (**all).as_ref();
+        let start = (start as usize).min(all.len());
+        let end = line_end(all, start.saturating_add(bytes.max(1)));
+        let chunk = &all[start..end];
+        let options = ReadOptions { format: *format, max_line_bytes };
+        let (pieces, ()) = rayon::join(|| read_pieces(chunk, start as u64, &options), || hasher.update(chunk));
+        let mut merged = Piece::default();
+        for mut piece in pieces {
+            let before = *lines;
+            *lines += piece.lines;
+            piece.batch.line_number.iter_mut().for_each(|line| *line += before);
+            piece.rejected.iter_mut().for_each(|rejected| rejected.line += before);
+            if merged.batch.is_empty() {
+                merged.batch = piece.batch;
+            } else {
+                merged.batch.append(&piece.batch);
+            }
+            merged.content_hashes.append(&mut piece.content_hashes);
+            merged.rejected.append(&mut piece.rejected);
+        }
+        let first_row = self.offsets.len();
+        if first_row + merged.batch.len() >= u32::MAX as usize {
+            return Err(TooManyRows);
+        }
+        self.index(&merged);
+        let Piece { batch, content_hashes, rejected, .. } = merged;
+        Ok(Chunk { end: end as u64, first_row: first_row as u32, batch, content_hashes, rejected })
+    }
+
+    fn index(&mut self, piece: &Piece) {
+        let batch = &piece.batch;
+        self.offsets.extend_from_slice(&batch.line_offset);
+        self.lengths.extend_from_slice(&batch.line_length);
+        self.lines.extend_from_slice(&batch.line_number);
+        self.content_hashes.extend_from_slice(&piece.content_hashes);
+        self.has_id.extend_from_slice(&batch.has_id);
+        let base = self.id_values.len() as i64;
+        self.id_offsets.extend(batch.id_offsets[1..].iter().map(|&offset| base + i64::from(offset)));
+        self.id_values.extend_from_slice(&batch.id_values);
+    }
+
+    /// Lines of a source that were read so far, blank ones too.
+    #[must_use]
+    pub fn lines_read(&self, source: usize) -> u64 {
+        self.sources[source].lines
+    }
+
+    /// XXH3-128 of the bytes of a source that were read so far.
+    #[must_use]
+    pub fn source_hash(&self, source: usize) -> u128 {
+        self.sources[source].hasher.digest128()
+    }
+
+    /// The source of a row.
+    #[must_use]
+    pub fn source_of(&self, row: u32) -> usize {
+        self.first_rows.partition_point(|&first| first <= row) - 1
+    }
+
+    /// First row of each source.
+    #[must_use]
+    pub fn first_rows(&self) -> &[u32] {
+        &self.first_rows
+    }
+
+    /// Number of the line of each row in its source, from 1.
+    #[must_use]
+    pub fn line_numbers(&self) -> &[u64] {
+        &self.lines
+    }
+
+    /// Byte of its source at which each row's line begins.
+    #[must_use]
+    pub fn line_offsets(&self) -> &[u64] {
+        &self.offsets
+    }
+
+    /// The rows' own ids: where each begins, the UTF-8 of all, and which rows have one.
+    #[must_use]
+    pub fn ids(&self) -> (&[i64], &[u8], &[bool]) {
+        (&self.id_offsets, &self.id_values, &self.has_id)
+    }
+
+    /// The line of a row, without its end of line.
+    #[must_use]
+    pub fn line(&self, row: u32) -> &[u8] {
+        let start = self.offsets[row as usize] as usize;
+        let bytes = (*self.sources[self.source_of(row)].bytes).as_ref();
+        bytes.get(start..start + self.lengths[row as usize] as usize).unwrap_or_default()
+    }
+
+    /// The format in which a source is read.
+    #[must_use]
+    pub fn format(&self, source: usize) -> Format {
+        self.sources[source].format
+    }
+
+    /// Appends the lines of some rows, each with a line feed: as they came, or in another format.
+    ///
+    /// # Errors
+    /// The row whose line is no longer the one that was read, and why.
+    pub fn write(&self, rows: impl Iterator<Item = u32>, to: Option<Format>, out: &mut Vec<u8>) -> Result<(), (u32, LineError)> {
+        for row in rows {
+            match to {
+                None => out.extend_from_slice(self.line(row)),
+                Some(to) => {
+                    let from = self.format(self.source_of(row));
+                    write_row(self.line(row), from, to, out).map_err(|error| (row, error))?;
+                }
+            }
+            out.push(b'\n');
+        }
+        Ok(())
+    }
+}
+
+impl Rows for Corpus {
+    fn len(&self) -> usize {
+        self.offsets.len()
+    }
+
+    fn read<'a>(&'a self, row: u32, scratch: &'a mut Batch) -> (Turns<'a>, usize) {
+        scratch.clear();
+        let format = self.format(self.source_of(row));
+        if read_line(self.line(row), format, scratch).is_err() {
+            // Only a file that changed since can bring this; the runner looks for that at the end.
+            scratch.turn_offsets.push(0);
+        }
+        (scratch.view(), 0)
+    }
+
+    fn prefetch(&self, row: u32) {
+        prefetch_slice(self.line(row));
+    }
+
+    fn keep_order(&self, left: u32, right: u32) -> Ordering {
+        self.content_hashes[left as usize]
+            .cmp(&self.content_hashes[right as usize])
+            .then_with(|| self.line(left).cmp(self.line(right)))
+            .then(left.cmp(&right))
+    }
+}
+
+#[derive(Default)]
+struct Piece {
+    batch: Batch,
+    content_hashes: Vec<u64>,
+    rejected: Vec<Rejected>,
+    lines: u64,
+}
+
+fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions) -> Vec<Piece> {
+    let mut bounds = vec![0];
+    let mut at = 0;
+    while at < chunk.len() {
+        at = line_end(chunk, at + PIECE);
+        bounds.push(at);
+    }
+    bounds
+        .par_windows(2)
+        .map(|range| {
+            let mut piece = Piece::default();
+            let bytes = &chunk[range[0]..range[1]];
+            let offset = start + range[0] as u64;
+            piece.lines = read_lines(bytes, offset, 0, options, &mut piece.batch, &mut piece.rejected);
+            piece.content_hashes = piece.batch.view().content_hashes();
+            piece
+        })
+        .collect()
+}
+
+/// The end of the line that holds byte `at`, after its line feed.
+fn line_end(bytes: &[u8], at: usize) -> usize {
+    if at >= bytes.len() {
+        return bytes.len();
+    }
+    memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |newline| at + newline + 1)
+}
+
+fn write_row(line: &[u8], _from: Format, _to: Format, out: &mut Vec<u8>) -> Result<(), LineError> {
+    out.extend_from_slice(line);
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! The corpus of a run: sources that Python mapped, rows that the core read.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, Int64Array, LargeStringArray, StringArray, UInt16Array, UInt32Array, UInt64Array};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use belle_core::corpus::{Chunk, Corpus as CoreCorpus};
+use belle_core::read::{self, Format, Rejected};
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::{PyBufferError, PyOverflowError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::arrow_data::{ArrowBatch, record_batch, strings, turns_array};
+use crate::run::run;
+
+/// A buffer that a Python object lends; the object cannot change its size while this lives.
+struct Lent(PyUntypedBuffer);
+
+impl Lent {
+    fn new(buffer: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let buffer = PyUntypedBuffer::get(buffer)?;
+        if buffer.is_c_contiguous() && buffer.readonly() {
+            Ok(Self(buffer))
+        } else {
+            Err(PyBufferError::new_err("a source must be one contiguous read-only buffer: bytes, or a mapped file"))
+        }
+    }
+}
+
+impl AsRef<[u8]> for Lent {
+    fn as_ref(&self) -> &[u8] {
+        if self.0.len_bytes() == 0 {
+            return &[];
+        }
+        // SAFETY: the buffer is contiguous, lives as long as `self`, and is read-only for Python.
+        unsafe { std::slice::from_raw_parts(self.0.buf_ptr().cast(), self.0.len_bytes()) }
+    }
+}
+
+fn format_of(name: &str) -> PyResult<Format> {
+    Format::from_name(name).ok_or_else(|| PyValueError::new_err(format!("unknown format {name:?}")))
+}
+
+/// The format of complete lines of JSON, or None if no line tells.
+#[pyfunction]
+pub fn detect_format(sample: &[u8]) -> Option<&'static str> {
+    read::detect_format(sample).map(Format::name)
+}
+
+/// Sources and the index of the rows that were read from them.
+#[pyclass(module = "belle_data._native")]
+pub struct Corpus(pub CoreCorpus);
+
+#[pymethods]
+impl Corpus {
+    #[new]
+    fn new() -> Self {
+        Self(CoreCorpus::new())
+    }
+
+    /// Adds a buffer of lines in a format and returns the source's number.
+    fn add_source(&mut self, buffer: &Bound<'_, PyAny>, format: &str) -> PyResult<usize> {
+        Ok(self.0.add_source(Box::new(Lent::new(buffer)?), format_of(format)?))
+    }
+
+    /// Reads the next whole lines of a source: the next start, the rows, the rejected lines (None without one).
+    fn read(
+        &mut self,
+        py: Python<'_>,
+        source: usize,
+        start: u64,
+        size: usize,
+        max_line_bytes: usize,
+    ) -> PyResult<(u64, ArrowBatch, Option<ArrowBatch>)> {
+        let chunk = run(py, || self.0.read(source, start, size, max_line_bytes))?;
+        let chunk = chunk.map_err(|error| PyOverflowError::new_err(error.to_string()))?;
+        let rejected = if chunk.rejected.is_empty() { None } else { Some(rejected_batch(&chunk.rejected)?) };
+        Ok((chunk.end, rows_batch(chunk)?, rejected))
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.line_offsets().len()
+    }
+
+    /// Lines read of a source, blank ones too.
+    fn lines_read(&self, source: usize) -> u64 {
+        self.0.lines_read(source)
+    }
+
+    /// XXH3-128 of what was read of a source, as 32 hexadecimal digits.
+    fn source_hash(&self, source: usize) -> String {
+        format!("{:032x}", self.0.source_hash(source))
+    }
+
+    /// First row of each source.
+    fn first_rows(&self) -> Vec<u32> {
+        self.0.first_rows().to_vec()
+    }
+
+    /// The index of rows `start..end`: own id (null without one), line, byte.
+    fn index(&self, start: usize, end: usize) -> PyResult<ArrowBatch> {
+        let (offsets, values, has_id) = self.0.ids();
+        let end = end.min(has_id.len());
+        let start = start.min(end);
+        let base = offsets[start];
+        let id_offsets: Vec<i64> = offsets[start..=end].iter().map(|&offset| offset - base).collect();
+        let ids = LargeStringArray::try_new(
+            OffsetBuffer::new(id_offsets.into()),
+            values[base as usize..offsets[end] as usize].to_vec().into(),
+            Some(NullBuffer::from(has_id[start..end].to_vec())),
+        );
+        record_batch(vec![
+            ("id", Arc::new(ids.map_err(crate::arrow_data::arrow_error)?)),
+            ("line", Arc::new(UInt64Array::from(self.0.line_numbers()[start..end].to_vec()))),
+            ("byte", Arc::new(UInt64Array::from(self.0.line_offsets()[start..end].to_vec()))),
+        ])
+    }
+
+    /// The line of a row, as it came.
+    fn line<'py>(&self, py: Python<'py>, row: u32) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.line(row))
+    }
+
+    /// The kept lines of rows `start..end`, each with a line feed; in another format with `to`.
+    #[pyo3(signature = (start, end, kept, to=None))]
+    fn lines<'py>(&self, py: Python<'py>, start: u32, end: u32, kept: &[u8], to: Option<&str>) -> PyResult<Bound<'py, PyBytes>> {
+        let to = to.map(format_of).transpose()?;
+        let mut out = Vec::new();
+        let rows = (start..end).filter(|&row| kept[row as usize] != 0);
+        py.detach(|| self.0.write(rows, to, &mut out))
+            .map_err(|(row, error)| PyValueError::new_err(format!("row {row} cannot be read again: {error}")))?;
+        Ok(PyBytes::new(py, &out))
+    }
+}
+
+fn rows_batch(chunk: Chunk) -> PyResult<ArrowBatch> {
+    let Chunk { first_row, mut batch, content_hashes, .. } = chunk;
+    let rows = batch.len();
+    let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(first_row..first_row + rows as u32));
+    let ids = strings(std::mem::take(&mut batch.id_offsets), std::mem::take(&mut batch.id_values), rows)?;
+    let has_id: ArrayRef = Arc::new(BooleanArray::from(std::mem::take(&mut batch.has_id)));
+    let non_text: ArrayRef = Arc::new(UInt16Array::from(std::mem::take(&mut batch.non_text_parts)));
+    record_batch(vec![
+        ("row", numbers),
+        ("id", ids),
+        ("has_id", has_id),
+        ("content_hash", Arc::new(UInt64Array::from(content_hashes))),
+        ("non_text_parts", non_text),
+        ("turns", turns_array(&mut batch)?),
+    ])
+}
+
+fn rejected_batch(rejected: &[Rejected]) -> PyResult<ArrowBatch> {
+    let number = |value: fn(&Rejected) -> u64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(rejected.iter().map(|line| value(line) as i64)))
+    };
+    record_batch(vec![
+        ("line", number(|line| line.line)),
+        ("byte", number(|line| line.offset)),
+        ("length", number(|line| line.length)),
+        ("reason", Arc::new(StringArray::from_iter_values(rejected.iter().map(|line| line.reason.name())))),
+        ("detail", Arc::new(StringArray::from_iter_values(rejected.iter().map(|line| line.detail.as_str())))),
+    ])
+}
