@@ -1,6 +1,7 @@
 """Rules about the files of the project themselves: what they may import, how long they may be, what they may name."""
 
 import ast
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -22,11 +23,11 @@ TEXT = {".rs", ".py", ".pyi", ".toml", ".md", ".yml", ".txt", ".in", ".lock", ""
 def project_files() -> list[Path]:
     """Return every file of the project, none that a tool made."""
     found = []
-    for path in sorted(ROOT.rglob("*")):
-        parts = set(path.relative_to(ROOT).parts)
-        if path.is_file() and not parts & MADE and not any(part.endswith(".egg-info") for part in parts):
-            found.append(path)
-    return found
+    for folder, subfolders, names in os.walk(ROOT):
+        subfolders[:] = [name for name in subfolders if name not in MADE and not name.endswith(".egg-info")]
+        # In a linked worktree .git is a file that names a folder of the machine.
+        found += [Path(folder, name) for name in names if name not in MADE]
+    return sorted(found)
 
 
 def imported(path: Path) -> set[str]:
