@@ -265,7 +265,7 @@ def bad_lines() -> list[Line]:
     lines = [
         '{"instruction": "这一行在半路断了", "input": "", "output": "因为写文件的程序'.encode(),
         str(row).encode(),
-        dump({"not": "closed"})[:-1] + b",}",
+        r'{"instruction": "程序装在哪里？", "input": "", "output": "在 D:\xampp 里。"}'.encode(),
         '["写一句话。", "今天的云很低。"]'.encode(),
         dump({"id": "bad-fields", "instruction": "只有问题，没有回答。", "input": ""}),
         dump({"id": "bad-types", "instruction": 12, "input": "", "output": ["十二"]}),
