@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 PYTEST_ARGS ?= -n auto --maxprocesses=4
+# uv trusts what pip and cargo trust: behind a proxy of a company that is the system's certificates, not a list of its own.
+export UV_SYSTEM_CERTS ?= 1
 
 BIN := .venv/bin
 # An active conda or virtual environment must not receive the extension: .venv does.
