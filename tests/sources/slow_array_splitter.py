@@ -1,4 +1,4 @@
-"""A slow, obvious splitter of JSON arrays with the interface of the native one; it checks brackets and commas, no more."""
+"""A slow, obvious splitter of JSON arrays, with the interface of the native one; it checks brackets and commas only."""
 
 import struct
 

@@ -1,3 +1,4 @@
+import errno
 import io
 import os
 import subprocess
@@ -8,10 +9,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from fsspec.implementations.memory import MemoryFileSystem
-
 from belle_data.errors import BelleError, SourceError, UsageError
 from belle_data.sources import find_sources
+from fsspec.implementations.memory import MemoryFileSystem
+
 from tests.sources.conftest import LINES, ROWS, gzipped, zstandarded
 
 
@@ -118,11 +119,18 @@ def test_a_dangling_link_in_a_folder_is_an_error(tree: Path) -> None:
         find_sources(["data"])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="the superuser may read everything")
-def test_what_may_not_be_read(tree: Path) -> None:
-    (tree / "data/b.jsonl").chmod(0)
-    with pytest.raises(SourceError, match=r"data/b\.jsonl: no permission"):
-        find_sources(["data"])
+def test_what_may_not_be_read(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_file = Path.open
+
+    def refuse(path: Path, mode: str = "r") -> object:
+        # The superuser may read everything, so rights alone would not show it.
+        if path.name == "b.jsonl":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_file(path, mode)
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(SourceError, match=r"data/b\.jsonl: no permission to read it"):
+        find_sources([str(tree / "data")])
 
 
 def test_sockets_and_devices_are_refused() -> None:
@@ -130,7 +138,8 @@ def test_sockets_and_devices_are_refused() -> None:
         find_sources(["/dev/null"])
 
 
-def test_sources_say_what_they_are(tree: Path) -> None:
+@pytest.mark.usefixtures("tree")
+def test_sources_say_what_they_are() -> None:
     for source in find_sources(["data"]):
         status = Path(source.name).stat()
         assert source.size == status.st_size

@@ -30,6 +30,10 @@ repetition some hundred times; gzip itself ends at 1,032.
 """
 RATIO_WINDOW_BYTES = 64 << 20
 
+_GZIP_MAGIC = b"\x1f\x8b"
+_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_SKIPPABLE_MAGIC = b"\x2a\x4d\x18"  # after a byte from 0x50 to 0x5f
+
 
 def decoded(
     handle: BinaryIO, compression: Compression, name: str, progress: Callable[[int], None] | None = None
@@ -113,6 +117,8 @@ def _gunzip(stored: Iterator[bytes], name: str) -> Iterator[bytes]:
                     position -= len(data)
                     if not data:
                         break
+                    if not _GZIP_MAGIC.startswith(data[:2]):
+                        raise _trailing(name, position, data, "gzip")
                 member = zlib.decompressobj(wbits=31)
                 member_start = position
             before = member.copy()
@@ -120,7 +126,7 @@ def _gunzip(stored: Iterator[bytes], name: str) -> Iterator[bytes]:
                 output = member.decompress(data, OUTPUT_BYTES)
             except zlib.error as error:
                 byte = position + _failing_byte(before, data)
-                if members and byte - member_start < 3:
+                if members and byte - member_start < 2:
                     raise _trailing(name, member_start, data, "gzip") from error
                 raise _damaged(name, byte, "gzip", str(error).rpartition(": ")[2]) from error
             left = member.unused_data if member.eof else member.unconsumed_tail
@@ -160,15 +166,16 @@ def _unzstd(stored: Iterator[bytes], name: str) -> Iterator[bytes]:
         for start in range(0, len(chunk), ZSTD_SLICE_BYTES):
             data = chunk[start : start + ZSTD_SLICE_BYTES]
             while data:
-                fresh = frame is None
-                if fresh:
+                if frame is None:
+                    if frames and not _may_be_zstd(data[:4]):
+                        raise _trailing(name, position, data, "zstd")
                     frame = decompressor.decompressobj()
                     frame_start = position
                 try:
                     output = frame.decompress(data)
                 except zstandard.ZstdError as error:
                     if frames and "nknown frame" in str(error):
-                        raise _trailing(name, frame_start, data if fresh else b"", "zstd") from error
+                        raise _trailing(name, frame_start, b"", "zstd") from error
                     raise _damaged(name, position, "zstd", str(error).rpartition(": ")[2]) from error
                 left = frame.unused_data if frame.eof else b""
                 position += len(data) - len(left)
@@ -187,6 +194,11 @@ def _unzstd(stored: Iterator[bytes], name: str) -> Iterator[bytes]:
         yield b"".join(pending)
     if frame is not None or not frames:
         raise _broken_off(name, position, "zstd")
+
+
+def _may_be_zstd(start: bytes) -> bool:
+    """Tell whether up to four bytes can begin a frame, a skippable one included."""
+    return _ZSTD_MAGIC.startswith(start) or (0x50 <= start[0] <= 0x5F and _SKIPPABLE_MAGIC.startswith(start[1:]))
 
 
 def _broken_off(name: str, byte: int, what: str) -> SourceError:

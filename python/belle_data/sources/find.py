@@ -197,10 +197,8 @@ def _matches(folder: str, parts: list[str]) -> Iterator[str]:
         for inner in _folders_below(folder):
             yield from _matches(inner, rest) if rest else _data_files(inner)
         return
-    if _MAGIC.isdisjoint(part):
-        names = [part]
-    else:
-        names = [name for name in _names(folder) if fnmatchcase(name, part)]
+    literal = _MAGIC.isdisjoint(part)
+    names = [part] if literal else [name for name in _names(folder) if fnmatchcase(name, part)]
     for name in names:
         path = _joined(folder, name)
         what = _what(path)

@@ -39,7 +39,7 @@ def parquet_lines(
         progress: Called after each piece with the bytes of the file that it stands for; they add up to `size`.
 
     Raises:
-        SourceError: The file is damaged, has no column, or two columns of one name, or expands like a decompression bomb.
+        SourceError: The file is damaged, has no column, has two columns of one name, or expands like a bomb.
     """
     arrow = load("pyarrow", "reading Parquet")
     parquet = load("pyarrow.parquet", "reading Parquet")

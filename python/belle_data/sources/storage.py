@@ -128,7 +128,7 @@ def _backend(protocol: str) -> str:
 
 
 def remote_stamp(info: Mapping[str, Any]) -> str:
-    """Choose what changes when a file of a storage does: its tag, its time of change, or else all that is said of it."""
+    """Choose what changes when a file of a storage does: its tag, its time of change, or else all that is said."""
     for tag in _TAGS:
         if info.get(tag) is not None:
             return f"{tag}={info[tag]}"
