@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from belle_data.sources import LocalFile, find_sources, materialise
 from fsspec.implementations.memory import MemoryFileSystem
-
 from tests.sources.slow_array_splitter import SlowArraySplitter
+
+from belle_data.sources import LocalFile, find_sources, materialise
 
 ROWS = [
     {"instruction": f"第{number}题:请说明“水”的性质。", "input": "", "output": "无色\n无味\t" * (number % 9)}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from tests.sources.conftest import LINES, gzipped, parquet_bytes, zstandarded
+
 from belle_data.errors import SourceError
 from belle_data.sources import find_sources
-
-from tests.sources.conftest import LINES, gzipped, parquet_bytes, zstandarded
 
 ARRAY = b'[\n  {"instruction": "a", "output": "b"}\n]\n'
 PARQUET = parquet_bytes(pa.table({"instruction": ["a"], "output": ["b"]}))

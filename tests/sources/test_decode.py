@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.sources.conftest import LINES, gzipped, zstandarded
+from tests.sources.slow_array_splitter import SlowArraySplitter
+
 from belle_data.errors import SourceError
 from belle_data.sources import Compression, find_sources, materialise
 from belle_data.sources.decode import CHUNK_BYTES, ZSTD_SLICE_BYTES, decoded
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from tests.sources.conftest import LINES, gzipped, zstandarded
-from tests.sources.slow_array_splitter import SlowArraySplitter
 
 COMPRESSED = {"gzip": gzipped(LINES), "zstd": zstandarded(LINES)}
 SKIPPABLE = b"\x5f\x2a\x4d\x18\x03\x00\x00\x00abc"

@@ -1,6 +1,7 @@
 import pickle
 
 import pytest
+
 from belle_data.errors import BelleError, InternalError, RecipeError, RunFolderError, SourceError, UsageError
 
 

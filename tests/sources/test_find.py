@@ -9,11 +9,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from tests.sources.conftest import LINES, ROWS, gzipped, zstandarded
+
 from belle_data.errors import BelleError, SourceError, UsageError
 from belle_data.sources import find_sources
-from fsspec.implementations.memory import MemoryFileSystem
-
-from tests.sources.conftest import LINES, ROWS, gzipped, zstandarded
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
-from belle_data.errors import BelleError, RunFolderError, SourceError, UsageError
-from belle_data.sources import LocalFile, Source, check_unchanged, find_sources, materialise, sample
 from fsspec.implementations.memory import MemoryFile, MemoryFileSystem
-
 from tests.sources.conftest import LINES, ROWS, gzipped, zstandarded
 from tests.sources.slow_array_splitter import SlowArraySplitter
+
+from belle_data.errors import BelleError, RunFolderError, SourceError, UsageError
+from belle_data.sources import LocalFile, Source, check_unchanged, find_sources, materialise, sample
 
 ReadOne = Callable[[str | Path], LocalFile]
 ARRAY = json.dumps(ROWS, ensure_ascii=False, indent=2).encode()

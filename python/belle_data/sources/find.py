@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import errno
 import stat
 from fnmatch import fnmatchcase
@@ -114,6 +113,8 @@ def _local_files(given: str) -> list[str]:
 
 def _similar(path: str) -> str | None:
     """Hint at the name in the same folder that is most like `path`."""
+    import difflib  # noqa: PLC0415 - needed for this hint only
+
     folder = Path(path).parent
     try:
         names = [entry.name for entry in folder.iterdir()]
