@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from belle_data.errors import RunFolderError, SourceError
 from belle_data.sources.decode import decoded
 from belle_data.sources.model import LocalFile
-from belle_data.sources.parquet import parquet_lines
 from belle_data.sources.storage import check_unchanged, is_url, open_source, read_errors
 
 if TYPE_CHECKING:
@@ -143,6 +142,8 @@ def _lines(
 ) -> Iterator[bytes]:
     """Give the bytes of the copy, in pieces; errors of reading name the source."""
     if source.kind == "parquet":
+        from belle_data.sources.parquet import parquet_lines  # noqa: PLC0415 - start-up time counts
+
         yield from _read(source, lambda count: parquet_lines(handle, source.size, source.name, count), progress)
         return
     stored = 0

@@ -7,7 +7,6 @@ import stat
 import sys
 import time
 from contextlib import contextmanager
-from datetime import datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self, cast
@@ -133,7 +132,11 @@ def remote_stamp(info: Mapping[str, Any]) -> str:
         if info.get(tag) is not None:
             return f"{tag}={info[tag]}"
     # fsspec's own key is no help: for some storages it never changes, for others always.
-    said = sorted((key, str(value)) for key, value in info.items() if isinstance(value, str | int | datetime | tuple))
+    said = sorted(
+        (key, str(value))
+        for key, value in info.items()
+        if isinstance(value, str | int | tuple) or hasattr(value, "isoformat")
+    )
     said = [pair for pair in said if pair[0] not in {"name", "url"}]
     return f"info={blake2b(repr(said).encode('utf-8', 'backslashreplace'), digest_size=16).hexdigest()}"
 
