@@ -96,7 +96,11 @@ def test_absolute_globs_and_file_urls(tree: Path) -> None:
         (["x" * 5000], "File name too long", ""),
     ],
 )
-def test_inputs_that_name_nothing(tree: Path, inputs: list[str], text: str, hint: str) -> None:
+def test_inputs_that_name_nothing(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, inputs: list[str], text: str, hint: str
+) -> None:
+    for backend in ("s3fs", "huggingface_hub"):
+        monkeypatch.setitem(sys.modules, backend, None)
     (tree / "empty").mkdir()
     (tree / "gone").symlink_to("nothing")
     with pytest.raises(BelleError) as caught:
@@ -214,9 +218,12 @@ def test_standard_input_and_pipes(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     os.mkfifo(pipe)
     writer = threading.Thread(target=pipe.write_bytes, args=(b"PAR1",))
     writer.start()
-    with pytest.raises(SourceError, match="Parquet cannot be read from a pipe"):
-        find_sources([str(pipe)])
+    (source,) = find_sources([str(pipe)])
     writer.join()
+    assert (source.name, source.size, source.kind) == (str(pipe), None, "parquet")
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(UsageError, match="standard input is closed"):
+        find_sources(["-"])
 
 
 def test_plain_files_need_no_heavy_package(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 import datetime as dt
+import io
 import json
+import sys
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
@@ -43,6 +46,19 @@ def test_through_fsspec(memory: MemoryFileSystem, read_one: ReadOne) -> None:
     memory.pipe("/a.parquet", parquet_bytes(pa.Table.from_pylist(ROWS)))
     lines = read_one("memory://a.parquet").path.read_bytes().split(b"\n")[:-1]
     assert [json.loads(line) for line in lines] == ROWS
+    memory.pipe("/a.parquet", WHOLE[:-4])
+    with pytest.raises(SourceError, match=r"memory://a\.parquet \(byte \d+\): the Parquet file is damaged"):
+        read_one("memory://a.parquet")
+
+
+def test_through_a_pipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(WHOLE)))
+    (source,) = find_sources(["-"])
+    read: list[int] = []
+    local = materialise(source, tmp_path / "spool", SlowArraySplitter, read.append)
+    assert [json.loads(line) for line in local.path.read_bytes().split(b"\n")[:-1]] == ROWS
+    assert sum(read) == len(WHOLE)
+    assert {file.suffix for file in (tmp_path / "spool").iterdir()} == {".jsonl", ".json"}
 
 
 UTC = dt.UTC

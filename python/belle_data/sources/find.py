@@ -261,8 +261,12 @@ def _described(name: str, location: str, remote: Remote | None) -> Source:
     if remote is not None:
         system, path, info = remote
         file_name = path.partition("?")[0]
-        with read_errors(location), system.open(path, "rb") as handle:
-            head = handle.read(HEAD_BYTES)
+        with read_errors(location):
+            with system.open(path, "rb") as handle:
+                head = handle.read(HEAD_BYTES)
+            if info.get("size") is None:
+                # Some storages list names only.
+                info = {**info, **system.info(path)}
         size = info.get("size")
         stamp = remote_stamp(info)
         complete = len(head) < HEAD_BYTES
@@ -282,6 +286,4 @@ def _described(name: str, location: str, remote: Remote | None) -> Source:
         else:
             raise SourceError("neither a file nor a folder nor a pipe", path=name)
     kind, compression = sniff(name, file_name, head, complete=complete)
-    if kind == "parquet" and stamp.startswith("pipe="):
-        raise SourceError("Parquet cannot be read from a pipe", path=name, hint="save it to a file and name that")
     return Source(name, size, stamp, kind, compression, location)

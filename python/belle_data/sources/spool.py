@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from belle_data.errors import RunFolderError, SourceError
 from belle_data.sources.decode import decoded
 from belle_data.sources.model import LocalFile
-from belle_data.sources.storage import check_unchanged, is_url, open_source, read_errors
+from belle_data.sources.storage import check_unchanged, is_local, open_source, read_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -52,8 +52,7 @@ def materialise(
         RunFolderError: `folder` cannot be written.
     """
     check_unchanged(source)
-    piped = source.stamp.startswith("pipe=")
-    if source.kind == "jsonl" and source.compression == "none" and not piped and not is_url(source.location):
+    if source.kind == "jsonl" and source.compression == "none" and is_local(source):
         return LocalFile(Path(source.location), temporary=False, positions=None)
     key = blake2b(source.name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     base = folder / f"source-{key}"
@@ -64,8 +63,15 @@ def materialise(
         folder.mkdir(parents=True, exist_ok=True)
         _beside(base, ".json").unlink(missing_ok=True)
     splitter = split_array() if source.kind == "json_array" else None
+    rows = _beside(base, ".jsonl")
     with open_source(source) as handle:
-        _write(_beside(base, ".jsonl"), _lines(source, handle, splitter, progress))
+        if source.kind != "parquet":
+            pieces = _decoded(source, handle, progress)
+            _write(rows, pieces if splitter is None else _split(source, pieces, splitter))
+        elif is_local(source):
+            _write(rows, _parquet(source, handle, progress))
+        else:
+            _write_fetched(rows, source, handle, progress)
     check_unchanged(source)
     positions = None
     if splitter is not None:
@@ -73,11 +79,11 @@ def materialise(
         _write(_beside(base, ".positions"), positions)
     about = {
         **_key(source),
-        "bytes": _beside(base, ".jsonl").stat().st_size,
+        "bytes": rows.stat().st_size,
         "rows": positions and len(positions[0]) // 8,
     }
     _write(_beside(base, ".json"), [json.dumps(about, ensure_ascii=False).encode()])
-    return LocalFile(_beside(base, ".jsonl"), temporary=True, positions=positions)
+    return LocalFile(rows, temporary=True, positions=positions)
 
 
 def sample(local: LocalFile, size: int = 1 << 20) -> bytes:
@@ -137,15 +143,29 @@ def _finished(source: Source, base: Path) -> LocalFile | None:
     return LocalFile(_beside(base, ".jsonl"), temporary=True, positions=positions)
 
 
-def _lines(
-    source: Source, handle: BinaryIO, splitter: ArraySplitter | None, progress: Callable[[int], None] | None
-) -> Iterator[bytes]:
-    """Give the bytes of the copy, in pieces; errors of reading name the source."""
-    if source.kind == "parquet":
-        from belle_data.sources.parquet import parquet_lines  # noqa: PLC0415 - start-up time counts
+def _write_fetched(path: Path, source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> None:
+    """Copy a Parquet file from a storage, then read the copy.
 
-        yield from _read(source, lambda count: parquet_lines(handle, source.size, source.name, count), progress)
-        return
+    A Parquet file is read from its end, which pipes and some storages cannot do and others do slowly.
+    """
+    fetched = path.with_suffix(".parquet")
+    try:
+        _write(fetched, _decoded(source, handle, progress))
+        with _writing(fetched), fetched.open("rb") as copy:
+            _write(path, _parquet(source, copy, None))
+    finally:
+        with suppress(OSError):
+            fetched.unlink(missing_ok=True)
+
+
+def _parquet(source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[bytes]:
+    from belle_data.sources.parquet import parquet_lines  # noqa: PLC0415 - start-up time counts
+
+    return _read(source, lambda count: parquet_lines(handle, source.size, source.name, count), progress)
+
+
+def _decoded(source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[bytes]:
+    """Give the decompressed bytes of a source, in pieces; all of them, or an error."""
     stored = 0
 
     def add(number: int) -> None:
@@ -154,8 +174,7 @@ def _lines(
         if progress is not None:
             progress(number)
 
-    pieces = _read(source, lambda count: decoded(handle, source.compression, source.name, count), add)
-    yield from pieces if splitter is None else _split(source, pieces, splitter)
+    yield from _read(source, lambda count: decoded(handle, source.compression, source.name, count), add)
     if source.size is not None and stored != source.size:
         message = f"{stored:,} of {source.size:,} bytes could be read"
         raise SourceError(
@@ -184,12 +203,21 @@ def _read(
 
 
 def _split(source: Source, pieces: Iterable[bytes], splitter: ArraySplitter) -> Iterator[bytes]:
-    try:
-        for piece in pieces:
-            if lines := splitter.feed(piece):
-                yield lines
-        if lines := splitter.finish() or b"":
+    for piece in pieces:
+        with _array_errors(source):
+            lines = splitter.feed(piece)
+        if lines:
             yield lines
+    with _array_errors(source):
+        rest = splitter.finish()
+    if rest:
+        yield rest
+
+
+@contextmanager
+def _array_errors(source: Source) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         # Bytes and lines of compressed text are those of the text, where a user can look.
         message = str(getattr(error, "message", error))

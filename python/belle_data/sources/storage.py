@@ -147,6 +147,8 @@ def open_pipe(location: str) -> tuple[str, bytes, bool]:
     Returns:
         A stamp that no other pipe has, the first bytes, and whether they are all.
     """
+    if location == STDIN and sys.stdin is None:
+        raise UsageError("standard input is closed", path=location)
     with read_errors(location):
         handle = sys.stdin.buffer if location == STDIN else cast("BinaryIO", Path(location).open("rb"))  # noqa: SIM115
         head = handle.read(HEAD_BYTES)
@@ -197,6 +199,11 @@ def open_source(source: Source) -> BinaryIO:
         return cast("BinaryIO", Path(source.location).open("rb"))
 
 
+def is_local(source: Source) -> bool:
+    """Tell whether a source is a file of this machine: neither from a storage nor a pipe."""
+    return not is_url(source.location) and not source.stamp.startswith("pipe=")
+
+
 def check_unchanged(source: Source) -> None:
     """Make sure that a local source is still the file that was found; others are not asked.
 
@@ -204,7 +211,7 @@ def check_unchanged(source: Source) -> None:
         UsageError: It is gone.
         SourceError: Its size or its time of change is another.
     """
-    if is_url(source.location) or source.stamp.startswith("pipe="):
+    if not is_local(source):
         return
     with read_errors(source.location):
         status = Path(source.location).stat()
