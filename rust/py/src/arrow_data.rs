@@ -3,14 +3,17 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayData, ArrayRef, AsArray, DictionaryArray, Int8Array, ListArray, RecordBatch, StringArray, StructArray,
+use arrow_array::{
+    Array, ArrayRef, DictionaryArray, Int8Array, ListArray, RecordBatch, StringArray, StructArray,
     make_array,
 };
-use arrow::buffer::{Buffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::{DataType, Field, Fields, Int8Type, Schema, UInt32Type};
-use arrow::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
-use arrow::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
+use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
+use arrow_data::ArrayData;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int8Type, UInt32Type};
+use arrow_schema::{DataType, Field, Fields, Schema};
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
+use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
 use belle_core::batch::{Batch, Role, Rows, Turns};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array, LargeStringArray, StringArray, UInt16Array, UInt32Array, UInt64Array};
-use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, LargeStringArray, StringArray, UInt16Array, UInt32Array, UInt64Array};
+use arrow_buffer::{NullBuffer, OffsetBuffer};
 use belle_core::corpus::{Chunk, Corpus as CoreCorpus};
 use belle_core::read::{self, Format, Rejected};
 use pyo3::buffer::PyUntypedBuffer;

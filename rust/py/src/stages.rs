@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Float64Array, UInt32Array};
+use arrow_array::{Float64Array, UInt32Array};
 use belle_core::batch::Rows;
 use belle_core::exact_dedup::ExactDedup as CoreExactDedup;
 use belle_core::near_dedup::shingle::ShingleSize;
