@@ -1,8 +1,8 @@
 //! Which format a file has.
 
+use super::fields::{Fields, Key};
 use super::format::Format;
 use super::instruction::{answer_key, conversations_beside, is_dialogue};
-use super::fields::Key;
 use super::lines::trim;
 use super::row::Row;
 use crate::json::{Tape, scan};
@@ -28,7 +28,8 @@ pub fn detect_format(sample: &[u8]) -> Option<Format> {
         if line.is_empty() || std::str::from_utf8(line).is_err() || scan(line, &mut tape).is_err() {
             continue;
         }
-        let Ok(row) = Row::new(line, &tape) else { continue };
+        let mut fields = Fields::default();
+        let Ok(row) = Row::new(line, &tape, &mut fields) else { continue };
         seen += 1;
         if let Some(shape) = shape(&row) {
             found = Some(found.map_or(shape, |before| together(before, shape)));

@@ -52,6 +52,9 @@ impl RejectReason {
     }
 }
 
+/// An error on its way up: one word, so that the usual case moves nothing.
+pub(super) type Failure = Box<LineError>;
+
 /// Why one line is not a row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", reason.name())]
@@ -65,19 +68,19 @@ pub struct LineError {
 impl LineError {
     /// An error about the byte `byte` of the line.
     #[cold]
-    pub(super) fn new(reason: RejectReason, byte: usize, rule: &str) -> Self {
-        Self { reason, detail: format!("byte {byte}: {rule}") }
+    pub(super) fn new(reason: RejectReason, byte: usize, rule: &str) -> Failure {
+        Box::new(Self { reason, detail: format!("byte {byte}: {rule}") })
     }
 }
 
-impl From<ScanError> for LineError {
+impl From<ScanError> for Failure {
     #[cold]
     fn from(error: ScanError) -> Self {
         let reason = match error.kind {
             ScanErrorKind::Syntax => RejectReason::NotJson,
             ScanErrorKind::LoneSurrogate => RejectReason::LoneSurrogate,
         };
-        Self { reason, detail: error.to_string() }
+        Self::new(LineError { reason, detail: error.to_string() })
     }
 }
 

@@ -1,20 +1,20 @@
 //! `sharegpt` and `messages`: lists of turns in the spellings that exist.
 
-use super::error::LineError;
+use super::error::Failure;
 use super::fields::Key;
 use super::row::{Row, push_turn};
 use crate::batch::{Batch, Role};
 use crate::json::Kind;
 
 /// Reads `conversations` (or `conversation`) with an optional `system` beside it.
-pub(super) fn read_conversations(row: &Row, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_conversations(row: &Row, batch: &mut Batch) -> Result<usize, Failure> {
     let list = conversations(row).ok_or_else(|| row.missing("`conversations`"))?;
     read_system(row, batch)?;
     read_list(row, list, batch)
 }
 
 /// Reads `messages` with an optional `system` beside it.
-pub(super) fn read_messages(row: &Row, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_messages(row: &Row, batch: &mut Batch) -> Result<usize, Failure> {
     let list = row.fields.get(Key::Messages).ok_or_else(|| row.missing("`messages`"))?;
     read_system(row, batch)?;
     read_list(row, list, batch)
@@ -29,7 +29,7 @@ pub(super) fn conversations(row: &Row) -> Option<usize> {
 
 /// The system turn from the top of the row, if there is one and it says anything.
 #[inline]
-pub(super) fn read_system(row: &Row, batch: &mut Batch) -> Result<(), LineError> {
+pub(super) fn read_system(row: &Row, batch: &mut Batch) -> Result<(), Failure> {
     if let Some(system) = row.optional(Key::System)?
         && !row.tape.at(system).inner().is_empty()
     {
@@ -40,7 +40,7 @@ pub(super) fn read_system(row: &Row, batch: &mut Batch) -> Result<(), LineError>
 }
 
 /// Reads every item of a list of turns; gives the number of parts that are no text.
-pub(super) fn read_list(row: &Row, list: usize, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_list(row: &Row, list: usize, batch: &mut Batch) -> Result<usize, Failure> {
     if row.kind(list) != Kind::Array {
         return Err(row.wrong_type(list, "the conversation", "a list of turns"));
     }
@@ -144,7 +144,7 @@ impl Item {
 }
 
 /// Appends the one or two turns of an item; gives its number of parts that are no text.
-pub(super) fn read_item(row: &Row, item: usize, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_item(row: &Row, item: usize, batch: &mut Batch) -> Result<usize, Failure> {
     if row.kind(item) != Kind::Object {
         return Err(row.wrong_type(item, "a turn", "an object"));
     }
@@ -174,7 +174,7 @@ fn push_call(row: &Row, call: usize, batch: &mut Batch) {
 }
 
 /// An item that names the speakers as keys: `{"human": …, "assistant": …}`.
-fn read_pair(row: &Row, item: usize, keys: &Item, batch: &mut Batch) -> Result<usize, LineError> {
+fn read_pair(row: &Row, item: usize, keys: &Item, batch: &mut Batch) -> Result<usize, Failure> {
     let mut any = false;
     for (side, role) in keys.pair() {
         let Some(side) = side else { continue };
@@ -190,7 +190,7 @@ fn read_pair(row: &Row, item: usize, keys: &Item, batch: &mut Batch) -> Result<u
 }
 
 /// A string, nothing, or a list of parts.
-fn read_content(row: &Row, content: usize, batch: &mut Batch) -> Result<usize, LineError> {
+fn read_content(row: &Row, content: usize, batch: &mut Batch) -> Result<usize, Failure> {
     match row.kind(content) {
         Kind::Plain | Kind::Escaped => row.append(content, &mut batch.text_values),
         Kind::Null => {}
@@ -207,7 +207,7 @@ fn read_content(row: &Row, content: usize, batch: &mut Batch) -> Result<usize, L
 }
 
 /// Appends a part that is text; whether it was.
-fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, LineError> {
+fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, Failure> {
     match row.kind(part) {
         Kind::Plain | Kind::Escaped => {
             row.append(part, &mut batch.text_values);
@@ -238,7 +238,7 @@ fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, LineErro
 }
 
 /// The role that a turn names, in any case.
-fn read_role(row: &Row, speaker: usize) -> Result<Role, LineError> {
+fn read_role(row: &Row, speaker: usize) -> Result<Role, Failure> {
     if !row.kind(speaker).is_string() {
         return Err(row.wrong_type(speaker, "the speaker of a turn", "a string"));
     }
