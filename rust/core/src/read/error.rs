@@ -53,7 +53,31 @@ impl RejectReason {
 }
 
 /// An error on its way up: one word, so that the usual case moves nothing.
-pub(super) type Failure = Box<LineError>;
+#[derive(Debug)]
+pub(super) struct Failure(Box<LineError>);
+
+impl Failure {
+    #[cold]
+    pub(super) fn new(reason: RejectReason, detail: String) -> Self {
+        Self(Box::new(LineError { reason, detail }))
+    }
+
+    /// An error about the byte `byte` of the line.
+    #[cold]
+    pub(super) fn at(reason: RejectReason, byte: usize, rule: &str) -> Self {
+        Self::new(reason, format!("byte {byte}: {rule}"))
+    }
+
+    pub(super) fn reason(&self) -> RejectReason {
+        self.0.reason
+    }
+}
+
+impl From<Failure> for LineError {
+    fn from(failure: Failure) -> Self {
+        *failure.0
+    }
+}
 
 /// Why one line is not a row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,14 +89,6 @@ pub struct LineError {
     pub detail: String,
 }
 
-impl LineError {
-    /// An error about the byte `byte` of the line.
-    #[cold]
-    pub(super) fn new(reason: RejectReason, byte: usize, rule: &str) -> Failure {
-        Box::new(Self { reason, detail: format!("byte {byte}: {rule}") })
-    }
-}
-
 impl From<ScanError> for Failure {
     #[cold]
     fn from(error: ScanError) -> Self {
@@ -80,7 +96,7 @@ impl From<ScanError> for Failure {
             ScanErrorKind::Syntax => RejectReason::NotJson,
             ScanErrorKind::LoneSurrogate => RejectReason::LoneSurrogate,
         };
-        Self::new(LineError { reason, detail: error.to_string() })
+        Self::new(reason, error.to_string())
     }
 }
 

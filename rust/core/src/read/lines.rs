@@ -69,7 +69,7 @@ pub fn read_lines(
             }
             match reader.read(bytes, start, stop, valid, batch) {
                 Ok(()) => place.keep(stop - start, batch),
-                Err(error) => rejected.push(place.reject(stop - start, *error)),
+                Err(error) => rejected.push(place.reject(stop - start, error.into())),
             }
         }
     }
@@ -83,7 +83,7 @@ pub fn read_lines(
 pub fn read_line(line: &[u8], format: Format, batch: &mut Batch) -> Result<(), LineError> {
     let (start, stop) = trim(line, 0, line.len());
     let mut reader = Reader::new(&ReadOptions { format, max_line_bytes: LONGEST_LINE });
-    reader.read(line, start, stop, false, batch).map_err(|error| *error)?;
+    reader.read(line, start, stop, false, batch)?;
     Place { offset: 0, line: 0 }.keep(stop - start, batch);
     Ok(())
 }
@@ -158,7 +158,7 @@ fn read_whole(row: &Row, format: Format, batch: &mut Batch) -> Result<(), Failur
     let mut outcome = row.read(format, batch);
     let longest = batch.text_values.len().max(batch.id_values.len()).max(batch.roles.len());
     if longest > i32::MAX as usize {
-        outcome = Err(LineError::new(RejectReason::LineTooLong, 0, "the batch has no room left (2 GiB of text)"));
+        outcome = Err(Failure::at(RejectReason::LineTooLong, 0, "the batch has no room left (2 GiB of text)"));
     }
     if outcome.is_err() {
         batch.truncate(rows);
@@ -212,13 +212,13 @@ pub(super) fn trim(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, us
 #[cold]
 fn too_long(length: usize, longest: usize) -> Failure {
     let detail = format!("the line has {length} bytes, the most allowed is {longest}");
-    Box::new(LineError { reason: RejectReason::LineTooLong, detail })
+    Failure::new(RejectReason::LineTooLong, detail)
 }
 
 #[cold]
-fn invalid_utf8(line: &[u8]) -> Failure {
+pub(super) fn invalid_utf8(line: &[u8]) -> Failure {
     let at = compat::from_utf8(line).err().map_or(0, |error| error.valid_up_to());
     let byte = line.get(at).copied().unwrap_or_default();
     let detail = format!("byte {at}: found the byte 0x{byte:02X}, expected UTF-8");
-    Box::new(LineError { reason: RejectReason::InvalidUtf8, detail })
+    Failure::new(RejectReason::InvalidUtf8, detail)
 }

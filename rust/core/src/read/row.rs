@@ -1,6 +1,6 @@
 //! One scanned line on its way into a batch.
 
-use super::error::{Failure, LineError, RejectReason};
+use super::error::{Failure, RejectReason};
 use super::fields::{Fields, Key};
 use super::format::Format;
 use super::{instruction, turns};
@@ -28,7 +28,7 @@ impl<'a> Row<'a> {
     pub(super) fn new(line: &'a [u8], tape: &'a Tape, fields: &'a mut Fields) -> Result<Self, Failure> {
         if tape.at(0).kind != Kind::Object {
             let rule = format!("found {}, a row must be an object", quote(line, tape.at(0)));
-            return Err(LineError::new(RejectReason::NotAnObject, tape.at(0).start as usize, &rule));
+            return Err(Failure::at(RejectReason::NotAnObject, tape.at(0).start as usize, &rule));
         }
         *fields = Fields::collect(line, tape);
         Ok(Self { line, tape, fields })
@@ -48,7 +48,7 @@ impl<'a> Row<'a> {
             Err(error) => return Err(self.explain(error)),
         };
         if usize::try_from(batch.turn_offsets[batch.turn_offsets.len() - 1]) == Ok(batch.roles.len()) {
-            return Err(LineError::new(RejectReason::MissingField, 0, "the row has no turn"));
+            return Err(Failure::at(RejectReason::MissingField, 0, "the row has no turn"));
         }
         let has_id = self.read_id(batch)?;
         batch.has_id.push(has_id);
@@ -170,7 +170,7 @@ impl<'a> Row<'a> {
     pub(super) fn wrong_type(&self, index: usize, name: &str, rule: &str) -> Failure {
         let token = self.tape.at(index);
         let detail = format!("{name} is {}, it must be {rule}", quote(self.line, token));
-        LineError::new(RejectReason::WrongType, token.raw().start, &detail)
+        Failure::at(RejectReason::WrongType, token.raw().start, &detail)
     }
 
     /// A key is missing at the top of the row.
@@ -191,20 +191,20 @@ impl<'a> Row<'a> {
             _ => there.join(", "),
         };
         let detail = format!("{place} has no {names}; it has {list}");
-        LineError::new(RejectReason::MissingField, self.tape.at(object).start as usize, &detail)
+        Failure::at(RejectReason::MissingField, self.tape.at(object).start as usize, &detail)
     }
 
     /// A row that lacks a field but compares answers is preference data, and called so.
     #[cold]
     fn explain(&self, error: Failure) -> Failure {
         let compares = self.fields.better || self.fields.worse;
-        if compares && error.reason == RejectReason::MissingField { self.preference() } else { error }
+        if compares && error.reason() == RejectReason::MissingField { self.preference() } else { error }
     }
 
     #[cold]
     fn preference(&self) -> Failure {
         let rule = "the row compares answers (chosen, rejected) and is no conversation of its own";
-        LineError::new(RejectReason::PreferenceData, self.tape.at(0).start as usize, rule)
+        Failure::at(RejectReason::PreferenceData, self.tape.at(0).start as usize, rule)
     }
 }
 

@@ -124,8 +124,8 @@ impl Item {
 
     /// A call beside the content, unless it is null or empty.
     pub(super) fn call(&self, row: &Row) -> Option<usize> {
-        let says = |index: &usize| row.tape.at(*index).next as usize > index + 1;
-        [ItemKey::ToolCalls, ItemKey::FunctionCall].into_iter().filter_map(|key| self.get(key)).find(says)
+        let keys = [ItemKey::ToolCalls, ItemKey::FunctionCall];
+        keys.into_iter().filter_map(|key| self.get(key)).find(|&index| !says_nothing(row, index))
     }
 
     /// Question and answer of an item that names both speakers as keys.
@@ -135,12 +135,37 @@ impl Item {
         [(side(ItemKey::Human), Role::User), (side(ItemKey::Assistant), Role::Assistant)]
     }
 
-    /// Whether the value at `index` is one that [`read_item`] reads.
-    pub(super) fn reads(&self, row: &Row, index: usize) -> bool {
-        let paired = self.pair().iter().any(|(side, _)| *side == Some(index));
-        let said = self.speaker() == Some(index) || self.content() == Some(index);
-        paired || self.speaker().is_some() && (said || self.call(row) == Some(index))
+    /// What becomes of a member of the item: its value may be read, be hidden by a later key of the same name, or be
+    /// none of this module's business.
+    pub(super) fn usage(&self, row: &Row, name: &[u8], value: usize) -> Usage {
+        let Some(key) = ItemKey::from_name(name) else { return Usage::Other };
+        if self.get(key) != Some(value) {
+            return Usage::Hidden;
+        }
+        let empty_call = matches!(key, ItemKey::ToolCalls | ItemKey::FunctionCall) && says_nothing(row, value);
+        let said = self.speaker() == Some(value) || self.content() == Some(value) || self.call(row) == Some(value);
+        let paired = self.pair().iter().any(|(side, _)| *side == Some(value));
+        if empty_call || paired || self.speaker().is_some() && said { Usage::Read } else { Usage::Misleading }
     }
+}
+
+/// What becomes of a member of an object when the object is written in another shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// Its value is in the turns.
+    Read,
+    /// A later key of the same name counts.
+    Hidden,
+    /// It was not read, but its name would be read in the other shape.
+    Misleading,
+    /// It means nothing to any format.
+    Other,
+}
+
+/// Null, an empty list or an empty object.
+pub(super) fn says_nothing(row: &Row, index: usize) -> bool {
+    let token = row.tape.at(index);
+    matches!(token.kind, Kind::Null | Kind::Array | Kind::Object) && token.next as usize == index + 1
 }
 
 /// Appends the one or two turns of an item; gives its number of parts that are no text.
