@@ -8,27 +8,29 @@ use super::escape::{Escape, read_escape};
 use super::number::scan_number;
 use super::tape::{Kind, Tape};
 
-/// Bytes that are compared at once.
+/// Bytes that one piece compares.
 const CHUNK: usize = 32;
-/// Bytes that one piece may have before its value; objects with longer ones are not worth the trouble.
-const LONGEST: usize = 4 * CHUNK;
-/// Values that a template holds at most.
-const MOST_VALUES: usize = 32;
+/// Pieces that a template holds at most; objects with more keys are not worth the trouble.
+const MOST_PIECES: usize = 64;
 
 /// What varies after a fixed run of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Slot {
     String,
     Number,
+    /// Nothing: the run goes on in the next piece.
+    More,
     /// Nothing: the object ends.
     End,
 }
 
-/// A fixed run of bytes and the value behind it.
+/// A fixed run of bytes and what stands behind it.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
-    /// First entry of the run in `words`.
-    words: u32,
+    /// The run, filled up with zeros.
+    run: [u64; 4],
+    /// Ones where the run has bytes.
+    mask: [u64; 4],
     /// Bytes of the run.
     length: u32,
     /// Token of the value.
@@ -40,15 +42,13 @@ struct Piece {
 #[derive(Clone, Debug, Default)]
 pub struct Template {
     pieces: Vec<Piece>,
-    /// The fixed runs, each in chunks of 32 bytes filled up with zeros, beside a mask of the bytes that count.
-    words: Vec<[[u64; 4]; 2]>,
 }
 
 impl Template {
     /// A template that fits no line.
     #[must_use]
     pub const fn new() -> Self {
-        Self { pieces: Vec::new(), words: Vec::new() }
+        Self { pieces: Vec::new() }
     }
 
     /// Whether a line was learned.
@@ -60,7 +60,6 @@ impl Template {
     /// Fits no line any more.
     pub fn forget(&mut self) {
         self.pieces.clear();
-        self.words.clear();
     }
 
     /// Takes the shape of a line that was scanned to `tape`: an object of strings, numbers, literals and empty
@@ -77,7 +76,7 @@ impl Template {
                 _ if token.next as usize == value + 1 => continue,
                 _ => return self.forget(),
             };
-            if self.pieces.len() == MOST_VALUES || !self.add(&line[from..token.inner().start], value, slot) {
+            if !self.add(&line[from..token.inner().start], value, slot) {
                 return self.forget();
             }
             from = token.inner().end;
@@ -87,16 +86,18 @@ impl Template {
         }
     }
 
+    /// Adds a run and what stands behind it; whether there was room.
     fn add(&mut self, run: &[u8], token: usize, slot: Slot) -> bool {
-        let piece = Piece { words: self.words.len() as u32, length: run.len() as u32, token: token as u32, slot };
-        for part in run.chunks(CHUNK) {
-            let mut bytes = [[0; CHUNK]; 2];
-            bytes[0][..part.len()].copy_from_slice(part);
-            bytes[1][..part.len()].fill(0xff);
-            self.words.push(bytes.map(|side| words(&side)));
+        let count = run.len().div_ceil(CHUNK);
+        for (index, part) in run.chunks(CHUNK).enumerate() {
+            let (mut bytes, mut mask) = ([0; CHUNK], [0; CHUNK]);
+            bytes[..part.len()].copy_from_slice(part);
+            mask[..part.len()].fill(0xff);
+            let slot = if index + 1 == count { slot } else { Slot::More };
+            let (run, mask) = (words(&bytes), words(&mask));
+            self.pieces.push(Piece { run, mask, length: part.len() as u32, token: token as u32, slot });
         }
-        self.pieces.push(piece);
-        run.len() <= LONGEST
+        self.pieces.len() <= MOST_PIECES
     }
 
     /// Scans the line that begins at `start` if it has this shape and ends with a line's end or with `bytes`; gives
@@ -126,19 +127,15 @@ at_every_level! {
 unsafe fn scan_body<B: Blocks>(template: &Template, bytes: &[u8], start: usize, tape: &mut Tape) -> Option<usize> {
     let mut at = start;
     for piece in &template.pieces {
-        let mut compared = at;
-        let chunks = (piece.length as usize).div_ceil(CHUNK);
-        for [run, mask] in template.words.get(piece.words as usize..)?.get(..chunks)? {
-            let found = words(bytes.get(compared..)?.first_chunk()?);
-            let difference = (0..4).fold(0, |sum, word| sum | (found[word] ^ run[word]) & mask[word]);
-            if difference != 0 {
-                return None;
-            }
-            compared += CHUNK;
+        let found = words(bytes.get(at..)?.first_chunk()?);
+        let difference = (0..4).fold(0, |sum, word| sum | (found[word] ^ piece.run[word]) & piece.mask[word]);
+        if difference != 0 {
+            return None;
         }
         at += piece.length as usize;
         let begin = at;
         let kind = match piece.slot {
+            Slot::More => continue,
             Slot::End => break,
             Slot::Number => {
                 at = scan_number(bytes, at).ok()?;

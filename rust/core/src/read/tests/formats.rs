@@ -235,7 +235,7 @@ fn text_and_mixed_rows() {
     check(&[
         (Text, r#"{"text":"x"}"#, "-|text: x"),
         (Text, r#"{"text":null}"#, "wrong_type: byte 8: `text` is null, it must be a string"),
-        (Text, r#"{}"#, "missing_field: byte 0: the row has no `text`; it has no key at all"),
+        (Text, "{}", "missing_field: byte 0: the row has no `text`; it has no key at all"),
         (Mixed, r#"{"text":"x","messages":[{"role":"user","content":"q"}]}"#, "-|user: q"),
         (Mixed, r#"{"text":"x","instruction":"Human: q\nAssistant:","output":"a"}"#, "-|user: q|assistant: a"),
         (Mixed, r#"{"input":"q","target":"a"}"#, "-|user: q|assistant: a"),

@@ -162,7 +162,7 @@ proptest! {
         let joined: Vec<_> = lines.iter().map(|(line, crlf)| [line, &b"\r\n"[usize::from(!crlf)..]].concat()).collect();
         let bytes = joined.concat();
         let together = outcome(&bytes, usize::MAX, format);
-        prop_assert_eq!(together.3, bytes.iter().filter(|&&byte| byte == b'\n').count() as u64);
+        prop_assert_eq!(together.3, memchr::memchr_iter(b'\n', &bytes).count() as u64);
         let blank = bytes.split_inclusive(|&byte| byte == b'\n').filter(|line| line.trim_ascii().is_empty() && !line.contains(&b'\x0c')).count();
         prop_assert_eq!(together.0.len() + together.2.len() + blank, usize::try_from(together.3).unwrap());
         prop_assert_eq!(&outcome(&bytes, 1, format), &together);
@@ -179,7 +179,7 @@ proptest! {
     fn no_bytes_are_a_panic(bytes in prop::collection::vec(prop_oneof![any::<u8>(), prop::sample::select(&b"{}[]\":,\\u\n0d8 "[..])], 0..300)) {
         for format in Format::ALL {
             let seen = outcome(&bytes, usize::MAX, format);
-            let ends = bytes.iter().filter(|&&byte| byte == b'\n').count();
+            let ends = memchr::memchr_iter(b'\n', &bytes).count();
             let last = usize::from(!bytes.is_empty() && bytes.last() != Some(&b'\n'));
             prop_assert_eq!(seen.3, (ends + last) as u64);
         }

@@ -14,13 +14,13 @@ use crate::batch::{Batch, Role};
 pub(super) fn render(batch: &Batch) -> Vec<String> {
     let row = |row: usize| {
         let id = batch.id(row).map_or("-".to_owned(), |id| String::from_utf8(id.to_vec()).unwrap());
-        let mut rendered = batch.turns(row).fold(id, |row, (role, text)| {
+        let rendered = batch.turns(row).fold(id, |row, (role, text)| {
             format!("{row}|{}: {}", Role::NAMES[role as usize], std::str::from_utf8(text).unwrap())
         });
-        if batch.non_text_parts[row] > 0 {
-            rendered += &format!("+{}", batch.non_text_parts[row]);
+        match batch.non_text_parts[row] {
+            0 => rendered,
+            parts => format!("{rendered}+{parts}"),
         }
-        rendered
     };
     (0..batch.len()).map(row).collect()
 }
