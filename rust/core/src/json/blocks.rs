@@ -247,11 +247,15 @@ impl<'a> Specials<'a> {
             // SAFETY: the caller has the level.
             return unsafe { B::special(block) };
         }
-        last_mask(bytes, at)
+        let rest = bytes.len().saturating_sub(at);
+        let Some(block) = bytes.last_chunk::<BLOCK>() else { return last_mask(bytes, at) };
+        // The last block of the bytes begins before `at`: what stands there is shifted out, and a bit set at the end.
+        // SAFETY: the caller has the level.
+        unsafe { B::special(block) >> 1 >> (BLOCK - 1 - rest) | 1 << rest }
     }
 }
 
-/// The mask of the last bytes of the chunk, with a bit at their number, where a search ends.
+/// The mask of the bytes from `at` on, fewer than a block, with a bit at their number, where a search ends.
 ///
 /// Byte by byte, and a function of its own: beside the vector code it would spoil its registers.
 #[cold]

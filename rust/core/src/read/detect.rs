@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, Key};
 use super::format::Format;
-use super::instruction::{answer_key, conversations_beside, is_dialogue};
+use super::instruction::{answer_key, conversations_beside, is_blank, is_dialogue};
 use super::lines::trim;
 use super::row::Row;
 use crate::json::{Tape, scan};
@@ -73,6 +73,7 @@ pub(super) fn shape(row: &Row) -> Option<Format> {
 /// Whether the prompt of an instruction row is a conversation, see [`is_dialogue`].
 pub(super) fn begins_dialogue(row: &Row) -> bool {
     let strings = [Key::Instruction, Key::Input].into_iter().filter_map(|key| row.optional(key).ok().flatten());
-    let prompt: Vec<_> = strings.map(|index| row.text(index)).collect();
-    is_dialogue(&prompt.join(&b'\n'))
+    // The first that is not blank begins the prompt.
+    let first = strings.map(|index| row.name(index)).find(|text| !is_blank(text));
+    first.is_some_and(|text| is_dialogue(&text))
 }

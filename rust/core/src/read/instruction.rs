@@ -86,6 +86,11 @@ fn read_history(row: &Row, batch: &mut Batch) -> Result<(), Failure> {
 
 const BLANKS: &[u8] = b" \t\r\n";
 
+/// Whether nothing but blanks is in a text.
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|byte| BLANKS.contains(byte))
+}
+
 /// Whether a prompt is a conversation: its first word is the marker `Human:`.
 ///
 /// A prompt that only quotes a conversation somewhere inside is one question.

@@ -20,7 +20,7 @@ pub use detect::detect_format;
 pub use error::{LineError, RejectReason, Rejected};
 pub use format::Format;
 pub use lines::{ReadOptions, read_line, read_lines};
-pub use write::write_row;
+pub use write::{RowWriter, write_row};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,7 @@
 //! One scanned line on its way into a batch.
 
+use std::borrow::Cow;
+
 use super::error::{Failure, RejectReason};
 use super::fields::{Fields, Key};
 use super::format::Format;
@@ -132,6 +134,15 @@ impl<'a> Row<'a> {
         let mut text = Vec::new();
         self.append(index, &mut text);
         text
+    }
+
+    /// The text of the key at `index`, copied only if it has escapes.
+    pub(super) fn name(&self, index: usize) -> Cow<'a, [u8]> {
+        let token = self.tape.at(index);
+        match token.kind {
+            Kind::Plain => Cow::Borrowed(&self.line[token.inner()]),
+            _ => Cow::Owned(self.text(index)),
+        }
     }
 
     /// The token of a key that must be a string.

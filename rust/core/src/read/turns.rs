@@ -1,5 +1,7 @@
 //! `sharegpt` and `messages`: lists of turns in the spellings that exist.
 
+use std::borrow::Cow;
+
 use super::error::Failure;
 use super::fields::Key;
 use super::row::{Row, push_turn};
@@ -94,13 +96,7 @@ impl Item {
     pub(super) fn collect(row: &Row, item: usize) -> Self {
         let mut found = Self::default();
         for (key, value) in row.tape.members(item) {
-            let token = row.tape.at(key);
-            let name = if token.kind == Kind::Plain {
-                ItemKey::from_name(&row.line[token.inner()])
-            } else {
-                ItemKey::from_name(&row.text(key))
-            };
-            if let Some(name) = name {
+            if let Some(name) = ItemKey::from_name(&row.name(key)) {
                 found.values[name as usize] = value as u32;
             }
         }
@@ -242,10 +238,10 @@ fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, Failure>
         _ => return Err(row.wrong_type(part, "a part of a turn", "an object or a string")),
     }
     let value = |name: &[u8]| {
-        let named = row.tape.members(part).filter(|(key, _)| row.text(*key) == name);
+        let named = row.tape.members(part).filter(|(key, _)| *row.name(*key) == *name);
         named.last().map(|(_, value)| value)
     };
-    let kind = value(b"type").map(|kind| if row.kind(kind).is_string() { row.text(kind) } else { Vec::new() });
+    let kind = value(b"type").map(|kind| if row.kind(kind).is_string() { row.name(kind) } else { Cow::default() });
     let text = value(b"text");
     match (kind.as_deref(), text) {
         (Some(b"text" | b"input_text" | b"output_text"), None) => {
@@ -267,15 +263,7 @@ fn read_role(row: &Row, speaker: usize) -> Result<Role, Failure> {
     if !row.kind(speaker).is_string() {
         return Err(row.wrong_type(speaker, "the speaker of a turn", "a string"));
     }
-    let token = row.tape.at(speaker);
-    let mut resolved = Vec::new();
-    let name = if token.kind == Kind::Plain {
-        &row.line[token.inner()]
-    } else {
-        row.append(speaker, &mut resolved);
-        &resolved
-    };
-    role_from_name(name).ok_or_else(|| {
+    role_from_name(&row.name(speaker)).ok_or_else(|| {
         let rule = "a known role (system, user, assistant, function_call, observation or a usual spelling)";
         row.wrong_type(speaker, "the speaker of a turn", rule)
     })

@@ -12,49 +12,81 @@ use super::write_turns::{Written, write_shape};
 use crate::batch::Batch;
 use crate::json::{Tape, scan};
 
-/// Appends the row of `line` in the shape of `to`, as one line of JSON without an end of line.
-///
-/// The id and every other key of the row keep their bytes and their order; the new keys stand where the first of the
-/// old ones stood. A key that is in the way of the new ones gets `source_` before its name. A row that has the target's
-/// shape already, and every row for `mixed`, comes back byte for byte but for blanks around it.
-///
-/// `alpaca` and `belle` hold an optional system text and turns that alternate and end with an answer; of any other
-/// conversation they get the last answer with its question, and all of it as `conversations`. Plain text becomes an
-/// answer without a question.
+/// Appends the row of `line` in the shape of `to`: [`RowWriter::write`] for a single row.
 ///
 /// # Errors
-/// Why the line is no row of `from`; [`RejectReason::WrongType`] for a conversation that is to become `text`. Nothing
-/// is written then.
+/// As for [`RowWriter::write`].
 pub fn write_row(line: &[u8], from: Format, to: Format, out: &mut Vec<u8>) -> Result<(), LineError> {
-    let line = line.strip_suffix(b"\n").unwrap_or(line);
-    let (start, stop) = trim(line, 0, line.len());
-    let line = &line[start..stop];
-    if from == to || to == Format::Mixed {
-        out.extend_from_slice(line);
-        return Ok(());
-    }
-    Ok(convert(line, from, to, out)?)
+    RowWriter::new(from, to).write(line, out)
 }
 
-fn convert(line: &[u8], from: Format, to: Format, out: &mut Vec<u8>) -> Result<(), Failure> {
-    if simdutf8::basic::from_utf8(line).is_err() {
-        return Err(invalid_utf8(line));
+/// Writes rows of one format in the shape of another, one after the other.
+#[derive(Debug)]
+pub struct RowWriter {
+    from: Format,
+    to: Format,
+    tape: Tape,
+    fields: Fields,
+    /// The turns of the row.
+    batch: Batch,
+    /// The turns of its items, to see which come from which.
+    items: Batch,
+}
+
+impl RowWriter {
+    /// A writer from one format to the other.
+    #[must_use]
+    pub fn new(from: Format, to: Format) -> Self {
+        let (batch, items) = (Batch::default(), Batch::default());
+        Self { from, to, tape: Tape::new(), fields: Fields::default(), batch, items }
     }
-    let mut tape = Tape::new();
-    scan(line, &mut tape).map_err(Failure::from)?;
-    let mut fields = Fields::default();
-    let row = Row::new(line, &tape, &mut fields)?;
-    let mut batch = Batch::default();
-    row.read(from, &mut batch)?;
-    let from = if from == Format::Mixed { shape(&row).unwrap_or(from) } else { from };
-    if from == to || reads_alike(&row, from, to) {
-        out.extend_from_slice(line);
-        return Ok(());
+
+    /// Appends the row of `line` as one line of JSON without an end of line.
+    ///
+    /// The id and every other key of the row keep their bytes and their order; the new keys stand where the first of
+    /// the old ones stood. A key that is in the way of the new ones gets `source_` before its name. A row that has the
+    /// target's shape already, and every row for `mixed`, comes back byte for byte but for blanks around it.
+    ///
+    /// `alpaca` and `belle` hold an optional system text and turns that alternate and end with an answer; of any other
+    /// conversation they get the last answer with its question, and all of it as `conversations`. Plain text becomes
+    /// an answer without a question.
+    ///
+    /// # Errors
+    /// Why the line is no row of the format it comes from; [`RejectReason::WrongType`] for a conversation that is to
+    /// become `text`. Nothing is written then.
+    pub fn write(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), LineError> {
+        let line = line.strip_suffix(b"\n").unwrap_or(line);
+        let (start, stop) = trim(line, 0, line.len());
+        let line = &line[start..stop];
+        if self.from == self.to || self.to == Format::Mixed {
+            out.extend_from_slice(line);
+            return Ok(());
+        }
+        Ok(self.convert(line, out)?)
     }
-    if to == Format::Text {
-        return Err(Failure::at(RejectReason::WrongType, 0, "the row is a conversation, which `text` cannot hold"));
+
+    fn convert(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        if simdutf8::basic::from_utf8(line).is_err() {
+            return Err(invalid_utf8(line));
+        }
+        scan(line, &mut self.tape).map_err(Failure::from)?;
+        let row = Row::new(line, &self.tape, &mut self.fields)?;
+        self.batch.clear();
+        row.read(self.from, &mut self.batch)?;
+        let from = if self.from == Format::Mixed { shape(&row).unwrap_or(self.from) } else { self.from };
+        if from == self.to || reads_alike(&row, from, self.to) {
+            out.extend_from_slice(line);
+            return Ok(());
+        }
+        if self.to == Format::Text {
+            return Err(Failure::at(RejectReason::WrongType, 0, "the row is a conversation, which `text` cannot hold"));
+        }
+        self.items.clear();
+        let list = list_of(&row, from);
+        let written = Written::new(&row, list, &self.batch, &mut self.items)?;
+        write_object(&row, from, self.to, list, &written, out);
+        Ok(())
     }
-    write_object(&row, from, to, &batch, out)
 }
 
 /// Whether the line gives the same turns in both of the formats that share their keys.
@@ -74,9 +106,7 @@ fn list_of(row: &Row, from: Format) -> Option<usize> {
     }
 }
 
-fn write_object(row: &Row, from: Format, to: Format, batch: &Batch, out: &mut Vec<u8>) -> Result<(), Failure> {
-    let list = list_of(row, from);
-    let written = Written::new(row, list, batch)?;
+fn write_object(row: &Row, from: Format, to: Format, list: Option<usize>, written: &Written, out: &mut Vec<u8>) {
     let read: &[Key] = match from {
         _ if list.is_some() => &[Key::System],
         Format::Belle if answer_key(row, true) == Key::Target => {
@@ -88,7 +118,7 @@ fn write_object(row: &Row, from: Format, to: Format, batch: &Batch, out: &mut Ve
     let mut separator: &[u8] = b"{";
     let mut shape_written = false;
     for (key, value) in row.tape.members(0) {
-        let name = row.text(key);
+        let name = row.name(key);
         let known = Key::from_name(&name);
         if known.is_some_and(|known| row.fields.get(known) != Some(value)) {
             continue;
@@ -96,7 +126,7 @@ fn write_object(row: &Row, from: Format, to: Format, batch: &Batch, out: &mut Ve
         if Some(value) == list || known.is_some_and(|known| read.contains(&known)) {
             if !shape_written {
                 out.extend_from_slice(separator);
-                write_shape(&written, to, out);
+                write_shape(written, to, out);
                 separator = b", ";
                 shape_written = true;
             }
@@ -122,7 +152,6 @@ fn write_object(row: &Row, from: Format, to: Format, batch: &Batch, out: &mut Ve
         out.extend_from_slice(row.raw(value));
     }
     out.push(b'}');
-    Ok(())
 }
 
 fn list_is_beside(from: Format) -> bool {

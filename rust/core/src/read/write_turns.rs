@@ -26,18 +26,23 @@ pub(super) struct Written<'a> {
 
 impl<'a> Written<'a> {
     /// The turns of the only row of `batch`, which was read from `row`; from the items of `list`, if there is one.
+    /// `scratch` is empty.
     ///
     /// # Errors
     /// None that reading the row did not give before.
-    pub(super) fn new(row: &'a Row<'a>, list: Option<usize>, batch: &'a Batch) -> Result<Self, Failure> {
+    pub(super) fn new(
+        row: &'a Row<'a>,
+        list: Option<usize>,
+        batch: &'a Batch,
+        scratch: &mut Batch,
+    ) -> Result<Self, Failure> {
         let turns = batch.turns(0).map(|(role, text)| Turn { role, text, item: None, parts: None });
         let mut turns: Vec<_> = turns.collect();
         // The turns of the items are the last ones: before them stands at most the system text.
-        let mut scratch = Batch::default();
         let mut firsts = Vec::new();
         for item in list.into_iter().flat_map(|list| row.tape.items(list)) {
             let first = scratch.roles.len();
-            let parts = read_item(row, item, &mut scratch)? > 0;
+            let parts = read_item(row, item, scratch)? > 0;
             firsts.push((first, item, parts));
         }
         let before = turns.len() - scratch.roles.len().min(turns.len());
@@ -61,7 +66,7 @@ impl<'a> Written<'a> {
         let item = turn.item.map(|item| (item, Item::collect(row, item)));
         item.into_iter().flat_map(move |(item, keys)| {
             let usages = row.tape.members(item).map(move |(key, value)| {
-                let usage = keys.usage(row, &row.text(key), value);
+                let usage = keys.usage(row, &row.name(key), value);
                 (key, value, usage)
             });
             usages.filter(|(_, _, usage)| matches!(usage, Usage::Misleading | Usage::Other))
