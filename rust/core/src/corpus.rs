@@ -93,11 +93,19 @@ impl Corpus {
         self.sources.len() - 1
     }
 
-    /// Reads the whole lines of about `bytes` bytes from `start` on, in parallel; the result does not depend on either.
+    /// Reads the whole lines of about `bytes` bytes from `start` on, in parallel, and at most `max_rows` rows of them;
+    /// what is read does not depend on the size of the chunks or the threads.
     ///
     /// # Errors
     /// [`TooManyRows`]; the corpus is as before.
-    pub fn read_chunk(&mut self, source: usize, start: u64, bytes: usize, max_line_bytes: usize) -> Result<Chunk, TooManyRows> {
+    pub fn read_chunk(
+        &mut self,
+        source: usize,
+        start: u64,
+        bytes: usize,
+        max_line_bytes: usize,
+        max_rows: usize,
+    ) -> Result<Chunk, TooManyRows> {
         let Source { bytes: all, format, hasher, lines, positions } = &mut self.sources[source];
         let all = (**all).as_ref();
         let start = (start as usize).min(all.len());
@@ -112,9 +120,6 @@ impl Corpus {
             piece.batch.line_number.iter_mut().for_each(|line| *line += before);
             for rejected in &mut piece.rejected {
                 rejected.line += before;
-                if let Some((line, byte)) = positions.as_ref().and_then(|positions| positions.place(rejected.line)) {
-                    (rejected.line, rejected.offset) = (line, byte);
-                }
             }
             if merged.batch.is_empty() {
                 merged.batch = piece.batch;
@@ -123,6 +128,14 @@ impl Corpus {
             }
             merged.content_hashes.append(&mut piece.content_hashes);
             merged.rejected.append(&mut piece.rejected);
+        }
+        if merged.batch.len() > max_rows {
+            merged.truncate(max_rows);
+        }
+        for rejected in &mut merged.rejected {
+            if let Some((line, byte)) = positions.as_ref().and_then(|positions| positions.place(rejected.line)) {
+                (rejected.line, rejected.offset) = (line, byte);
+            }
         }
         let first_row = self.offsets.len();
         if first_row + merged.batch.len() >= u32::MAX as usize {
@@ -275,6 +288,16 @@ struct Piece {
     content_hashes: Vec<u64>,
     rejected: Vec<Rejected>,
     lines: u64,
+}
+
+impl Piece {
+    /// Removes the rows from `rows` on, and the rejected lines after the last row that stays.
+    fn truncate(&mut self, rows: usize) {
+        self.batch.truncate(rows);
+        self.content_hashes.truncate(rows);
+        let last = self.batch.line_offset.last().copied();
+        self.rejected.retain(|rejected| last.is_some_and(|last| rejected.offset < last));
+    }
 }
 
 fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions) -> Vec<Piece> {

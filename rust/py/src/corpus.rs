@@ -83,8 +83,9 @@ impl Corpus {
         start: u64,
         size: usize,
         max_line_bytes: usize,
+        max_rows: usize,
     ) -> PyResult<(u64, ArrowBatch, Option<ArrowBatch>)> {
-        let chunk = run(py, || self.0.read_chunk(source, start, size, max_line_bytes))?;
+        let chunk = run(py, || self.0.read_chunk(source, start, size, max_line_bytes, max_rows))?;
         let chunk = chunk.map_err(|error| PyOverflowError::new_err(error.to_string()))?;
         let rejected = if chunk.rejected.is_empty() { None } else { Some(rejected_batch(&chunk.rejected)?) };
         Ok((chunk.end, rows_batch(chunk)?, rejected))

@@ -1,5 +1,6 @@
 //! `belle_data._native`: the kernels of `belle-core` on Python's and Arrow's data. Conversion only.
 
+mod array;
 mod arrow_data;
 mod corpus;
 mod ledger;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 /// The compiled kernels of belle.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use crate::array::ArraySplitter;
     #[pymodule_export]
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
