@@ -77,7 +77,7 @@ def write_output(
         raise error
     shards = [shard for future in futures if (shard := future.result()) is not None]
     folder.remove_except("shards", {shard.name for shard in shards})
-    listener.end(f"{ledger.kept():,} rows in {len(shards):,} shards")
+    listener.end(f"{ledger.kept():,} rows in {len(shards):,} shard{'s' if len(shards) != 1 else ''}")
     return shards
 
 
