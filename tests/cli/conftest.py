@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -11,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from belle_data.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,6 +54,13 @@ class Shell:
             timeout=120,
         )
         return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def here(self, *arguments: str | Path) -> Done:
+        """The same within this process, which saves half a second: for what does not depend on being a process."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.chdir(self.folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main(list(map(str, arguments)))
+        return Done(code, out.getvalue(), err.getvalue())
 
     def command(self, *arguments: str | Path) -> list[str]:
         return [sys.executable, "-m", "belle_data", *map(str, arguments)]

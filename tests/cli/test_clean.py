@@ -40,7 +40,7 @@ def test_summary_on_stdout_and_progress_on_stderr(belle: Shell, rows: Rows) -> N
 
 def test_the_run_folder_is_complete(belle: Shell, rows: Rows, kept_lines: Callable[[Path], list[bytes]]) -> None:
     source = belle.write("raw.jsonl", rows)
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").err == ""
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").err == ""
     run = belle.folder / "run"
     ledger = pq.read_table(run / "rows.parquet").to_pylist()
     lines = source.read_bytes().splitlines()
@@ -71,12 +71,12 @@ def test_json_is_one_object_and_the_report(belle: Shell) -> None:
 
 def test_stages_and_settings(belle: Shell, rows: Rows) -> None:
     belle.write("raw.jsonl", rows)
-    near = belle("clean", "raw.jsonl", "--stages", "near_dedup", "--json", "--out", "near").json()
+    near = belle.here("clean", "raw.jsonl", "--stages", "near_dedup", "--json", "--out", "near").json()
     assert [stage["name"] for stage in near["stages"]] == ["near_dedup"]
     assert near["rows_out"] == 5
-    strict = belle("clean", "raw.jsonl", "--set", "near_dedup.threshold=1", "--json", "--out", "strict").json()
+    strict = belle.here("clean", "raw.jsonl", "--set", "near_dedup.threshold=1", "--json", "--out", "strict").json()
     assert strict["rows_out"] == 6
-    none = belle("clean", "raw.jsonl", "--stages", "", "--json", "--out", "none").json()
+    none = belle.here("clean", "raw.jsonl", "--stages", "", "--json", "--out", "none").json()
     assert (none["rows_out"], none["stages"]) == (7, [])
 
 
@@ -86,7 +86,7 @@ def test_a_recipe_then_set_then_flags(belle: Shell, rows: Rows) -> None:
     (belle.folder / "my.toml").write_text(
         'stages = ["near_dedup"]\n[input]\nlimit = 2\n[near_dedup]\nthreshold = 0.5\n'
     )
-    plan = belle(
+    plan = belle.here(
         "clean", "raw.jsonl", "--recipe", "my.toml", "--set", "near_dedup.threshold=0.6", "--set", "input.limit=3",
         "--limit", "4", "--dry-run", "--json",
     ).json()  # fmt: skip
@@ -97,7 +97,7 @@ def test_a_recipe_then_set_then_flags(belle: Shell, rows: Rows) -> None:
 
 def test_limit_and_shard_rows(belle: Shell, rows: Rows) -> None:
     belle.write("raw.jsonl", rows)
-    report = belle("clean", "raw.jsonl", "--limit", "5", "--shard-rows", "2", "--json", "--out", "run").json()
+    report = belle.here("clean", "raw.jsonl", "--limit", "5", "--shard-rows", "2", "--json", "--out", "run").json()
     assert (report["rows_in"], report["shards"]) == (5, 2)
     sizes = [len(part.read_bytes().splitlines()) for part in sorted((belle.folder / "run" / "shards").iterdir())]
     assert sizes == [2, 1]
@@ -113,7 +113,7 @@ def test_limit_and_shard_rows(belle: Shell, rows: Rows) -> None:
 )
 def test_compress(belle: Shell, rows: Rows, kind: str, ending: str, opened: Callable[[bytes], bytes]) -> None:
     belle.write("raw.jsonl", rows)
-    assert belle("clean", "raw.jsonl", "--compress", kind, "--out", "run").code == 0
+    assert belle.here("clean", "raw.jsonl", "--compress", kind, "--out", "run").code == 0
     part = belle.folder / "run" / "shards" / f"part-00000{ending}"
     assert len(opened(part.read_bytes()).splitlines()) == 5
 
@@ -121,14 +121,14 @@ def test_compress(belle: Shell, rows: Rows, kind: str, ending: str, opened: Call
 def test_to_another_format(belle: Shell, rows: Rows, kept_lines: Callable[[Path], list[bytes]]) -> None:
     belle.write("raw.jsonl", rows)
     for form, key in [("sharegpt", "conversations"), ("messages", "messages"), ("alpaca", "instruction")]:
-        assert belle("clean", "raw.jsonl", "--to", form, "--out", form).code == 0
+        assert belle.here("clean", "raw.jsonl", "--to", form, "--out", form).code == 0
         assert all(key in json.loads(line) for line in kept_lines(belle.folder / form))
     assert json.loads(kept_lines(belle.folder / "messages")[-1])["messages"][-1]["content"] == "秋风起，落叶黄。"
 
 
 def test_format_is_obeyed(belle: Shell) -> None:
     belle.write("raw.jsonl", ['{"text": "你好", "instruction": "问", "output": "答"}'])
-    assert belle("clean", "raw.jsonl", "--format", "text", "--to", "messages", "--out", "run").code == 0
+    assert belle.here("clean", "raw.jsonl", "--format", "text", "--to", "messages", "--out", "run").code == 0
     assert (
         json.loads((belle.folder / "run" / "shards" / "part-00000.jsonl").read_text())["messages"][0]["content"]
         == "你好"
@@ -137,11 +137,11 @@ def test_format_is_obeyed(belle: Shell) -> None:
 
 def test_bad_lines(belle: Shell, rows: Rows) -> None:
     belle.write("raw.jsonl", [*rows, "{broken", "[]"])
-    done = belle("clean", "raw.jsonl", "--json", "--out", "run")
+    done = belle.here("clean", "raw.jsonl", "--json", "--out", "run")
     assert (done.code, done.json()["rejected"]) == (0, 2)
     rejected = [json.loads(line) for line in (belle.folder / "run" / "rejected" / "rejected.jsonl").open()]
     assert [(line["file"], line["line"]) for line in rejected] == [("raw.jsonl", 8), ("raw.jsonl", 9)]
-    failed = belle("clean", "raw.jsonl", "--max-bad-lines", "1", "--out", "other")
+    failed = belle.here("clean", "raw.jsonl", "--max-bad-lines", "1", "--out", "other")
     assert (failed.code, failed.out) == (2, "")
     assert "2 of 9 lines were rejected, 1 are allowed" in failed.err
     assert "hint: see other/rejected/rejected.jsonl" in failed.err
@@ -150,7 +150,7 @@ def test_bad_lines(belle: Shell, rows: Rows) -> None:
 @pytest.mark.parametrize("size", ["300", "0.3kB", "300 B"])
 def test_max_line_bytes_takes_units(belle: Shell, rows: Rows, size: str) -> None:
     belle.write("raw.jsonl", [*rows, {"instruction": "长" * 100, "output": "答"}])
-    report = belle("clean", "raw.jsonl", "--max-line-bytes", size, "--json", "--out", "run").json()
+    report = belle.here("clean", "raw.jsonl", "--max-line-bytes", size, "--json", "--out", "run").json()
     assert report["rejected"] == 1
 
 
@@ -204,9 +204,9 @@ def test_dry_run_writes_nothing(belle: Shell, rows: Rows) -> None:
 def test_dry_run_says_what_the_folder_holds(belle: Shell, rows: Rows) -> None:
     belle.write("raw.jsonl", rows)
     belle.write("other.jsonl", rows)
-    assert belle("clean", "raw.jsonl", "--out", "run").code == 0
-    assert "(holds a run over this input)" in belle("clean", "raw.jsonl", "--out", "run", "--dry-run").out
-    assert "(holds a run over other input)" in belle("clean", "other.jsonl", "--out", "run", "--dry-run").out
+    assert belle.here("clean", "raw.jsonl", "--out", "run").code == 0
+    assert "(holds a run over this input)" in belle.here("clean", "raw.jsonl", "--out", "run", "--dry-run").out
+    assert "(holds a run over other input)" in belle.here("clean", "other.jsonl", "--out", "run", "--dry-run").out
 
 
 def test_the_same_command_again_does_nothing(belle: Shell, rows: Rows) -> None:
@@ -223,7 +223,7 @@ def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -
     belle.write("raw.jsonl", rows)
 
     def reused(*arguments: str) -> list[bool]:
-        return [stage["reused"] for stage in belle("clean", "raw.jsonl", "--json", *arguments).json()["stages"]]
+        return [stage["reused"] for stage in belle.here("clean", "raw.jsonl", "--json", *arguments).json()["stages"]]
 
     assert reused() == [False, False]
     assert reused("--set", "near_dedup.threshold=0.9") == [True, False]
@@ -235,11 +235,11 @@ def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -
 def test_other_input_needs_force(belle: Shell, rows: Rows) -> None:
     belle.write("raw.jsonl", rows)
     belle.write("other.jsonl", rows[:3])
-    assert belle("clean", "raw.jsonl", "--out", "run").code == 0
-    refused = belle("clean", "other.jsonl", "--out", "run")
+    assert belle.here("clean", "raw.jsonl", "--out", "run").code == 0
+    refused = belle.here("clean", "other.jsonl", "--out", "run")
     assert refused.code == 2
     assert "the folder belongs to a run over other input (raw.jsonl)" in refused.err
-    assert belle("clean", "other.jsonl", "--out", "run", "--force", "--json").json()["rows_in"] == 3
+    assert belle.here("clean", "other.jsonl", "--out", "run", "--force", "--json").json()["rows_in"] == 3
 
 
 def test_a_second_run_at_the_same_time_stops(belle: Shell, rows: Rows) -> None:
@@ -266,12 +266,12 @@ def test_a_second_run_at_the_same_time_stops(belle: Shell, rows: Rows) -> None:
 def test_instruction_sets_give_the_same_bytes(
     belle: Shell, kept_lines: Callable[[Path], list[bytes]], name: str
 ) -> None:
-    done = belle("clean", EXAMPLE, "--instruction-set", name, "--threads", "1", "--out", "run")
+    done = belle.here("clean", EXAMPLE, "--instruction-set", name, "--threads", "1", "--out", "run")
     if done.code == 2:
         assert f"this processor has no {name}" in done.err
         assert "hint: this processor has baseline" in done.err
         return
-    assert belle("clean", EXAMPLE, "--out", "plain").code == 0
+    assert belle.here("clean", EXAMPLE, "--out", "plain").code == 0
     assert kept_lines(belle.folder / "run") == kept_lines(belle.folder / "plain")
 
 

@@ -26,7 +26,7 @@ Rows = list[dict[str, Any]]
 def run(belle: Shell, rows: Rows) -> Path:
     """A finished run over the seven rows."""
     belle.write("raw.jsonl", rows)
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").code == 0
     return belle.folder / "run"
 
 
@@ -58,7 +58,7 @@ def test_a_near_duplicate(belle: Shell) -> None:
 @pytest.mark.usefixtures("run")
 def test_an_exact_duplicate(belle: Shell) -> None:
     removed, kept = removed_and_kept(belle, "b")
-    done = belle("explain", "run", removed)
+    done = belle.here("explain", "run", removed)
     assert done.code == 0
     assert "  removed by exact_dedup: same_text\n  similarity 1.0000\n" in done.out
     assert f"  for {kept}  (raw.jsonl:" in done.out
@@ -68,27 +68,27 @@ def test_an_exact_duplicate(belle: Shell) -> None:
 @pytest.mark.usefixtures("run")
 def test_a_kept_row_and_what_went_for_it(belle: Shell) -> None:
     removed, kept = removed_and_kept(belle, "a")
-    done = belle("explain", "run", kept)
+    done = belle.here("explain", "run", kept)
     assert "\n  kept\n  user:\n" in done.out
     assert f"  1 row was removed for it: {removed}\n" in done.out
-    lonely = belle("explain", "run", "g")
+    lonely = belle.here("explain", "run", "g")
     assert "秋风起，落叶黄。" in lonely.out
     assert "removed" not in lonely.out
 
 
 @pytest.mark.usefixtures("run")
 def test_a_row_by_its_place(belle: Shell) -> None:
-    by_line = belle("explain", "run", "raw.jsonl:5")
+    by_line = belle.here("explain", "run", "raw.jsonl:5")
     assert by_line.out.startswith("raw.jsonl:5  raw.jsonl:5 (byte ")
     assert "苹果、香蕉、梨。" in by_line.out
     # A row with an id of its own is found by its place too.
-    assert belle("explain", "run", "raw.jsonl:7").out == belle("explain", "run", "g").out
+    assert belle.here("explain", "run", "raw.jsonl:7").out == belle.here("explain", "run", "g").out
 
 
 @pytest.mark.usefixtures("run")
 def test_json_has_the_whole_evidence(belle: Shell, rows: Rows) -> None:
     removed, kept = removed_and_kept(belle, "a")
-    found = belle("explain", "run", removed, "--json").json()
+    found = belle.here("explain", "run", removed, "--json").json()
     assert found["found"] == 1
     row = found["rows"][0]
     (link,) = row["chain"]
@@ -109,16 +109,16 @@ def test_the_chain_when_the_kept_row_goes_later(belle: Shell) -> None:
     base = "请用五百字介绍一下长城的历史，以及它在中国文化中的地位，并举出三个有名的关口作为例子来说明"
     variants = [{"id": f"{mark}{copy}", "text": base + mark} for mark in "，。！？" for copy in range(2)]
     belle.write("raw.jsonl", variants)
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").code == 0
     ledger = {row["id"]: row for row in pq.read_table(belle.folder / "run" / "rows.parquet").to_pylist()}
     start = next(
         row["id"] for row in ledger.values() if row["stage"] == "exact_dedup" and not ledger[row["kept_id"]]["kept"]
     )
-    chain = belle("explain", "run", start, "--json").json()["rows"][0]["chain"]
+    chain = belle.here("explain", "run", start, "--json").json()["rows"][0]["chain"]
     assert [link["removed"]["stage"] for link in chain] == ["exact_dedup", "near_dedup"]
     assert chain[0]["kept"] == chain[1]["removed"]
     assert chain[1]["kept"]["kept"]
-    text = belle("explain", "run", start).out
+    text = belle.here("explain", "run", start).out
     assert "which near_dedup removed later" in text
     assert text.index("exact_dedup") < text.index("near_duplicate")
 
@@ -128,8 +128,8 @@ def test_rows_with_one_id_are_all_shown(belle: Shell) -> None:
     belle.write(
         "raw.jsonl", [{"id": "x", "text": "你好，世界"}] * 2 + [{"id": "x", "text": f"第{n}个问题"} for n in range(30)]
     )
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q", "--stages", "exact_dedup").code == 0
-    done = belle("explain", "run", "x")
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q", "--stages", "exact_dedup").code == 0
+    done = belle.here("explain", "run", "x")
     assert done.out.startswith("32 rows have the id x\n")
     assert done.out.endswith("\n12 more rows have this id\n")
     assert "  the texts are the same:\n  text:\n    你好，世界\n" in done.out
@@ -147,7 +147,7 @@ def test_rows_with_one_id_are_all_shown(belle: Shell) -> None:
     ],
 )
 def test_an_unknown_row(belle: Shell, row_id: str, said: str) -> None:
-    done = belle("explain", "run", row_id)
+    done = belle.here("explain", "run", row_id)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"error: run: no row has this id: '{row_id}'\n")
     assert said in done.err
@@ -155,27 +155,27 @@ def test_an_unknown_row(belle: Shell, row_id: str, said: str) -> None:
 
 def test_a_rejected_line_says_why(belle: Shell, rows: Rows) -> None:
     belle.write("raw.jsonl", [*rows, "[1]"])
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").code == 0
-    done = belle("explain", "run", "raw.jsonl:8")
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    done = belle.here("explain", "run", "raw.jsonl:8")
     assert done.code == 2
     assert "error: raw.jsonl:8 (byte " in done.err
     assert "this line is no row: not_an_object" in done.err
 
 
 def test_folders_that_hold_no_finished_run(belle: Shell, run: Path) -> None:
-    unknown = belle("explain", "rum", "a")
+    unknown = belle.here("explain", "rum", "a")
     assert (unknown.code, unknown.out) == (2, "")
     assert unknown.err == "error: rum: there is no such run folder\nhint: did you mean run?\n"
     (belle.folder / "empty").mkdir()
-    assert "the folder holds no run" in belle("explain", "empty", "a").err
+    assert "the folder holds no run" in belle.here("explain", "empty", "a").err
     manifest = json.loads((run / "manifest.json").read_text())
     (run / "manifest.json").write_text(json.dumps({**manifest, "complete": False}))
-    assert "the run in this folder is not finished" in belle("explain", "run", "a").err
+    assert "the run in this folder is not finished" in belle.here("explain", "run", "a").err
     (run / "manifest.json").write_text(json.dumps({**manifest, "layout": 99}))
-    assert "of another version" in belle("explain", "run", "a").err
+    assert "of another version" in belle.here("explain", "run", "a").err
     (run / "manifest.json").write_text(json.dumps(manifest))
     (run / "rows.parquet").write_bytes(b"PAR1 nothing PAR1")
-    damaged = belle("explain", "run", "a")
+    damaged = belle.here("explain", "run", "a")
     assert damaged.code == 2
     assert damaged.err.startswith("error: run/rows.parquet: cannot be read")
 
@@ -183,13 +183,13 @@ def test_folders_that_hold_no_finished_run(belle: Shell, run: Path) -> None:
 def test_hostile_texts_do_not_reach_the_terminal(belle: Shell) -> None:
     evil = "\x1b]0;owned\x07\x9b2J\u202egnp.exe\u2028"
     belle.write("raw.jsonl", [{"id": evil, "text": f"你好{evil}\n第二行"}])
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").code == 0
     for arguments in (["explain", "run", evil], ["explain", "run", evil, "--json"]):
-        done = belle(*arguments)
+        done = belle.here(*arguments)
         assert done.code == 0
         assert not set(done.out) & set("\x1b\x07\x9b\u202e\u2028")
         assert "202egnp.exe" in done.out
-    assert belle("explain", "run", evil, "--json").json()["rows"][0]["turns"] == [["text", f"你好{evil}\n第二行"]]
+    assert belle.here("explain", "run", evil, "--json").json()["rows"][0]["turns"] == [["text", f"你好{evil}\n第二行"]]
 
 
 @pytest.mark.parametrize("kind", ["jsonl.gz", "json", "json.gz", "parquet"])
@@ -207,7 +207,7 @@ def test_sources_that_are_decoded(
     else:
         text = json.dumps(rows, ensure_ascii=False, indent=1).encode()
         path.write_bytes(gzip.compress(text) if kind == "json.gz" else text)
-    assert belle("clean", path.name, "--out", "run", "-q").code == 0
+    assert belle.here("clean", path.name, "--out", "run", "-q").code == 0
     if copy == "gone":
         shutil.rmtree(belle.folder / "run" / "work")
     monkeypatch.chdir(belle.folder)
@@ -221,16 +221,16 @@ def test_a_source_that_changed_or_went(belle: Shell, run: Path, rows: Rows) -> N
     source = belle.folder / "raw.jsonl"
     before = source.read_text()
     os.utime(source, ns=(1, 1))
-    touched = belle("explain", "run", "g")
+    touched = belle.here("explain", "run", "g")
     assert "  note: raw.jsonl changed since the run; the text is that of today\n" in touched.out
     assert "秋风起" in touched.out
     source.write_text(json.dumps(rows[1], ensure_ascii=False) + "\n" + before)
-    moved = belle("explain", "run", "g")
+    moved = belle.here("explain", "run", "g")
     assert moved.code == 0
     assert "秋风起" not in moved.out
     assert "  note: raw.jsonl " in moved.out
     source.unlink()
-    gone = belle("explain", "run", "g")
+    gone = belle.here("explain", "run", "g")
     assert gone.code == 0
     assert "  kept\n  note: raw.jsonl is not there" in gone.out
     assert run.is_dir()
@@ -239,30 +239,30 @@ def test_a_source_that_changed_or_went(belle: Shell, run: Path, rows: Rows) -> N
 def test_from_another_folder_than_the_run_was_started_in(belle: Shell, run: Path) -> None:
     elsewhere = belle.folder / "elsewhere"
     elsewhere.mkdir()
-    done = type(belle)(elsewhere)("explain", run, "g")
+    done = type(belle)(elsewhere).here("explain", run, "g")
     assert "秋风起" in done.out
 
 
 def test_a_pipe_is_explained_from_its_copy(belle: Shell, rows: Rows) -> None:
     source = belle.write("raw.jsonl", rows)
     assert belle("clean", "-", "--out", "run", "-q", stdin=source.read_bytes()).code == 0
-    assert "秋风起" in belle("explain", "run", "g").out
+    assert "秋风起" in belle.here("explain", "run", "g").out
     shutil.rmtree(belle.folder / "run" / "work")
     assert (
         "  note: - was a pipe, which can be read only once, and the copy in work/ is gone\n"
-        in belle("explain", "run", "g").out
+        in belle.here("explain", "run", "g").out
     )
 
 
 def test_long_texts_are_folded_and_verbose_shows_them(belle: Shell) -> None:
     text = "".join(f"第{number}句话说的是另一件事情。" for number in range(60))
     belle.write("raw.jsonl", [{"id": "a", "text": text}, {"id": "b", "text": text.replace("第30句", "第三十句")}])
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").code == 0
     removed, _ = removed_and_kept(belle, "a")
-    folded = belle("explain", "run", removed).out
+    folded = belle.here("explain", "run", removed).out
     assert "characters)…" in folded
     assert "第55句" not in folded
     assert "第29句" in folded
-    whole = belle("explain", "run", removed, "-v").out
+    whole = belle.here("explain", "run", removed, "-v").out
     assert "第55句" in whole
     assert "characters)…" not in whole

@@ -60,7 +60,6 @@ def test_the_examples_of_the_documentation() -> None:
         TEXTS.to_pylist(),
         tuple(TEXTS.to_pylist()),
     ],
-    ids=str,
 )
 def test_every_kind_of_data(data: Any) -> None:
     found = kernels.exact_dedup(data)
@@ -93,7 +92,7 @@ def test_conversations_in_the_layouts_of_other_libraries(wide: bool, roles: str)
 
 
 @pytest.mark.parametrize("data", [[], pa.array([], pa.string()), pa.chunked_array([], pa.string()),
-                                  pa.table({"turns": TEXTS}).schema.empty_table()], ids=str)  # fmt: skip
+                                  pa.table({"turns": TEXTS}).schema.empty_table()])  # fmt: skip
 def test_empty_data(data: Any) -> None:
     for kernel in (kernels.exact_dedup, kernels.near_dedup):
         assert kernel(data).num_rows == 0
