@@ -1,15 +1,16 @@
 //! All rows of a run: where each line stands in its source, so that its text can be read again at any time.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use memchr::memchr;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::batch::{Batch, Rows, Turns};
+use crate::batch::{Batch, RowScratch, Rows, Turns};
 use crate::groups::Groups;
 use crate::memory::prefetch_slice;
-use crate::read::{Format, LineError, ReadOptions, Rejected, RowWriter, read_line, read_lines};
+use crate::read::{Format, LineError, LineReader, ReadOptions, Rejected, RowWriter, read_lines};
 
 /// Bytes that stay where they are: a mapped file, a buffer of Python's.
 pub type Bytes = Box<dyn AsRef<[u8]> + Send + Sync>;
@@ -75,7 +76,7 @@ pub struct Chunk {
 pub struct TooManyRows;
 
 /// Bytes that one task reads.
-const PIECE: usize = 512 << 10;
+const PIECE: usize = 256 << 10;
 
 impl Corpus {
     /// No source yet.
@@ -172,7 +173,11 @@ impl Corpus {
 
     /// The source of a row.
     #[must_use]
+    #[inline]
     pub fn source_of(&self, row: u32) -> usize {
+        if self.first_rows.len() == 1 {
+            return 0;
+        }
         self.first_rows.partition_point(|&first| first <= row) - 1
     }
 
@@ -230,25 +235,39 @@ impl Corpus {
         self.sources[source].format
     }
 
-    /// Appends the lines of some rows, each with a line feed: as they came, or in another format.
+    /// Fills a buffer with the lines of rows from `rows`, each with a line feed, as they came, as long as they fit.
+    ///
+    /// Returns the first row that was not asked for, which is `rows.start` if not even its line fits, the number of
+    /// rows and of bytes.
+    pub fn fill(&self, rows: Range<u32>, wanted: impl Fn(u32) -> bool, buffer: &mut [u8]) -> (u32, usize, usize) {
+        let (mut count, mut filled) = (0, 0);
+        for row in rows.clone() {
+            if !wanted(row) {
+                continue;
+            }
+            let line = self.line(row);
+            let Some(space) = buffer.get_mut(filled..=filled + line.len()) else { return (row, count, filled) };
+            space[..line.len()].copy_from_slice(line);
+            space[line.len()] = b'\n';
+            filled += space.len();
+            count += 1;
+        }
+        (rows.end, count, filled)
+    }
+
+    /// Appends the lines of some rows in another format, each with a line feed.
     ///
     /// # Errors
     /// The row whose line is no longer the one that was read, and why.
-    pub fn write(&self, rows: impl Iterator<Item = u32>, to: Option<Format>, out: &mut Vec<u8>) -> Result<(), (u32, LineError)> {
+    pub fn convert(&self, rows: impl Iterator<Item = u32>, to: Format, out: &mut Vec<u8>) -> Result<(), (u32, LineError)> {
         let mut writer: Option<(Format, RowWriter)> = None;
         for row in rows {
             let from = self.format(self.source_of(row));
-            match to {
-                None => out.extend_from_slice(self.line(row)),
-                Some(to) => {
-                    if writer.as_ref().is_none_or(|(format, _)| *format != from) {
-                        writer = Some((from, RowWriter::new(from, to)));
-                    }
-                    if let Some((_, writer)) = &mut writer {
-                        writer.write(self.line(row), out).map_err(|error| (row, error))?;
-                    }
-                }
-            }
+            let writer = match &mut writer {
+                Some((format, writer)) if *format == from => writer,
+                writer => &mut writer.insert((from, RowWriter::new(from, to))).1,
+            };
+            writer.write(self.line(row), out).map_err(|error| (row, error))?;
             out.push(b'\n');
         }
         Ok(())
@@ -260,14 +279,22 @@ impl Rows for Corpus {
         self.offsets.len()
     }
 
-    fn read<'a>(&'a self, row: u32, scratch: &'a mut Batch) -> (Turns<'a>, usize) {
-        scratch.clear();
-        let format = self.format(self.source_of(row));
-        if read_line(self.line(row), format, scratch).is_err() {
+    fn read<'a>(&'a self, row: u32, scratch: &'a mut RowScratch) -> (Turns<'a>, usize) {
+        let RowScratch { batch, reader } = scratch;
+        batch.clear();
+        let source = &self.sources[self.source_of(row)];
+        let reader = match reader {
+            Some(reader) if reader.format() == source.format => reader,
+            reader => reader.insert(LineReader::new(source.format)),
+        };
+        let start = self.offsets[row as usize] as usize;
+        let line = start..start + self.lengths[row as usize] as usize;
+        let bytes = (*source.bytes).as_ref();
+        if line.end > bytes.len() || reader.read(bytes, line, batch).is_err() {
             // Only a file that changed since can bring this; the runner looks for that at the end.
-            scratch.turn_offsets.push(0);
+            batch.turn_offsets.push(0);
         }
-        (scratch.view(), 0)
+        (batch.view(), 0)
     }
 
     fn prefetch(&self, row: u32) {
@@ -303,8 +330,10 @@ impl Piece {
 fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions) -> Vec<Piece> {
     let mut bounds = vec![0];
     let mut at = 0;
+    // One thread reads all of it at once: there is nothing to put together then.
+    let piece = if rayon::current_num_threads() == 1 { chunk.len() } else { PIECE };
     while at < chunk.len() {
-        at = line_end(chunk, at + PIECE);
+        at = line_end(chunk, at + piece);
         bounds.push(at);
     }
     bounds

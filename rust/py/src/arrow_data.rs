@@ -14,7 +14,7 @@ use arrow_array::types::{Int8Type, UInt32Type};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
 use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
-use belle_core::batch::{Batch, Role, Rows, Turns};
+use belle_core::batch::{Batch, Role, RowScratch, Rows, Turns};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
@@ -262,7 +262,7 @@ impl Rows for ArrowRows {
         self.content_hashes.len()
     }
 
-    fn read<'a>(&'a self, row: u32, _scratch: &'a mut Batch) -> (Turns<'a>, usize) {
+    fn read<'a>(&'a self, row: u32, _scratch: &'a mut RowScratch) -> (Turns<'a>, usize) {
         let chunk = self.first_rows.partition_point(|&first| first <= row) - 1;
         (self.chunks[chunk].view(), (row - self.first_rows[chunk]) as usize)
     }

@@ -9,7 +9,7 @@ use belle_core::read::{self, Format, Rejected};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyByteArray, PyBytes};
 
 use crate::arrow_data::{ArrowBatch, record_batch, strings, turns_array};
 use crate::ledger::Ledger;
@@ -120,20 +120,35 @@ impl Corpus {
         PyBytes::new(py, self.0.line(row))
     }
 
-    /// Lines of the kept rows of `start..end`, each with a line feed; in another format with `to`.
-    #[pyo3(signature = (start, end, ledger, to=None))]
-    fn kept_lines<'py>(
+    /// Fills a bytearray with the lines of the kept rows of `start..end`, each with a line feed, as far as they fit.
+    ///
+    /// Returns the row to go on with (`start` if not even its line fits), the number of rows and of bytes.
+    fn fill_kept_lines(
+        &self,
+        py: Python<'_>,
+        start: u32,
+        end: u32,
+        ledger: &Ledger,
+        buffer: &Bound<'_, PyByteArray>,
+    ) -> (u32, usize, usize) {
+        // SAFETY: the writer that calls owns the bytearray: no other thread reads, writes or resizes it meanwhile.
+        let space = unsafe { buffer.as_bytes_mut() };
+        py.detach(|| self.0.fill(start..end, |row| ledger.0.alive()[row as usize], space))
+    }
+
+    /// The kept rows of `start..end` in another format, each with a line feed.
+    fn convert_kept_lines<'py>(
         &self,
         py: Python<'py>,
         start: u32,
         end: u32,
         ledger: &Ledger,
-        to: Option<&str>,
+        to: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let to = to.map(format_of).transpose()?;
+        let to = format_of(to)?;
         let rows = (start..end).filter(|&row| ledger.0.alive()[row as usize]);
         let mut lines = Vec::new();
-        py.detach(|| self.0.write(rows, to, &mut lines))
+        py.detach(|| self.0.convert(rows, to, &mut lines))
             .map_err(|(row, error)| PyValueError::new_err(format!("row {row} cannot be read again: {error}")))?;
         Ok(PyBytes::new(py, &lines))
     }

@@ -8,7 +8,7 @@ use super::signatures::Signatures;
 use super::sketch::equal_lanes;
 use super::verify::ShingleSet;
 use super::{Parameters, Removal};
-use crate::batch::{Batch, Rows};
+use crate::batch::{RowScratch, Rows};
 use crate::text::field_points;
 
 /// From this size on a component's candidates are looked up by band, not pair by pair.
@@ -41,7 +41,7 @@ impl Context<'_> {
 /// What one thread needs to decide; reused from component to component.
 #[derive(Default)]
 pub struct DecideBuffers {
-    batch: Batch,
+    scratch: RowScratch,
     folded: String,
     points: Vec<u32>,
     shingles: ShingleBuffers,
@@ -175,7 +175,7 @@ fn member_hashes(context: &Context<'_>, member: &mut Member, buffers: &mut Decid
         return range;
     }
     let parameters = context.parameters;
-    let (turns, at) = context.rows.read(member.row, &mut buffers.batch);
+    let (turns, at) = context.rows.read(member.row, &mut buffers.scratch);
     field_points(turns, at, parameters.field, parameters.fold, &mut buffers.folded, &mut buffers.points);
     shingle_hashes(&buffers.points, parameters.shingle, &mut buffers.shingles, &mut buffers.hashes.one);
     let start = buffers.hashes.all.len();
