@@ -234,6 +234,9 @@ pub trait Rows: Sync {
     /// The turns of a row: a view and the row's place in it. `scratch` may be used to hold them.
     fn read<'a>(&'a self, row: u32, scratch: &'a mut RowScratch) -> (Turns<'a>, usize);
 
+    /// Asks the processor for what it takes to find a row, well before [`Self::prefetch`].
+    fn prefetch_place(&self, _row: u32) {}
+
     /// Asks the processor for the bytes of a row that is read soon.
     fn prefetch(&self, _row: u32) {}
 

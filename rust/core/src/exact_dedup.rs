@@ -51,7 +51,12 @@ impl ExactDedup {
     ///
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
-    pub fn finish(&self, rows: &dyn Rows, alive: Option<&[bool]>, progress: &Progress) -> Result<Vec<Removal>, Cancelled> {
+    pub fn finish(
+        &self,
+        rows: &dyn Rows,
+        alive: Option<&[bool]>,
+        progress: &Progress,
+    ) -> Result<Vec<Removal>, Cancelled> {
         let stands = |row: u32| alive.is_none_or(|alive| alive[row as usize]);
         let (numbers, hashes): (Vec<u32>, Vec<u64>) =
             self.rows.iter().zip(&self.hashes).filter(|&(&row, _)| stands(row)).unzip();

@@ -176,7 +176,10 @@ mod tests {
         assert_eq!((ledger.final_kept_row(1), ledger.final_kept_row(3)), (Some(3), None));
         assert_eq!(ledger.remove(2, &[copy(1, 0)]), Err(LedgerError::RemovedBefore(1)));
         assert_eq!(ledger.remove(2, &[copy(9, 0)]), Err(LedgerError::NoSuchRow(9)));
-        assert_eq!(ledger.remove(2, &[copy(2, 3), copy(3, 2)]), Err(LedgerError::KeeperNotKept { row: 2, kept_row: 3 }));
+        assert_eq!(
+            ledger.remove(2, &[copy(2, 3), copy(3, 2)]),
+            Err(LedgerError::KeeperNotKept { row: 2, kept_row: 3 })
+        );
     }
 
     #[test]

@@ -70,7 +70,8 @@ impl Corpus {
         format: &str,
         positions: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<usize> {
-        let numbers = |bytes: Vec<u8>| bytes.as_chunks::<8>().0.iter().map(|&number| u64::from_le_bytes(number)).collect();
+        let numbers =
+            |bytes: Vec<u8>| bytes.as_chunks::<8>().0.iter().map(|&number| u64::from_le_bytes(number)).collect();
         let positions = positions.map(|(bytes, lines)| Positions { bytes: numbers(bytes), lines: numbers(lines) });
         Ok(self.0.add_source(Box::new(Lent::new(buffer)?), format_of(format)?, positions))
     }
@@ -158,7 +159,7 @@ fn rows_batch(chunk: Chunk) -> PyResult<ArrowBatch> {
     let Chunk { first_row, mut batch, content_hashes, .. } = chunk;
     let rows = batch.len();
     let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(first_row..first_row + rows as u32));
-    let ids = strings(std::mem::take(&mut batch.id_offsets), std::mem::take(&mut batch.id_values), rows)?;
+    let ids = strings(std::mem::take(&mut batch.id_offsets), std::mem::take(&mut batch.id_values), rows);
     let has_id: ArrayRef = Arc::new(BooleanArray::from(std::mem::take(&mut batch.has_id)));
     let non_text: ArrayRef = Arc::new(UInt16Array::from(std::mem::take(&mut batch.non_text_parts)));
     record_batch(vec![

@@ -39,7 +39,7 @@ impl Ledger {
         self.0.alive()[row]
     }
 
-    /// Enters what a stage removes: Arrow data with row (uint32), reason (uint8 code), kept_row and similarity.
+    /// Enters what a stage removes: Arrow data with row (uint32), reason (uint8 code), `kept_row` and similarity.
     fn remove(&mut self, stage: u8, removals: &Bound<'_, PyAny>) -> PyResult<()> {
         for batch in import(removals)? {
             let removed = removed_rows(&batch)?;
@@ -74,7 +74,8 @@ fn removed_rows(batch: &ArrayRef) -> PyResult<Vec<Removed>> {
     let column = |name: &str| {
         columns.column_by_name(name).ok_or_else(|| PyValueError::new_err(format!("no column `{name}` in the removals")))
     };
-    let wrong = |name: &str, kind: &str| PyValueError::new_err(format!("column `{name}` of the removals is not {kind}"));
+    let wrong =
+        |name: &str, kind: &str| PyValueError::new_err(format!("column `{name}` of the removals is not {kind}"));
     let rows = column("row")?.as_primitive_opt::<UInt32Type>().ok_or_else(|| wrong("row", "uint32"))?;
     let reasons = column("reason")?.as_primitive_opt::<UInt8Type>().ok_or_else(|| wrong("reason", "uint8"))?;
     let kept_rows = column("kept_row")?.as_primitive_opt::<UInt32Type>().ok_or_else(|| wrong("kept_row", "uint32"))?;
@@ -148,7 +149,8 @@ fn ledger_rows(
         .iter()
         .scan(0, |next, (_, reasons)| Some(std::mem::replace(next, *next + reasons.len() as i32)))
         .collect();
-    let (mut ids, mut kept_ids, mut final_ids) = (Texts::with_rows(rows), Texts::with_rows(rows), Texts::with_rows(rows));
+    let (mut ids, mut kept_ids, mut final_ids) =
+        (Texts::with_rows(rows), Texts::with_rows(rows), Texts::with_rows(rows));
     let (mut lines, mut bytes, mut file_codes) = (Vec::new(), Vec::new(), Vec::new());
     let (mut stage_codes, mut reason_codes, mut similarities) = (Vec::new(), Vec::new(), Vec::new());
     for row in range.clone() {
@@ -159,7 +161,8 @@ fn ledger_rows(
         file_codes.push(Some(corpus.source_of(row) as i32));
         let removal = ledger.removal(row);
         stage_codes.push(removal.map(|(stage, _)| i32::from(stage)));
-        let reason = removal.and_then(|(stage, removed)| Some(first_reasons.get(stage as usize)? + i32::from(removed.reason)));
+        let reason =
+            removal.and_then(|(stage, removed)| Some(first_reasons.get(stage as usize)? + i32::from(removed.reason)));
         reason_codes.push(reason);
         similarities.push(removal.and_then(|(_, removed)| removed.similarity));
         for (texts, kept) in [

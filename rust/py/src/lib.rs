@@ -1,5 +1,8 @@
 //! `belle_data._native`: the kernels of `belle-core` on Python's and Arrow's data. Conversion only.
 
+// The values of Python arguments are made for the call.
+#![allow(clippy::needless_pass_by_value)]
+
 mod array;
 mod arrow_data;
 mod corpus;

@@ -112,7 +112,12 @@ impl ExactDedup {
 
     /// Decides over the rows that stand in the ledger, or all. The removed rows, with the row kept for each.
     #[pyo3(signature = (rows, ledger=None))]
-    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, ledger: Option<PyRef<'_, Ledger>>) -> PyResult<ArrowBatch> {
+    fn finish(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        ledger: Option<PyRef<'_, Ledger>>,
+    ) -> PyResult<ArrowBatch> {
         let removals = with_rows(rows, ledger.as_deref(), |rows, alive| {
             run_long(py, &self.progress, || self.stage.finish(rows, alive, &self.progress))
         })?;
@@ -173,7 +178,12 @@ impl NearDedup {
 
     /// Decides over the rows that stand in the ledger, or all. The removed rows, with the row kept for each.
     #[pyo3(signature = (rows, ledger=None))]
-    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, ledger: Option<PyRef<'_, Ledger>>) -> PyResult<ArrowBatch> {
+    fn finish(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        ledger: Option<PyRef<'_, Ledger>>,
+    ) -> PyResult<ArrowBatch> {
         let removals = with_rows(rows, ledger.as_deref(), |rows, alive| {
             run_long(py, &self.progress, || self.stage.finish(rows, alive, &self.progress))
         })?;

@@ -29,6 +29,13 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Asks for what [`Self::prefetch`] will read.
+    pub fn prefetch_places(&self, component: &[u32]) {
+        for &index in component.iter().take(16) {
+            self.rows.prefetch_place(self.rows_of[index as usize]);
+        }
+    }
+
     /// Asks for what deciding a component will read.
     pub fn prefetch(&self, component: &[u32]) {
         for &index in component.iter().take(16) {
@@ -68,7 +75,12 @@ struct HashPool {
 ///
 /// This is the lexicographically first maximal independent set of the component's graph, in which two rows are
 /// joined if they share a band, agree in enough lanes and have a Jaccard similarity of at least the threshold.
-pub fn decide_component(context: &Context<'_>, component: &[u32], buffers: &mut DecideBuffers, removals: &mut Vec<Removal>) {
+pub fn decide_component(
+    context: &Context<'_>,
+    component: &[u32],
+    buffers: &mut DecideBuffers,
+    removals: &mut Vec<Removal>,
+) {
     let mut members = std::mem::take(&mut buffers.members);
     members.clear();
     members.extend(component.iter().map(|&index| Member {
@@ -107,7 +119,12 @@ fn is_candidate(context: &Context<'_>, members: &[Member], left: usize, right: u
 }
 
 /// The same decisions, but a keeper looks only at the members that share a band with it.
-fn decide_large(context: &Context<'_>, members: &mut [Member], buffers: &mut DecideBuffers, removals: &mut Vec<Removal>) {
+fn decide_large(
+    context: &Context<'_>,
+    members: &mut [Member],
+    buffers: &mut DecideBuffers,
+    removals: &mut Vec<Removal>,
+) {
     let bands: Vec<HashMap<u64, Vec<u32>>> = (0..context.parameters.bands)
         .map(|band| {
             let mut groups = HashMap::<u64, Vec<u32>>::new();
