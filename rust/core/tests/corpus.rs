@@ -1,5 +1,7 @@
 //! A corpus gives the same rows however it is read, and exact duplicates are those of a slow reference.
 
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
 use std::collections::HashMap;
 
 use belle_core::batch::{RowScratch, Rows};
@@ -105,7 +107,7 @@ proptest! {
         expected.sort_unstable();
         let found: Vec<(u32, u32)> = removals.iter().map(|removal| (removal.row, removal.kept_row)).collect();
         prop_assert_eq!(found, expected);
-        prop_assert!(removals.iter().all(|removal| removal.similarity == 1.0));
+        prop_assert!(removals.iter().all(|removal| removal.similarity >= 1.0));
     }
 
     #[test]
@@ -130,7 +132,7 @@ fn equal_lines_are_kept_in_any_order_of_the_input() {
     let rows =
         [r#"{"text": "甲", "n": 1}"#, r#"{"text": "甲", "n": 2}"#, r#"{"text": "乙"}"#, r#"{"text": "甲", "n": 3}"#];
     let kept = |order: &[usize]| {
-        let text: String = order.iter().map(|&at| format!("{}\n", rows[at])).collect();
+        let text = order.iter().map(|&at| rows[at]).collect::<Vec<_>>().join("\n");
         let (corpus, (read, ..)) = read(&text, 7, 1, usize::MAX);
         let mut stage = ExactDedup::new(Field::Conversation, Fold::default());
         let mut scratch = RowScratch::default();
