@@ -135,7 +135,7 @@ pub struct NearDedup {
 #[pymethods]
 impl NearDedup {
     #[new]
-    #[pyo3(signature = (*, field, fold, shingle_characters, shingle_words, threshold, permutations, bands, rows_per_band, seed))]
+    #[pyo3(signature = (*, field, fold, shingle_characters, shingle_words, threshold, permutations, bands, rows_per_band, seed, exact=false))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python, one for each setting")]
     fn new(
         field: &str,
@@ -147,6 +147,7 @@ impl NearDedup {
         bands: usize,
         rows_per_band: usize,
         seed: u64,
+        exact: bool,
     ) -> PyResult<Self> {
         let parameters = Parameters {
             field: field_of(field)?,
@@ -157,6 +158,7 @@ impl NearDedup {
             bands,
             rows_per_band,
             seed,
+            exact,
         };
         parameters.check().map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { stage: CoreNearDedup::new(parameters), progress: Arc::default() })

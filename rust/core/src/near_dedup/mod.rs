@@ -7,6 +7,7 @@
 mod band;
 mod components;
 mod decide;
+mod exact_join;
 pub mod shingle;
 pub mod signatures;
 pub mod sketch;
@@ -43,6 +44,8 @@ pub struct Parameters {
     pub rows_per_band: usize,
     /// Seed of the lanes' constants.
     pub seed: u64,
+    /// Whether pairs that share no band count too: recall 1, for more time.
+    pub exact: bool,
 }
 
 /// A setting that makes no sense.
@@ -211,6 +214,10 @@ impl NearDedup {
                 Ok(left)
             })?;
         removals.par_sort_unstable_by_key(|removal| removal.row);
+        if self.parameters.exact {
+            let stands: Vec<u32> = indices.iter().map(|&index| self.rows[index as usize]).collect();
+            return exact_join::complete(&self.parameters, rows, &stands, removals, progress);
+        }
         Ok(removals)
     }
 }
