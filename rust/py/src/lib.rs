@@ -2,6 +2,7 @@
 
 mod arrow_data;
 mod corpus;
+mod datasketch;
 mod run;
 mod settings;
 mod stages;
@@ -15,6 +16,8 @@ mod _native {
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
+    #[pymodule_export]
+    use crate::datasketch::datasketch_minhashes;
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]

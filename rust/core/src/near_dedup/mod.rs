@@ -6,6 +6,7 @@
 
 mod band;
 mod components;
+pub mod datasketch;
 mod decide;
 mod exact_join;
 pub mod shingle;
