@@ -1,1 +1,37 @@
-"""belle_data: from raw instruction samples to a clean set, with the reason for every removed row."""
+"""belle_data: from raw instruction samples to a clean set, with the reason for every removed row.
+
+    >>> from belle_data import clean
+    >>> report = clean("raw.jsonl", out="runs/raw")  # doctest: +SKIP
+
+`belle_data.pipeline` has the stages in order, `belle_data.kernels` the kernels on Arrow data.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from belle_data.config import Recipe, load_recipe
+    from belle_data.engine.local import clean
+    from belle_data.report.summary import RunReport
+
+__version__ = "0.1.0"
+
+__all__ = ["Recipe", "RunReport", "__version__", "clean", "load_recipe"]
+
+_HOMES = {
+    "Recipe": "belle_data.config",
+    "RunReport": "belle_data.report.summary",
+    "clean": "belle_data.engine.local",
+    "load_recipe": "belle_data.config",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is asked for, so that importing the package takes no time."""
+    if name in _HOMES:
+        import importlib  # noqa: PLC0415
+
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    message = f"module {__name__!r} has no attribute {name!r}"
+    raise AttributeError(message)

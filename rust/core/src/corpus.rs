@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use memchr::memchr;
 use rayon::prelude::*;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::batch::{Batch, Rows, Turns};
+use crate::groups::Groups;
 use crate::memory::prefetch_slice;
-use crate::read::{Format, LineError, ReadOptions, Rejected, read_line, read_lines};
+use crate::read::{Format, LineError, ReadOptions, Rejected, RowWriter, read_line, read_lines};
 
 /// Bytes that stay where they are: a mapped file, a buffer of Python's.
 pub type Bytes = Box<dyn AsRef<[u8]> + Send + Sync>;
@@ -19,6 +20,24 @@ struct Source {
     format: Format,
     hasher: Xxh3,
     lines: u64,
+    positions: Option<Positions>,
+}
+
+/// Where the lines of a decoded source stood in the file, for a JSON array over many lines.
+#[derive(Clone, Debug, Default)]
+pub struct Positions {
+    /// Byte of each line's first byte.
+    pub bytes: Vec<u64>,
+    /// Line of it, from 1.
+    pub lines: Vec<u64>,
+}
+
+impl Positions {
+    /// The place of a line, whose number is from 1.
+    fn place(&self, line: u64) -> Option<(u64, u64)> {
+        let at = line.checked_sub(1)? as usize;
+        Some((*self.lines.get(at)?, *self.bytes.get(at)?))
+    }
 }
 
 /// Sources and the index of the rows that were read from them.
@@ -36,7 +55,7 @@ pub struct Corpus {
     id_values: Vec<u8>,
 }
 
-/// What one call of [`Corpus::read`] found.
+/// What one call of [`Corpus::read_chunk`] found.
 pub struct Chunk {
     /// Byte of the source at which the next chunk begins.
     pub end: u64,
@@ -66,18 +85,28 @@ impl Corpus {
     }
 
     /// Adds a source and returns its number. Sources are read one after the other, each from its start to its end.
-    pub fn add_source(&mut self, bytes: Bytes, format: Format) -> usize {
-        self.sources.push(Source { bytes, format, hasher: Xxh3::new(), lines: 0 });
+    ///
+    /// `positions` say where its lines stood, if the source was decoded from another layout.
+    pub fn add_source(&mut self, bytes: Bytes, format: Format, positions: Option<Positions>) -> usize {
+        self.sources.push(Source { bytes, format, hasher: Xxh3::new(), lines: 0, positions });
         self.first_rows.push(self.offsets.len() as u32);
         self.sources.len() - 1
     }
 
-    /// Reads the whole lines of about `bytes` bytes from `start` on, in parallel; the result does not depend on either.
+    /// Reads the whole lines of about `bytes` bytes from `start` on, in parallel, and at most `max_rows` rows of them;
+    /// what is read does not depend on the size of the chunks or the threads.
     ///
     /// # Errors
     /// [`TooManyRows`]; the corpus is as before.
-    pub fn read(&mut self, source: usize, start: u64, bytes: usize, max_line_bytes: usize) -> Result<Chunk, TooManyRows> {
-        let Source { bytes: all, format, hasher, lines } = &mut self.sources[source];
+    pub fn read_chunk(
+        &mut self,
+        source: usize,
+        start: u64,
+        bytes: usize,
+        max_line_bytes: usize,
+        max_rows: usize,
+    ) -> Result<Chunk, TooManyRows> {
+        let Source { bytes: all, format, hasher, lines, positions } = &mut self.sources[source];
         let all = (**all).as_ref();
         let start = (start as usize).min(all.len());
         let end = line_end(all, start.saturating_add(bytes.max(1)));
@@ -89,7 +118,9 @@ impl Corpus {
             let before = *lines;
             *lines += piece.lines;
             piece.batch.line_number.iter_mut().for_each(|line| *line += before);
-            piece.rejected.iter_mut().for_each(|rejected| rejected.line += before);
+            for rejected in &mut piece.rejected {
+                rejected.line += before;
+            }
             if merged.batch.is_empty() {
                 merged.batch = piece.batch;
             } else {
@@ -97,6 +128,14 @@ impl Corpus {
             }
             merged.content_hashes.append(&mut piece.content_hashes);
             merged.rejected.append(&mut piece.rejected);
+        }
+        if merged.batch.len() > max_rows {
+            merged.truncate(max_rows);
+        }
+        for rejected in &mut merged.rejected {
+            if let Some((line, byte)) = positions.as_ref().and_then(|positions| positions.place(rejected.line)) {
+                (rejected.line, rejected.offset) = (line, byte);
+            }
         }
         let first_row = self.offsets.len();
         if first_row + merged.batch.len() >= u32::MAX as usize {
@@ -143,22 +182,38 @@ impl Corpus {
         &self.first_rows
     }
 
-    /// Number of the line of each row in its source, from 1.
+    /// Where a row's line stands in its file: the number of the line, from 1, and the byte of its first byte.
     #[must_use]
-    pub fn line_numbers(&self) -> &[u64] {
-        &self.lines
+    pub fn place(&self, row: u32) -> (u64, u64) {
+        let at = row as usize;
+        let positions = self.sources[self.source_of(row)].positions.as_ref();
+        positions.and_then(|positions| positions.place(self.lines[at])).unwrap_or((self.lines[at], self.offsets[at]))
     }
 
-    /// Byte of its source at which each row's line begins.
+    /// The row's own id.
     #[must_use]
-    pub fn line_offsets(&self) -> &[u64] {
-        &self.offsets
+    pub fn id(&self, row: u32) -> Option<&[u8]> {
+        let at = row as usize;
+        self.has_id[at].then(|| &self.id_values[self.id_offsets[at] as usize..self.id_offsets[at + 1] as usize])
     }
 
-    /// The rows' own ids: where each begins, the UTF-8 of all, and which rows have one.
+    /// How many ids stand on more than one row, and the first rows of up to `most` of them, ascending.
     #[must_use]
-    pub fn ids(&self) -> (&[i64], &[u8], &[bool]) {
-        (&self.id_offsets, &self.id_values, &self.has_id)
+    pub fn repeated_ids(&self, most: usize) -> (usize, Vec<u32>) {
+        let rows: Vec<u32> = (0..self.offsets.len() as u32).filter(|&row| self.has_id[row as usize]).collect();
+        let hashes: Vec<u64> = rows.par_iter().map(|&row| xxh3_64(self.id(row).unwrap_or_default())).collect();
+        let groups = Groups::of(&hashes, &rows);
+        let mut repeated = Vec::new();
+        for group in 0..groups.len() {
+            let mut members: Vec<(&[u8], u32)> =
+                groups.members(group).iter().map(|&row| (self.id(row).unwrap_or_default(), row)).collect();
+            members.sort_unstable();
+            repeated.extend(members.chunk_by(|a, b| a.0 == b.0).filter(|same| same.len() >= 2).map(|same| same[0].1));
+        }
+        repeated.sort_unstable();
+        let count = repeated.len();
+        repeated.truncate(most);
+        (count, repeated)
     }
 
     /// The line of a row, without its end of line.
@@ -180,12 +235,18 @@ impl Corpus {
     /// # Errors
     /// The row whose line is no longer the one that was read, and why.
     pub fn write(&self, rows: impl Iterator<Item = u32>, to: Option<Format>, out: &mut Vec<u8>) -> Result<(), (u32, LineError)> {
+        let mut writer: Option<(Format, RowWriter)> = None;
         for row in rows {
+            let from = self.format(self.source_of(row));
             match to {
                 None => out.extend_from_slice(self.line(row)),
                 Some(to) => {
-                    let from = self.format(self.source_of(row));
-                    write_row(self.line(row), from, to, out).map_err(|error| (row, error))?;
+                    if writer.as_ref().is_none_or(|(format, _)| *format != from) {
+                        writer = Some((from, RowWriter::new(from, to)));
+                    }
+                    if let Some((_, writer)) = &mut writer {
+                        writer.write(self.line(row), out).map_err(|error| (row, error))?;
+                    }
                 }
             }
             out.push(b'\n');
@@ -229,6 +290,16 @@ struct Piece {
     lines: u64,
 }
 
+impl Piece {
+    /// Removes the rows from `rows` on, and the rejected lines after the last row that stays.
+    fn truncate(&mut self, rows: usize) {
+        self.batch.truncate(rows);
+        self.content_hashes.truncate(rows);
+        let last = self.batch.line_offset.last().copied();
+        self.rejected.retain(|rejected| last.is_some_and(|last| rejected.offset < last));
+    }
+}
+
 fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions) -> Vec<Piece> {
     let mut bounds = vec![0];
     let mut at = 0;
@@ -255,9 +326,4 @@ fn line_end(bytes: &[u8], at: usize) -> usize {
         return bytes.len();
     }
     memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |newline| at + newline + 1)
-}
-
-fn write_row(line: &[u8], _from: Format, _to: Format, out: &mut Vec<u8>) -> Result<(), LineError> {
-    out.extend_from_slice(line);
-    Ok(())
 }

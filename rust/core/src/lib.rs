@@ -11,6 +11,7 @@ pub mod dispatch;
 pub mod exact_dedup;
 pub mod groups;
 pub mod json;
+pub mod ledger;
 pub mod memory;
 pub mod near_dedup;
 pub mod progress;

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, LargeStringArray, StringArray, UInt16Array, UInt32Array, UInt64Array};
-use arrow_buffer::{NullBuffer, OffsetBuffer};
-use belle_core::corpus::{Chunk, Corpus as CoreCorpus};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, UInt16Array, UInt32Array, UInt64Array};
+use belle_core::batch::Rows;
+use belle_core::corpus::{Chunk, Corpus as CoreCorpus, Positions};
 use belle_core::read::{self, Format, Rejected};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyOverflowError, PyValueError};
@@ -12,6 +12,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arrow_data::{ArrowBatch, record_batch, strings, turns_array};
+use crate::ledger::Ledger;
 use crate::run::run;
 
 /// A buffer that a Python object lends; the object cannot change its size while this lives.
@@ -60,8 +61,18 @@ impl Corpus {
     }
 
     /// Adds a buffer of lines in a format and returns the source's number.
-    fn add_source(&mut self, buffer: &Bound<'_, PyAny>, format: &str) -> PyResult<usize> {
-        Ok(self.0.add_source(Box::new(Lent::new(buffer)?), format_of(format)?))
+    ///
+    /// `positions` are two buffers of little-endian uint64: byte and line of each line in the file it was decoded from.
+    #[pyo3(signature = (buffer, format, positions=None))]
+    fn add_source(
+        &mut self,
+        buffer: &Bound<'_, PyAny>,
+        format: &str,
+        positions: Option<(Vec<u8>, Vec<u8>)>,
+    ) -> PyResult<usize> {
+        let numbers = |bytes: Vec<u8>| bytes.as_chunks::<8>().0.iter().map(|&number| u64::from_le_bytes(number)).collect();
+        let positions = positions.map(|(bytes, lines)| Positions { bytes: numbers(bytes), lines: numbers(lines) });
+        Ok(self.0.add_source(Box::new(Lent::new(buffer)?), format_of(format)?, positions))
     }
 
     /// Reads the next whole lines of a source: the next start, the rows, the rejected lines (None without one).
@@ -72,15 +83,16 @@ impl Corpus {
         start: u64,
         size: usize,
         max_line_bytes: usize,
+        max_rows: usize,
     ) -> PyResult<(u64, ArrowBatch, Option<ArrowBatch>)> {
-        let chunk = run(py, || self.0.read(source, start, size, max_line_bytes))?;
+        let chunk = run(py, || self.0.read_chunk(source, start, size, max_line_bytes, max_rows))?;
         let chunk = chunk.map_err(|error| PyOverflowError::new_err(error.to_string()))?;
         let rejected = if chunk.rejected.is_empty() { None } else { Some(rejected_batch(&chunk.rejected)?) };
         Ok((chunk.end, rows_batch(chunk)?, rejected))
     }
 
     fn __len__(&self) -> usize {
-        self.0.line_offsets().len()
+        Rows::len(&self.0)
     }
 
     /// Lines read of a source, blank ones too.
@@ -98,23 +110,9 @@ impl Corpus {
         self.0.first_rows().to_vec()
     }
 
-    /// The index of rows `start..end`: own id (null without one), line, byte.
-    fn index(&self, start: usize, end: usize) -> PyResult<ArrowBatch> {
-        let (offsets, values, has_id) = self.0.ids();
-        let end = end.min(has_id.len());
-        let start = start.min(end);
-        let base = offsets[start];
-        let id_offsets: Vec<i64> = offsets[start..=end].iter().map(|&offset| offset - base).collect();
-        let ids = LargeStringArray::try_new(
-            OffsetBuffer::new(id_offsets.into()),
-            values[base as usize..offsets[end] as usize].to_vec().into(),
-            Some(NullBuffer::from(has_id[start..end].to_vec())),
-        );
-        record_batch(vec![
-            ("id", Arc::new(ids.map_err(crate::arrow_data::arrow_error)?)),
-            ("line", Arc::new(UInt64Array::from(self.0.line_numbers()[start..end].to_vec()))),
-            ("byte", Arc::new(UInt64Array::from(self.0.line_offsets()[start..end].to_vec()))),
-        ])
+    /// How many ids stand on more than one row, and the first rows of up to `most` of these.
+    fn repeated_ids(&self, py: Python<'_>, most: usize) -> PyResult<(usize, Vec<u32>)> {
+        run(py, || self.0.repeated_ids(most))
     }
 
     /// The line of a row, as it came.
@@ -122,15 +120,22 @@ impl Corpus {
         PyBytes::new(py, self.0.line(row))
     }
 
-    /// The kept lines of rows `start..end`, each with a line feed; in another format with `to`.
-    #[pyo3(signature = (start, end, kept, to=None))]
-    fn lines<'py>(&self, py: Python<'py>, start: u32, end: u32, kept: &[u8], to: Option<&str>) -> PyResult<Bound<'py, PyBytes>> {
+    /// Lines of the kept rows of `start..end`, each with a line feed; in another format with `to`.
+    #[pyo3(signature = (start, end, ledger, to=None))]
+    fn kept_lines<'py>(
+        &self,
+        py: Python<'py>,
+        start: u32,
+        end: u32,
+        ledger: &Ledger,
+        to: Option<&str>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let to = to.map(format_of).transpose()?;
-        let mut out = Vec::new();
-        let rows = (start..end).filter(|&row| kept[row as usize] != 0);
-        py.detach(|| self.0.write(rows, to, &mut out))
+        let rows = (start..end).filter(|&row| ledger.0.alive()[row as usize]);
+        let mut lines = Vec::new();
+        py.detach(|| self.0.write(rows, to, &mut lines))
             .map_err(|(row, error)| PyValueError::new_err(format!("row {row} cannot be read again: {error}")))?;
-        Ok(PyBytes::new(py, &out))
+        Ok(PyBytes::new(py, &lines))
     }
 }
 

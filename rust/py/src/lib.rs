@@ -1,8 +1,10 @@
 //! `belle_data._native`: the kernels of `belle-core` on Python's and Arrow's data. Conversion only.
 
+mod array;
 mod arrow_data;
 mod corpus;
 mod datasketch;
+mod ledger;
 mod run;
 mod settings;
 mod stages;
@@ -13,11 +15,15 @@ use pyo3::prelude::*;
 #[pymodule]
 mod _native {
     #[pymodule_export]
+    use crate::array::ArraySplitter;
+    #[pymodule_export]
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
     #[pymodule_export]
     use crate::datasketch::datasketch_minhashes;
+    #[pymodule_export]
+    use crate::ledger::Ledger;
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]

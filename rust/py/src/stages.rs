@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 
 use crate::arrow_data::{ArrowBatch, ArrowRows, ArrowTurns, import, record_batch};
 use crate::corpus::Corpus;
+use crate::ledger::Ledger;
 use crate::run::{run, run_long};
 
 /// The probability that a pair of a similarity shares a band.
@@ -68,15 +69,14 @@ fn removals_batch(removals: &[Removal]) -> PyResult<ArrowBatch> {
 /// Calls `decide` with the rows behind a Python object and with the rows that still stand.
 fn with_rows<T>(
     rows: &Bound<'_, PyAny>,
-    alive: Option<&[u8]>,
+    ledger: Option<&Ledger>,
     decide: impl FnOnce(&dyn Rows, Option<&[bool]>) -> PyResult<T>,
 ) -> PyResult<T> {
-    let alive: Option<Vec<bool>> = alive.map(|alive| alive.iter().map(|&flag| flag != 0).collect());
-    let checked = |rows: &dyn Rows| match &alive {
+    let checked = |rows: &dyn Rows| match ledger.map(|ledger| ledger.0.alive()) {
         Some(alive) if alive.len() != rows.len() => {
-            Err(PyValueError::new_err(format!("{} flags for {} rows", alive.len(), rows.len())))
+            Err(PyValueError::new_err(format!("a ledger of {} rows for {} rows", alive.len(), rows.len())))
         }
-        alive => decide(rows, alive.as_deref()),
+        alive => decide(rows, alive),
     };
     if let Ok(corpus) = rows.cast::<Corpus>() {
         checked(&corpus.borrow().0)
@@ -110,10 +110,10 @@ impl ExactDedup {
         Ok(())
     }
 
-    /// Decides over the rows that stand; `alive` has a byte per row. The removed rows, with the row kept for each.
-    #[pyo3(signature = (rows, alive=None))]
-    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, alive: Option<&[u8]>) -> PyResult<ArrowBatch> {
-        let removals = with_rows(rows, alive, |rows, alive| {
+    /// Decides over the rows that stand in the ledger, or all. The removed rows, with the row kept for each.
+    #[pyo3(signature = (rows, ledger=None))]
+    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, ledger: Option<PyRef<'_, Ledger>>) -> PyResult<ArrowBatch> {
+        let removals = with_rows(rows, ledger.as_deref(), |rows, alive| {
             run_long(py, &self.progress, || self.stage.finish(rows, alive, &self.progress))
         })?;
         removals_batch(&removals)
@@ -173,10 +173,10 @@ impl NearDedup {
         Ok(())
     }
 
-    /// Decides over the rows that stand; `alive` has a byte per row. The removed rows, with the row kept for each.
-    #[pyo3(signature = (rows, alive=None))]
-    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, alive: Option<&[u8]>) -> PyResult<ArrowBatch> {
-        let removals = with_rows(rows, alive, |rows, alive| {
+    /// Decides over the rows that stand in the ledger, or all. The removed rows, with the row kept for each.
+    #[pyo3(signature = (rows, ledger=None))]
+    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, ledger: Option<PyRef<'_, Ledger>>) -> PyResult<ArrowBatch> {
+        let removals = with_rows(rows, ledger.as_deref(), |rows, alive| {
             run_long(py, &self.progress, || self.stage.finish(rows, alive, &self.progress))
         })?;
         removals_batch(&removals)

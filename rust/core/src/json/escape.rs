@@ -71,50 +71,59 @@ at_every_level! {
 /// The processor must have the level of `B`.
 #[inline(always)]
 unsafe fn unescape_body<B: Blocks>(raw: &[u8], text: &mut Vec<u8>) {
-    text.reserve(raw.len());
-    let mut at = 0;
-    while let Some(block) = raw.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>) {
-        // SAFETY: the caller has the level.
-        let mut mask = unsafe { B::backslash(block) };
-        let (block_start, mut copied) = (at, at);
-        at += BLOCK;
-        while mask != 0 {
-            let backslash = block_start + mask.trailing_zeros() as usize;
-            text.extend_from_slice(&raw[copied..backslash]);
-            copied = resolve(raw, backslash, text);
-            if copied >= at {
-                at = copied;
-                break;
-            }
-            mask &= u64::MAX << (copied - block_start);
-        }
-        text.extend_from_slice(raw.get(copied..at).unwrap_or_default());
-    }
-    while at < raw.len() {
-        let plain = raw[at..].iter().position(|&byte| byte == b'\\').unwrap_or(raw.len() - at);
-        text.extend_from_slice(&raw[at..at + plain]);
-        at += plain;
-        if at < raw.len() {
-            at = resolve(raw, at, text);
-        }
-    }
+    text.reserve(raw.len() + 2 * BLOCK);
+    let length = text.len();
+    // SAFETY: the caller has the level; room for `raw` and two blocks was made.
+    let (at, written) = unsafe { unescape_blocks::<B>(raw, 0, raw.len(), text.as_mut_ptr().add(length)) };
+    // The rest is shorter than a block; filled up, it can be taken in whole blocks too.
+    let rest = raw.get(at..).unwrap_or_default();
+    let mut padded = [0; 2 * BLOCK];
+    padded[..rest.len()].copy_from_slice(rest);
+    // SAFETY: the caller has the level. `written` is at most `at`, so there is room for the rest and two blocks.
+    let (_, more) = unsafe { unescape_blocks::<B>(&padded, 0, rest.len(), text.as_mut_ptr().add(length + written)) };
+    // SAFETY: both calls together wrote so many bytes, all of them within the capacity.
+    unsafe { text.set_len(length + written + more) };
 }
 
-/// Appends what the escape at `at` stands for; gives the byte after it.
-#[inline]
-fn resolve(raw: &[u8], at: usize, text: &mut Vec<u8>) -> usize {
-    match read_escape(raw, at) {
-        Ok(Escape::Character(character, length)) => {
-            if character.is_ascii() {
-                text.push(character as u8);
-            } else {
-                text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            at + length
+/// Resolves the escapes of `raw` from `at` until `end` is reached or no whole block is left; gives the bytes read and
+/// the bytes written to `target`, which are never more.
+///
+/// # Safety
+/// The processor must have the level of `B`, and `target` room for `end - at` bytes and two blocks.
+#[inline(always)]
+unsafe fn unescape_blocks<B: Blocks>(raw: &[u8], mut at: usize, end: usize, target: *mut u8) -> (usize, usize) {
+    let mut written = 0;
+    while at < end
+        && let Some(block) = raw.get(at..).and_then(<[u8]>::first_chunk::<BLOCK>)
+    {
+        // The whole block is copied; what was too much is overwritten by what comes next.
+        // SAFETY: `written <= at`, so that `target` has room for a block; the two do not overlap.
+        unsafe { target.add(written).copy_from_nonoverlapping(block.as_ptr(), BLOCK) };
+        // SAFETY: the caller has the level.
+        let mask = unsafe { B::backslash(block) };
+        let plain = (mask.trailing_zeros() as usize).min(end - at);
+        at += plain;
+        written += plain;
+        if plain < BLOCK && at < end {
+            let mut utf8 = [0; 4];
+            let (width, length) = resolve(&raw[..end], at, &mut utf8);
+            // SAFETY: `written <= at` and `at < end`, so that `target` has room for four bytes.
+            unsafe { target.add(written).copy_from_nonoverlapping(utf8.as_ptr(), utf8.len()) };
+            at += length;
+            written += width;
         }
+    }
+    (at, written)
+}
+
+/// What the escape at `at` stands for: the bytes of its UTF-8, and the bytes that the escape takes, which are more.
+#[inline(always)]
+fn resolve(raw: &[u8], at: usize, utf8: &mut [u8; 4]) -> (usize, usize) {
+    match read_escape(raw, at) {
+        Ok(Escape::Character(character, length)) => (character.encode_utf8(utf8).len(), length),
         Ok(Escape::Lone) | Err(_) => {
-            text.push(b'\\');
-            at + 1
+            utf8[0] = b'\\';
+            (1, 1)
         }
     }
 }

@@ -12,10 +12,12 @@ mod escape;
 mod number;
 mod scan;
 mod tape;
+mod template;
 
 pub use error::{Found, ScanError, ScanErrorKind};
 pub use escape::{unescape_into, write_string};
 pub use scan::{scan, scan_within};
 pub use tape::{Kind, Tape, Token};
+pub use template::Template;
 
 pub(crate) use blocks::find_special;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::blocks::{Blocks, at_every_level, next_special};
+use super::blocks::{Blocks, Specials, at_every_level};
 use super::error::{Found, ScanError, ScanErrorKind};
 use super::escape::{Escape, read_escape};
 use super::number::scan_number;
@@ -88,12 +88,13 @@ impl Scanner<'_> {
     unsafe fn string<B: Blocks>(&mut self, tape: &mut Tape) -> Result<(), Fault> {
         let start = self.at + 1;
         let mut kind = Kind::Plain;
-        let mut at = start;
-        loop {
-            // SAFETY: the caller has the level.
-            at = unsafe { next_special::<B>(self.bytes, at) };
+        // SAFETY: the caller has the level, here and below.
+        let mut specials = unsafe { Specials::from::<B>(self.bytes, start) };
+        let at = loop {
+            // SAFETY: as above.
+            let mut at = unsafe { specials.first::<B>() };
             match self.line.get(at) {
-                Some(b'"') => break,
+                Some(b'"') => break at,
                 Some(b'\\') => {
                     kind = Kind::Escaped;
                     match read_escape(self.line, at) {
@@ -104,18 +105,20 @@ impl Scanner<'_> {
                         }
                         Err(error) => return fault(error),
                     }
+                    // SAFETY: as above.
+                    unsafe { specials.skip_to::<B>(at) };
                 }
                 Some(_) => return fault((at, "control characters in strings to be escaped")),
                 None => return fault((self.line.len(), "the closing quote of a string")),
             }
-        }
-        self.push(tape, start, at, kind);
+        };
+        Self::push(tape, start, at, kind);
         self.at = at + 1;
         Ok(())
     }
 
     #[inline(always)]
-    fn push(&self, tape: &mut Tape, start: usize, end: usize, kind: Kind) {
+    fn push(tape: &mut Tape, start: usize, end: usize, kind: Kind) {
         let next = tape.tokens.len() as u32 + 1;
         tape.tokens.push(Token { start: start as u32, end: end as u32, next, kind });
     }
@@ -129,7 +132,7 @@ impl Scanner<'_> {
                     Ok(end) => end,
                     Err(error) => return fault(error),
                 };
-                self.push(tape, self.at, end, Kind::Number);
+                Self::push(tape, self.at, end, Kind::Number);
                 self.at = end;
                 return Ok(());
             }
@@ -141,7 +144,7 @@ impl Scanner<'_> {
         if !self.line[self.at..].starts_with(word) {
             return fault((self.at, "`true`, `false`, `null` or another value"));
         }
-        self.push(tape, self.at, self.at + word.len(), kind);
+        Self::push(tape, self.at, self.at + word.len(), kind);
         self.at += word.len();
         Ok(())
     }

@@ -126,7 +126,7 @@ impl Signer {
         progress: &Progress,
         minima: impl Fn(&mut Hashes, &mut [T]) + Sync,
     ) -> Result<Vec<T>, Cancelled> {
-        let rows: usize = chunks.iter().map(|turns| turns.rows()).sum();
+        let rows: usize = chunks.iter().map(Turns::rows).sum();
         progress.expect(rows as u64);
         let mut values = vec![largest; rows * self.factors.len()];
         let mut rest = values.as_mut_slice();
@@ -411,6 +411,7 @@ fn legacy_body(hashes: &[u32], factors: &[u64], terms: &[u64], values: &mut [u64
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test that cannot go on must fail")]
 mod tests {
     use proptest::prelude::*;
 
@@ -489,7 +490,9 @@ mod tests {
         #[test]
         fn lanes_hash_as_the_crate_does(messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..70), 0..40)) {
             let mut hashes = Hashes::default();
-            messages.iter().for_each(|message| hashes.add(message));
+            for message in &messages {
+                hashes.add(message);
+            }
             hashes.flush();
             let mut found: Vec<u32> = hashes.first.clone();
             let mut expected: Vec<u32> =

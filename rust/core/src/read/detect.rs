@@ -1,8 +1,8 @@
 //! Which format a file has.
 
+use super::fields::{Fields, Key};
 use super::format::Format;
-use super::instruction::{answer_key, conversations_beside, is_dialogue};
-use super::fields::Key;
+use super::instruction::{answer_key, conversations_beside, is_blank, is_dialogue};
 use super::lines::trim;
 use super::row::Row;
 use crate::json::{Tape, scan};
@@ -28,7 +28,8 @@ pub fn detect_format(sample: &[u8]) -> Option<Format> {
         if line.is_empty() || std::str::from_utf8(line).is_err() || scan(line, &mut tape).is_err() {
             continue;
         }
-        let Ok(row) = Row::new(line, &tape) else { continue };
+        let mut fields = Fields::default();
+        let Ok(row) = Row::new(line, &tape, &mut fields) else { continue };
         seen += 1;
         if let Some(shape) = shape(&row) {
             found = Some(found.map_or(shape, |before| together(before, shape)));
@@ -72,6 +73,7 @@ pub(super) fn shape(row: &Row) -> Option<Format> {
 /// Whether the prompt of an instruction row is a conversation, see [`is_dialogue`].
 pub(super) fn begins_dialogue(row: &Row) -> bool {
     let strings = [Key::Instruction, Key::Input].into_iter().filter_map(|key| row.optional(key).ok().flatten());
-    let prompt: Vec<_> = strings.map(|index| row.text(index)).collect();
-    is_dialogue(&prompt.join(&b'\n'))
+    // The first that is not blank begins the prompt.
+    let first = strings.map(|index| row.name(index)).find(|text| !is_blank(text));
+    first.is_some_and(|text| is_dialogue(&text))
 }

@@ -52,6 +52,33 @@ impl RejectReason {
     }
 }
 
+/// An error on its way up: one word, so that the usual case moves nothing.
+#[derive(Debug)]
+pub(super) struct Failure(Box<LineError>);
+
+impl Failure {
+    #[cold]
+    pub(super) fn new(reason: RejectReason, detail: String) -> Self {
+        Self(Box::new(LineError { reason, detail }))
+    }
+
+    /// An error about the byte `byte` of the line.
+    #[cold]
+    pub(super) fn at(reason: RejectReason, byte: usize, rule: &str) -> Self {
+        Self::new(reason, format!("byte {byte}: {rule}"))
+    }
+
+    pub(super) fn reason(&self) -> RejectReason {
+        self.0.reason
+    }
+}
+
+impl From<Failure> for LineError {
+    fn from(failure: Failure) -> Self {
+        *failure.0
+    }
+}
+
 /// Why one line is not a row.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {detail}", reason.name())]
@@ -62,22 +89,14 @@ pub struct LineError {
     pub detail: String,
 }
 
-impl LineError {
-    /// An error about the byte `byte` of the line.
-    #[cold]
-    pub(super) fn new(reason: RejectReason, byte: usize, rule: &str) -> Self {
-        Self { reason, detail: format!("byte {byte}: {rule}") }
-    }
-}
-
-impl From<ScanError> for LineError {
+impl From<ScanError> for Failure {
     #[cold]
     fn from(error: ScanError) -> Self {
         let reason = match error.kind {
             ScanErrorKind::Syntax => RejectReason::NotJson,
             ScanErrorKind::LoneSurrogate => RejectReason::LoneSurrogate,
         };
-        Self { reason, detail: error.to_string() }
+        Self::new(reason, error.to_string())
     }
 }
 

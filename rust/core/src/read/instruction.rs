@@ -1,6 +1,6 @@
 //! `alpaca` and `belle`: a prompt, an answer, and what may stand around them.
 
-use super::error::LineError;
+use super::error::Failure;
 use super::fields::Key;
 use super::row::{Row, push_turn};
 use super::turns;
@@ -10,7 +10,7 @@ use crate::json::Kind;
 /// Reads `instruction`, `input`, `output` and, in `belle`, `target` and turns inside the prompt.
 /// A list of turns beside them holds more than they do and is preferred. Gives the number of parts that are no text.
 #[inline]
-pub(super) fn read(row: &Row, belle: bool, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read(row: &Row, belle: bool, batch: &mut Batch) -> Result<usize, Failure> {
     if let Some(list) = conversations_beside(row) {
         turns::read_system(row, batch)?;
         return turns::read_list(row, list, batch);
@@ -61,7 +61,7 @@ pub(super) fn answer_key(row: &Row, belle: bool) -> Key {
 }
 
 /// The questions and answers before this one, oldest first.
-fn read_history(row: &Row, batch: &mut Batch) -> Result<(), LineError> {
+fn read_history(row: &Row, batch: &mut Batch) -> Result<(), Failure> {
     let Some(history) = row.fields.get(Key::History) else { return Ok(()) };
     match row.kind(history) {
         Kind::Null => return Ok(()),
@@ -85,6 +85,11 @@ fn read_history(row: &Row, batch: &mut Batch) -> Result<(), LineError> {
 }
 
 const BLANKS: &[u8] = b" \t\r\n";
+
+/// Whether nothing but blanks is in a text.
+pub(super) fn is_blank(text: &[u8]) -> bool {
+    text.iter().all(|byte| BLANKS.contains(byte))
+}
 
 /// Whether a prompt is a conversation: its first word is the marker `Human:`.
 ///

@@ -3,11 +3,12 @@
 use memchr::{memchr, memrchr};
 use simdutf8::{basic, compat};
 
-use super::error::{LineError, RejectReason, Rejected};
+use super::error::{Failure, LineError, RejectReason, Rejected};
+use super::fields::Fields;
 use super::format::Format;
 use super::row::Row;
 use crate::batch::Batch;
-use crate::json::{Tape, scan_within};
+use crate::json::{Tape, Template, scan_within};
 
 /// How lines are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,10 @@ pub struct ReadOptions {
 const WINDOW: usize = 128 << 10;
 /// A row's length is kept in 32 bits, positions in a batch in 31.
 const LONGEST_LINE: usize = i32::MAX as usize;
+/// Lines without a fitting template after which it is learned again only now and then.
+const PATIENCE: usize = 16;
+/// Bytes that resolving escapes may use behind the text.
+const SPARE: usize = 256;
 const BOM: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads whole lines: `bytes` begins where a line begins and ends with a line's end or the file's.
@@ -37,36 +42,34 @@ pub fn read_lines(
     batch: &mut Batch,
     rejected: &mut Vec<Rejected>,
 ) -> u64 {
-    let mut tape = Tape::new();
+    let mut reader = Reader::new(options);
     let mut lines = 0;
     let mut at = if base_offset == 0 && bytes.starts_with(BOM) { BOM.len() } else { 0 };
     if at > 0 && at == bytes.len() {
         return 1;
     }
-    batch.text_values.reserve(bytes.len());
-    let longest = options.max_line_bytes.min(LONGEST_LINE);
+    batch.text_values.reserve(bytes.len() + SPARE);
     while at < bytes.len() {
         let window = window_end(bytes, at);
         let valid = basic::from_utf8(&bytes[at..window]).is_ok();
         while at < window {
+            lines += 1;
+            let place = Place { offset: base_offset + at as u64, line: base_line + lines };
+            if valid && let Some(end) = reader.read_alike(bytes, at, batch) {
+                place.keep(end - at, batch);
+                at = end + 1 + usize::from(bytes.get(end) == Some(&b'\r'));
+                continue;
+            }
             let end = memchr(b'\n', &bytes[at..window]).map_or(window, |newline| at + newline);
             let (start, stop) = trim(bytes, at, end);
+            let place = Place { offset: base_offset + start as u64, ..place };
             at = end + 1;
-            lines += 1;
             if start == stop {
                 continue;
             }
-            let place = Place { offset: base_offset + start as u64, line: base_line + lines };
-            let outcome = if stop - start > longest {
-                Err(too_long(stop - start, longest))
-            } else if !valid && basic::from_utf8(&bytes[start..stop]).is_err() {
-                Err(invalid_utf8(&bytes[start..stop]))
-            } else {
-                read_into(bytes, start, stop, &mut tape, options.format, batch)
-            };
-            match outcome {
+            match reader.read(bytes, start, stop, valid, batch) {
                 Ok(()) => place.keep(stop - start, batch),
-                Err(error) => rejected.push(place.reject(stop - start, error)),
+                Err(error) => rejected.push(place.reject(stop - start, error.into())),
             }
         }
     }
@@ -79,15 +82,88 @@ pub fn read_lines(
 /// Why the line is no row; a blank line is not JSON. The batch is left as it was.
 pub fn read_line(line: &[u8], format: Format, batch: &mut Batch) -> Result<(), LineError> {
     let (start, stop) = trim(line, 0, line.len());
-    if stop - start > LONGEST_LINE {
-        return Err(too_long(stop - start, LONGEST_LINE));
-    }
-    if basic::from_utf8(&line[start..stop]).is_err() {
-        return Err(invalid_utf8(&line[start..stop]));
-    }
-    read_into(line, start, stop, &mut Tape::new(), format, batch)?;
+    let mut reader = Reader::new(&ReadOptions { format, max_line_bytes: LONGEST_LINE });
+    reader.read(line, start, stop, false, batch)?;
     Place { offset: 0, line: 0 }.keep(stop - start, batch);
     Ok(())
+}
+
+/// What is kept from line to line.
+struct Reader {
+    format: Format,
+    longest: usize,
+    tape: Tape,
+    fields: Fields,
+    /// The shape of the line that `tape` and `fields` are of.
+    template: Template,
+    /// Lines since the template last fitted one.
+    misses: usize,
+}
+
+impl Reader {
+    fn new(options: &ReadOptions) -> Self {
+        Self {
+            format: options.format,
+            longest: options.max_line_bytes.min(LONGEST_LINE),
+            tape: Tape::new(),
+            fields: Fields::default(),
+            template: Template::new(),
+            misses: 0,
+        }
+    }
+
+    /// Reads the line at `start` if it is a row of the shape that was seen last; gives the byte after the row.
+    /// Nothing has happened otherwise.
+    #[inline]
+    fn read_alike(&mut self, bytes: &[u8], start: usize, batch: &mut Batch) -> Option<usize> {
+        if !self.template.is_ready() {
+            return None;
+        }
+        let end = self.template.scan(bytes, start, &mut self.tape)?;
+        if end - start > self.longest {
+            return None;
+        }
+        let row = Row { line: &bytes[start..end], tape: &self.tape, fields: &self.fields };
+        // An error is put into words by the full scan: the template does not place every token.
+        read_whole(&row, self.format, batch).ok()?;
+        self.misses = 0;
+        Some(end)
+    }
+
+    /// Reads the line at `start`; after an error the batch is as it was.
+    fn read(&mut self, bytes: &[u8], start: usize, stop: usize, valid: bool, batch: &mut Batch) -> Result<(), Failure> {
+        let line = &bytes[start..stop];
+        self.template.forget();
+        self.misses += 1;
+        if line.len() > self.longest {
+            return Err(too_long(line.len(), self.longest));
+        }
+        if !valid && basic::from_utf8(line).is_err() {
+            return Err(invalid_utf8(line));
+        }
+        scan_within(bytes, start..stop, &mut self.tape)?;
+        let row = Row::new(line, &self.tape, &mut self.fields)?;
+        read_whole(&row, self.format, batch)?;
+        if self.misses < PATIENCE || self.misses.is_multiple_of(PATIENCE) {
+            self.template.learn(line, &self.tape);
+        }
+        Ok(())
+    }
+}
+
+/// Reads a row; after an error the batch is as it was.
+#[inline]
+fn read_whole(row: &Row, format: Format, batch: &mut Batch) -> Result<(), Failure> {
+    let rows = batch.len();
+    let mut outcome = row.read(format, batch);
+    let longest = batch.text_values.len().max(batch.id_values.len()).max(batch.roles.len());
+    if longest > i32::MAX as usize {
+        outcome = Err(Failure::at(RejectReason::LineTooLong, 0, "the batch has no room left (2 GiB of text)"));
+    }
+    if outcome.is_err() {
+        batch.truncate(rows);
+    }
+    outcome
 }
 
 /// Where a line stands in its source.
@@ -133,40 +209,16 @@ pub(super) fn trim(bytes: &[u8], mut start: usize, mut end: usize) -> (usize, us
     (start, end)
 }
 
-/// Scans and reads one line; after an error the batch is as it was.
-#[inline]
-fn read_into(
-    bytes: &[u8],
-    start: usize,
-    stop: usize,
-    tape: &mut Tape,
-    format: Format,
-    batch: &mut Batch,
-) -> Result<(), LineError> {
-    scan_within(bytes, start..stop, tape)?;
-    let row = Row::new(&bytes[start..stop], tape)?;
-    let rows = batch.len();
-    let mut outcome = row.read(format, batch);
-    let longest = batch.text_values.len().max(batch.id_values.len()).max(batch.roles.len());
-    if longest > i32::MAX as usize {
-        outcome = Err(LineError::new(RejectReason::LineTooLong, 0, "the batch has no room left (2 GiB of text)"));
-    }
-    if outcome.is_err() {
-        batch.truncate(rows);
-    }
-    outcome
-}
-
 #[cold]
-fn too_long(length: usize, longest: usize) -> LineError {
+fn too_long(length: usize, longest: usize) -> Failure {
     let detail = format!("the line has {length} bytes, the most allowed is {longest}");
-    LineError { reason: RejectReason::LineTooLong, detail }
+    Failure::new(RejectReason::LineTooLong, detail)
 }
 
 #[cold]
-fn invalid_utf8(line: &[u8]) -> LineError {
+pub(super) fn invalid_utf8(line: &[u8]) -> Failure {
     let at = compat::from_utf8(line).err().map_or(0, |error| error.valid_up_to());
     let byte = line.get(at).copied().unwrap_or_default();
     let detail = format!("byte {at}: found the byte 0x{byte:02X}, expected UTF-8");
-    LineError { reason: RejectReason::InvalidUtf8, detail }
+    Failure::new(RejectReason::InvalidUtf8, detail)
 }

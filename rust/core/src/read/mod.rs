@@ -3,7 +3,7 @@
 //! `lines` walks over a chunk of bytes, `fields` finds the keys of a row, `instruction` and `turns` turn them into
 //! turns, `write` does the reverse. `array` makes lines out of a JSON array.
 
-//mod array;
+mod array;
 mod detect;
 mod error;
 mod fields;
@@ -12,11 +12,15 @@ mod instruction;
 mod lines;
 mod row;
 mod turns;
-//mod write;
+mod write;
+mod write_turns;
 
-//pub use array::{ArraySplitter, SplitError};
+pub use array::{ArraySplitter, SplitError};
 pub use detect::detect_format;
 pub use error::{LineError, RejectReason, Rejected};
 pub use format::Format;
 pub use lines::{ReadOptions, read_line, read_lines};
-//pub use write::write_row;
+pub use write::{RowWriter, write_row};
+
+#[cfg(test)]
+mod tests;

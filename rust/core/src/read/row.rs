@@ -1,6 +1,8 @@
 //! One scanned line on its way into a batch.
 
-use super::error::{LineError, RejectReason};
+use std::borrow::Cow;
+
+use super::error::{Failure, RejectReason};
 use super::fields::{Fields, Key};
 use super::format::Format;
 use super::{instruction, turns};
@@ -16,21 +18,22 @@ const NAMED: usize = 20;
 pub(super) struct Row<'a> {
     pub(super) line: &'a [u8],
     pub(super) tape: &'a Tape,
-    pub(super) fields: Fields,
+    pub(super) fields: &'a Fields,
 }
 
 impl<'a> Row<'a> {
-    /// The row of a scanned line.
+    /// The row of a scanned line; `fields` is filled.
     ///
     /// # Errors
     /// [`RejectReason::NotAnObject`] for any other JSON.
     #[inline]
-    pub(super) fn new(line: &'a [u8], tape: &'a Tape) -> Result<Self, LineError> {
+    pub(super) fn new(line: &'a [u8], tape: &'a Tape, fields: &'a mut Fields) -> Result<Self, Failure> {
         if tape.at(0).kind != Kind::Object {
             let rule = format!("found {}, a row must be an object", quote(line, tape.at(0)));
-            return Err(LineError::new(RejectReason::NotAnObject, tape.at(0).start as usize, &rule));
+            return Err(Failure::at(RejectReason::NotAnObject, tape.at(0).start as usize, &rule));
         }
-        Ok(Self { line, tape, fields: Fields::collect(line, tape) })
+        *fields = Fields::collect(line, tape);
+        Ok(Self { line, tape, fields })
     }
 
     /// Appends the row's turns, its id and its count of other parts. After an error the caller rolls back.
@@ -38,7 +41,7 @@ impl<'a> Row<'a> {
     /// # Errors
     /// The reason why this is no row of that format.
     #[inline]
-    pub(super) fn read(&self, format: Format, batch: &mut Batch) -> Result<(), LineError> {
+    pub(super) fn read(&self, format: Format, batch: &mut Batch) -> Result<(), Failure> {
         if self.fields.better && self.fields.worse {
             return Err(self.preference());
         }
@@ -47,7 +50,7 @@ impl<'a> Row<'a> {
             Err(error) => return Err(self.explain(error)),
         };
         if usize::try_from(batch.turn_offsets[batch.turn_offsets.len() - 1]) == Ok(batch.roles.len()) {
-            return Err(LineError::new(RejectReason::MissingField, 0, "the row has no turn"));
+            return Err(Failure::at(RejectReason::MissingField, 0, "the row has no turn"));
         }
         let has_id = self.read_id(batch)?;
         batch.has_id.push(has_id);
@@ -58,7 +61,7 @@ impl<'a> Row<'a> {
     }
 
     #[inline]
-    fn read_turns(&self, format: Format, batch: &mut Batch) -> Result<usize, LineError> {
+    fn read_turns(&self, format: Format, batch: &mut Batch) -> Result<usize, Failure> {
         match format {
             Format::Alpaca => instruction::read(self, false, batch),
             Format::Belle => instruction::read(self, true, batch),
@@ -73,7 +76,7 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn read_text(&self, batch: &mut Batch) -> Result<usize, LineError> {
+    fn read_text(&self, batch: &mut Batch) -> Result<usize, Failure> {
         let text = self.required(Key::Text)?;
         self.append(text, &mut batch.text_values);
         push_turn(batch, Role::Text);
@@ -95,7 +98,7 @@ impl<'a> Row<'a> {
     }
 
     #[inline]
-    fn read_id(&self, batch: &mut Batch) -> Result<bool, LineError> {
+    fn read_id(&self, batch: &mut Batch) -> Result<bool, Failure> {
         let Some(index) = self.fields.get(Key::Id) else { return Ok(false) };
         let token = self.tape.at(index);
         match token.kind {
@@ -133,12 +136,21 @@ impl<'a> Row<'a> {
         text
     }
 
+    /// The text of the key at `index`, copied only if it has escapes.
+    pub(super) fn name(&self, index: usize) -> Cow<'a, [u8]> {
+        let token = self.tape.at(index);
+        match token.kind {
+            Kind::Plain => Cow::Borrowed(&self.line[token.inner()]),
+            _ => Cow::Owned(self.text(index)),
+        }
+    }
+
     /// The token of a key that must be a string.
     ///
     /// # Errors
     /// The key is missing, or its value is none.
     #[inline]
-    pub(super) fn required(&self, key: Key) -> Result<usize, LineError> {
+    pub(super) fn required(&self, key: Key) -> Result<usize, Failure> {
         let Some(index) = self.fields.get(key) else { return Err(self.missing(&format!("`{}`", key.name()))) };
         if self.kind(index).is_string() { Ok(index) } else { Err(self.wrong_type_of(index, key, "a string")) }
     }
@@ -148,7 +160,7 @@ impl<'a> Row<'a> {
     /// # Errors
     /// The value is of another type.
     #[inline]
-    pub(super) fn optional(&self, key: Key) -> Result<Option<usize>, LineError> {
+    pub(super) fn optional(&self, key: Key) -> Result<Option<usize>, Failure> {
         match self.fields.get(key) {
             None => Ok(None),
             Some(index) => match self.kind(index) {
@@ -160,50 +172,50 @@ impl<'a> Row<'a> {
     }
 
     #[cold]
-    fn wrong_type_of(&self, index: usize, key: Key, rule: &str) -> LineError {
+    fn wrong_type_of(&self, index: usize, key: Key, rule: &str) -> Failure {
         self.wrong_type(index, &format!("`{}`", key.name()), rule)
     }
 
     /// The value at `index`, called `name`, is not what `rule` says.
     #[cold]
-    pub(super) fn wrong_type(&self, index: usize, name: &str, rule: &str) -> LineError {
+    pub(super) fn wrong_type(&self, index: usize, name: &str, rule: &str) -> Failure {
         let token = self.tape.at(index);
         let detail = format!("{name} is {}, it must be {rule}", quote(self.line, token));
-        LineError::new(RejectReason::WrongType, token.raw().start, &detail)
+        Failure::at(RejectReason::WrongType, token.raw().start, &detail)
     }
 
     /// A key is missing at the top of the row.
     #[cold]
-    pub(super) fn missing(&self, names: &str) -> LineError {
+    pub(super) fn missing(&self, names: &str) -> Failure {
         self.missing_in(0, names, "the row")
     }
 
     /// A key is missing in the object at `object`, called `place`.
     #[cold]
-    pub(super) fn missing_in(&self, object: usize, names: &str, place: &str) -> LineError {
+    pub(super) fn missing_in(&self, object: usize, names: &str, place: &str) -> Failure {
         let there: Vec<_> =
             self.tape.members(object).map(|(key, _)| quote_bytes(&self.line[self.tape.at(key).inner()])).collect();
         let more = there.len().saturating_sub(NAMED);
-        let named = match there.len() {
+        let list = match there.len() {
             0 => "no key at all".to_owned(),
             count if count > NAMED => format!("{} and {more} more", there[..NAMED].join(", ")),
             _ => there.join(", "),
         };
-        let detail = format!("{place} has no {names}; it has {named}");
-        LineError::new(RejectReason::MissingField, self.tape.at(object).start as usize, &detail)
+        let detail = format!("{place} has no {names}; it has {list}");
+        Failure::at(RejectReason::MissingField, self.tape.at(object).start as usize, &detail)
     }
 
     /// A row that lacks a field but compares answers is preference data, and called so.
     #[cold]
-    fn explain(&self, error: LineError) -> LineError {
+    fn explain(&self, error: Failure) -> Failure {
         let compares = self.fields.better || self.fields.worse;
-        if compares && error.reason == RejectReason::MissingField { self.preference() } else { error }
+        if compares && error.reason() == RejectReason::MissingField { self.preference() } else { error }
     }
 
     #[cold]
-    fn preference(&self) -> LineError {
+    fn preference(&self) -> Failure {
         let rule = "the row compares answers (chosen, rejected) and is no conversation of its own";
-        LineError::new(RejectReason::PreferenceData, self.tape.at(0).start as usize, rule)
+        Failure::at(RejectReason::PreferenceData, self.tape.at(0).start as usize, rule)
     }
 }
 

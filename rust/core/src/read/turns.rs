@@ -1,20 +1,22 @@
 //! `sharegpt` and `messages`: lists of turns in the spellings that exist.
 
-use super::error::LineError;
+use std::borrow::Cow;
+
+use super::error::Failure;
 use super::fields::Key;
 use super::row::{Row, push_turn};
 use crate::batch::{Batch, Role};
 use crate::json::Kind;
 
 /// Reads `conversations` (or `conversation`) with an optional `system` beside it.
-pub(super) fn read_conversations(row: &Row, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_conversations(row: &Row, batch: &mut Batch) -> Result<usize, Failure> {
     let list = conversations(row).ok_or_else(|| row.missing("`conversations`"))?;
     read_system(row, batch)?;
     read_list(row, list, batch)
 }
 
 /// Reads `messages` with an optional `system` beside it.
-pub(super) fn read_messages(row: &Row, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_messages(row: &Row, batch: &mut Batch) -> Result<usize, Failure> {
     let list = row.fields.get(Key::Messages).ok_or_else(|| row.missing("`messages`"))?;
     read_system(row, batch)?;
     read_list(row, list, batch)
@@ -29,7 +31,7 @@ pub(super) fn conversations(row: &Row) -> Option<usize> {
 
 /// The system turn from the top of the row, if there is one and it says anything.
 #[inline]
-pub(super) fn read_system(row: &Row, batch: &mut Batch) -> Result<(), LineError> {
+pub(super) fn read_system(row: &Row, batch: &mut Batch) -> Result<(), Failure> {
     if let Some(system) = row.optional(Key::System)?
         && !row.tape.at(system).inner().is_empty()
     {
@@ -40,7 +42,7 @@ pub(super) fn read_system(row: &Row, batch: &mut Batch) -> Result<(), LineError>
 }
 
 /// Reads every item of a list of turns; gives the number of parts that are no text.
-pub(super) fn read_list(row: &Row, list: usize, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_list(row: &Row, list: usize, batch: &mut Batch) -> Result<usize, Failure> {
     if row.kind(list) != Kind::Array {
         return Err(row.wrong_type(list, "the conversation", "a list of turns"));
     }
@@ -94,13 +96,7 @@ impl Item {
     pub(super) fn collect(row: &Row, item: usize) -> Self {
         let mut found = Self::default();
         for (key, value) in row.tape.members(item) {
-            let token = row.tape.at(key);
-            let name = if token.kind == Kind::Plain {
-                ItemKey::from_name(&row.line[token.inner()])
-            } else {
-                ItemKey::from_name(&row.text(key))
-            };
-            if let Some(name) = name {
+            if let Some(name) = ItemKey::from_name(&row.name(key)) {
                 found.values[name as usize] = value as u32;
             }
         }
@@ -124,8 +120,8 @@ impl Item {
 
     /// A call beside the content, unless it is null or empty.
     pub(super) fn call(&self, row: &Row) -> Option<usize> {
-        let says = |index: &usize| row.tape.at(*index).next as usize > index + 1;
-        [ItemKey::ToolCalls, ItemKey::FunctionCall].into_iter().filter_map(|key| self.get(key)).find(says)
+        let keys = [ItemKey::ToolCalls, ItemKey::FunctionCall];
+        keys.into_iter().filter_map(|key| self.get(key)).find(|&index| !says_nothing(row, index))
     }
 
     /// Question and answer of an item that names both speakers as keys.
@@ -135,16 +131,41 @@ impl Item {
         [(side(ItemKey::Human), Role::User), (side(ItemKey::Assistant), Role::Assistant)]
     }
 
-    /// Whether the value at `index` is one that [`read_item`] reads.
-    pub(super) fn reads(&self, row: &Row, index: usize) -> bool {
-        let paired = self.pair().iter().any(|(side, _)| *side == Some(index));
-        let said = self.speaker() == Some(index) || self.content() == Some(index);
-        paired || self.speaker().is_some() && (said || self.call(row) == Some(index))
+    /// What becomes of a member of the item: its value may be read, be hidden by a later key of the same name, or be
+    /// none of this module's business.
+    pub(super) fn usage(&self, row: &Row, name: &[u8], value: usize) -> Usage {
+        let Some(key) = ItemKey::from_name(name) else { return Usage::Other };
+        if self.get(key) != Some(value) {
+            return Usage::Hidden;
+        }
+        let empty_call = matches!(key, ItemKey::ToolCalls | ItemKey::FunctionCall) && says_nothing(row, value);
+        let said = self.speaker() == Some(value) || self.content() == Some(value) || self.call(row) == Some(value);
+        let paired = self.pair().iter().any(|(side, _)| *side == Some(value));
+        if empty_call || paired || self.speaker().is_some() && said { Usage::Read } else { Usage::Misleading }
     }
 }
 
+/// What becomes of a member of an object when the object is written in another shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Usage {
+    /// Its value is in the turns.
+    Read,
+    /// A later key of the same name counts.
+    Hidden,
+    /// It was not read, but its name would be read in the other shape.
+    Misleading,
+    /// It means nothing to any format.
+    Other,
+}
+
+/// Null, an empty list or an empty object.
+pub(super) fn says_nothing(row: &Row, index: usize) -> bool {
+    let token = row.tape.at(index);
+    matches!(token.kind, Kind::Null | Kind::Array | Kind::Object) && token.next as usize == index + 1
+}
+
 /// Appends the one or two turns of an item; gives its number of parts that are no text.
-pub(super) fn read_item(row: &Row, item: usize, batch: &mut Batch) -> Result<usize, LineError> {
+pub(super) fn read_item(row: &Row, item: usize, batch: &mut Batch) -> Result<usize, Failure> {
     if row.kind(item) != Kind::Object {
         return Err(row.wrong_type(item, "a turn", "an object"));
     }
@@ -174,7 +195,7 @@ fn push_call(row: &Row, call: usize, batch: &mut Batch) {
 }
 
 /// An item that names the speakers as keys: `{"human": …, "assistant": …}`.
-fn read_pair(row: &Row, item: usize, keys: &Item, batch: &mut Batch) -> Result<usize, LineError> {
+fn read_pair(row: &Row, item: usize, keys: &Item, batch: &mut Batch) -> Result<usize, Failure> {
     let mut any = false;
     for (side, role) in keys.pair() {
         let Some(side) = side else { continue };
@@ -190,7 +211,7 @@ fn read_pair(row: &Row, item: usize, keys: &Item, batch: &mut Batch) -> Result<u
 }
 
 /// A string, nothing, or a list of parts.
-fn read_content(row: &Row, content: usize, batch: &mut Batch) -> Result<usize, LineError> {
+fn read_content(row: &Row, content: usize, batch: &mut Batch) -> Result<usize, Failure> {
     match row.kind(content) {
         Kind::Plain | Kind::Escaped => row.append(content, &mut batch.text_values),
         Kind::Null => {}
@@ -207,7 +228,7 @@ fn read_content(row: &Row, content: usize, batch: &mut Batch) -> Result<usize, L
 }
 
 /// Appends a part that is text; whether it was.
-fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, LineError> {
+fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, Failure> {
     match row.kind(part) {
         Kind::Plain | Kind::Escaped => {
             row.append(part, &mut batch.text_values);
@@ -217,10 +238,10 @@ fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, LineErro
         _ => return Err(row.wrong_type(part, "a part of a turn", "an object or a string")),
     }
     let value = |name: &[u8]| {
-        let named = row.tape.members(part).filter(|(key, _)| row.text(*key) == name);
+        let named = row.tape.members(part).filter(|(key, _)| *row.name(*key) == *name);
         named.last().map(|(_, value)| value)
     };
-    let kind = value(b"type").map(|kind| if row.kind(kind).is_string() { row.text(kind) } else { Vec::new() });
+    let kind = value(b"type").map(|kind| if row.kind(kind).is_string() { row.name(kind) } else { Cow::default() });
     let text = value(b"text");
     match (kind.as_deref(), text) {
         (Some(b"text" | b"input_text" | b"output_text"), None) => {
@@ -238,19 +259,11 @@ fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, LineErro
 }
 
 /// The role that a turn names, in any case.
-fn read_role(row: &Row, speaker: usize) -> Result<Role, LineError> {
+fn read_role(row: &Row, speaker: usize) -> Result<Role, Failure> {
     if !row.kind(speaker).is_string() {
         return Err(row.wrong_type(speaker, "the speaker of a turn", "a string"));
     }
-    let token = row.tape.at(speaker);
-    let mut resolved = Vec::new();
-    let name = if token.kind == Kind::Plain {
-        &row.line[token.inner()]
-    } else {
-        row.append(speaker, &mut resolved);
-        &resolved
-    };
-    role_from_name(name).ok_or_else(|| {
+    role_from_name(&row.name(speaker)).ok_or_else(|| {
         let rule = "a known role (system, user, assistant, function_call, observation or a usual spelling)";
         row.wrong_type(speaker, "the speaker of a turn", rule)
     })

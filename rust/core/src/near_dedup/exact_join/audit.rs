@@ -87,7 +87,7 @@ struct Ranks {
     /// Distinct shingles, by rank.
     sizes: Vec<u32>,
     /// Rank, by place.
-    ranks: Vec<u32>,
+    of_place: Vec<u32>,
 }
 
 impl Ranks {
@@ -95,11 +95,11 @@ impl Ranks {
         let mut sorted: Vec<u64> = (0..).zip(sizes).map(|(place, &size)| u64::from(size) << 32 | place).collect();
         sorted.par_sort_unstable();
         let places: Vec<u32> = sorted.iter().map(|&entry| entry as u32).collect();
-        let mut ranks = vec![0; sizes.len()];
+        let mut of_place = vec![0; sizes.len()];
         for (rank, &place) in (0..).zip(&places) {
-            ranks[place as usize] = rank;
+            of_place[place as usize] = rank;
         }
-        Self { places, sizes: sorted.iter().map(|&entry| (entry >> 32) as u32).collect(), ranks }
+        Self { places, sizes: sorted.iter().map(|&entry| (entry >> 32) as u32).collect(), of_place }
     }
 
     /// The first rank with at least that size.
@@ -223,7 +223,7 @@ impl Join<'_> {
                     let alone = self.prefix(longer, &mut buffers);
                     *asking = buffers.keys.iter().any(|&key| self.mine(key));
                     let prefix = size - self.reader.least_with_larger(size) + 1;
-                    let rank = self.ranks.ranks[number * stretch + at];
+                    let rank = self.ranks.of_place[number * stretch + at];
                     for (position, &key) in (alone..prefix).zip(&buffers.keys) {
                         if self.mine(key) {
                             let address = Address::of(key);
@@ -267,7 +267,7 @@ impl Join<'_> {
         self.rows
             .par_chunks(ROWS_PER_TASK)
             .zip(asking.par_chunks(ROWS_PER_TASK))
-            .zip(self.ranks.ranks.par_chunks(ROWS_PER_TASK))
+            .zip(self.ranks.of_place.par_chunks(ROWS_PER_TASK))
             .try_fold(
                 || (JoinBuffers::default(), Vec::new()),
                 |(mut buffers, mut edges), ((rows, asking), ranks)| {

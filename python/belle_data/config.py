@@ -1,0 +1,140 @@
+"""Recipes: every setting of a run, with its default, range and unit, in one place.
+
+A recipe is a TOML file with a table for the input, the output and each stage. What it leaves out has the default of
+the models here; what the command line sets with ``--set table.key=value`` comes on top.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from belle_data.errors import RecipeError
+from belle_data.stages.exact_dedup import ExactDedupConfig
+from belle_data.stages.near_dedup import NearDedupConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
+OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
+StageName = Literal["exact_dedup", "near_dedup"]
+
+
+class InputConfig(BaseModel):
+    """How the input is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Format = Field("auto", description="Shape of the rows; `auto` looks at the first 100 rows of each file.")
+    max_line_bytes: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
+        64 << 20, description="Longer lines, in bytes, are rejected."
+    )
+    max_bad_lines: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="Rejected lines above which the run fails; without it 1 % of the lines, at least 10."
+    )
+    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Read only so many rows, from the start.")
+
+
+class OutputConfig(BaseModel):
+    """How the kept rows are written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    to: OutputFormat = Field("same", description="Shape of the written rows; `same` leaves every byte as it came.")
+    shard_rows: Annotated[int, Field(ge=1)] = Field(100_000, description="Kept rows in a shard.")
+    compress: Literal["none", "gz", "zst"] = Field("none", description="Compression of the shards.")
+
+
+class Recipe(BaseModel):
+    """All settings of a run of `clean`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stages: tuple[StageName, ...] = Field(
+        ("exact_dedup", "near_dedup"), description="The stages that run, each at most once, in the order of the pipeline."
+    )
+    input: InputConfig = Field(default_factory=InputConfig)
+    output: OutputConfig = Field(default_factory=OutputConfig)
+    exact_dedup: ExactDedupConfig = Field(default_factory=ExactDedupConfig)
+    near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
+
+
+def load_recipe(path: str | Path | None, settings: Sequence[str] = (), overrides: dict[str, Any] | None = None) -> Recipe:
+    """Read a recipe file, apply ``table.key=value`` settings, then `overrides` (nested as the recipe is).
+
+    Raises:
+        RecipeError: The file cannot be read or is not TOML, or it has mistakes; all of them are named at once.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        values = _read_toml(Path(path))
+    mistakes = []
+    for setting in settings:
+        try:
+            _apply(values, setting)
+        except RecipeError as error:
+            mistakes.append(error)
+    for table, entries in (overrides or {}).items():
+        if isinstance(entries, dict):
+            values.setdefault(table, {}).update(entries)
+        else:
+            values[table] = entries
+    try:
+        recipe = Recipe.model_validate(values)
+    except ValidationError as error:
+        mistakes.extend(_mistake(one) for one in error.errors(include_url=False))
+        raise RecipeError.of(mistakes, path) from None
+    if len(set(recipe.stages)) != len(recipe.stages):
+        mistakes.append(RecipeError("a stage is named twice", value=list(recipe.stages), hint="name each stage once"))
+    if mistakes:
+        raise RecipeError.of(mistakes, path)
+    return recipe
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RecipeError(
+            f"the recipe cannot be read ({error.strerror})", path=path, hint="the recipes that come with belle are in recipes/"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise RecipeError("the recipe is not UTF-8", path=path, byte=error.start) from None
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"the recipe is not TOML: {error}", path=path) from None
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    name, equals, text = setting.partition("=")
+    keys = [key.strip() for key in name.split(".")]
+    if not equals or not all(keys):
+        raise RecipeError("a setting must be table.key=value", value=setting, hint="for example near_dedup.threshold=0.85")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    table = values
+    for key in keys[:-1]:
+        table = table.setdefault(key, {})
+        if not isinstance(table, dict):
+            raise RecipeError(f"`{key}` is no table", value=setting)
+    table[keys[-1]] = value
+
+
+def _mistake(error: Any) -> RecipeError:
+    where = ".".join(str(part) for part in error["loc"])
+    kind = error["type"]
+    if kind == "extra_forbidden":
+        table = Recipe
+        for part in error["loc"][:-1]:
+            annotation = table.model_fields[str(part)].annotation if str(part) in table.model_fields else None
+            table = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else table
+        known = ", ".join(table.model_fields)
+        return RecipeError(f"`{where}` is no setting", value=error["input"], hint=f"known here: {known}")
+    message = str(error["msg"])
+    message = message[:1].lower() + message[1:]
+    return RecipeError(f"`{where}`: {message}" if where else message, value=error["input"])

@@ -1,0 +1,354 @@
+"""The engine for one machine: reads the sources once, runs the stages in order, writes what stands at the end.
+
+All scans share one pass over the input. What a finished stage removed is in the run folder, so a run that was killed,
+or whose recipe changed, repeats only what it must: a stage whose input, settings and version are unchanged is not
+computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from belle_data.config import Recipe, load_recipe
+from belle_data.engine.corpus import open_sources, read_corpus
+from belle_data.engine.output import write_output
+from belle_data.engine.progress import MemoryWatch, Silent, Stopwatch, polled
+from belle_data.engine.run_folder import LAYOUT, RunFolder
+from belle_data.errors import InternalError, RunFolderError, UsageError
+from belle_data.pipeline import stages_of
+from belle_data.report.summary import RunReport, StageReport
+from belle_data.sources import find_sources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from belle_data.engine.corpus import SourceSummary
+    from belle_data.engine.progress import Listener
+    from belle_data.sources import Source
+    from belle_data.stages.stage import Stage
+
+REPEATED_IDS_SHOWN = 10
+
+
+def default_folder(inputs: Sequence[str]) -> Path:
+    """``runs/<name of the first input>``, without the endings that say what kind of file it is."""
+    name = inputs[0].rstrip("/").rsplit("/", 1)[-1]
+    for ending in (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".parquet"):
+        name = name.removesuffix(ending)
+    name = "".join(character if character.isalnum() or character in "-_." else "-" for character in name).strip("-.")
+    return Path("runs") / (name or "clean")
+
+
+def clean(
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    *,
+    out: str | os.PathLike[str] | None = None,
+    recipe: Recipe | str | os.PathLike[str] | None = None,
+    threads: int | None = None,
+    force: bool = False,
+    listener: Listener | None = None,
+) -> RunReport:
+    """Clean instruction data: the kept rows, and the reason for every removed one, in a run folder.
+
+    Args:
+        inputs: Files, folders, globs or URLs: JSONL, JSON arrays, Parquet, also ``.gz`` and ``.zst``.
+        out: The run folder; ``runs/<name of the input>`` without it.
+        recipe: A recipe, or the path of one; every default without it.
+        threads: Threads to use; one per processor without it. The result does not depend on it.
+        force: Compute everything again, also over a folder that belongs to other input.
+        listener: Is told about progress.
+
+    Returns:
+        What was read, removed and written, and what it took.
+
+    Raises:
+        UsageError: An input names nothing, or a setting is out of range.
+        RecipeError: The recipe has mistakes.
+        SourceError: An input cannot be read, holds no row, or too many bad lines.
+        RunFolderError: The folder cannot be written, is in use, or belongs to other input.
+        KeyboardInterrupt: Ctrl-C; the same call goes on where it ended.
+
+    Example:
+        >>> from belle_data import clean
+        >>> report = clean("examples/raw.jsonl", out="runs/example")  # doctest: +SKIP
+        >>> report.rows_out  # doctest: +SKIP
+    """
+    given = [inputs] if isinstance(inputs, str | os.PathLike) else list(inputs)
+    names = [os.fspath(name) for name in given]
+    if not isinstance(recipe, Recipe):
+        recipe = load_recipe(None if recipe is None else os.fspath(recipe))
+    sources = find_sources(names)
+    folder = RunFolder(Path(out) if out is not None else default_folder(names))
+    _refuse_own_files(sources, folder)
+    with folder.locked():
+        return _Run(sources, recipe, folder, use_threads(threads), force, listener or Silent()).run()
+
+
+def use_threads(threads: int | None) -> int:
+    """Make the kernels use so many threads, one per processor without a number, and say how many.
+
+    Raises:
+        UsageError: The number is below 1 or above 1,024.
+    """
+    from belle_data import _native  # noqa: PLC0415 - a wrong path must be told before the kernels are loaded
+
+    if threads is not None and not 1 <= threads <= 1024:
+        raise UsageError("threads must be 1 to 1024", value=threads)
+    return _native.set_threads(threads or len(os.sched_getaffinity(0)))
+
+
+def _refuse_own_files(sources: Sequence[Source], folder: RunFolder) -> None:
+    home = folder.path.resolve()
+    for source in sources:
+        if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):
+            raise UsageError(
+                "the input lies in the run folder", path=source.name, hint="name another folder with --out, or narrower input"
+            )
+
+
+class _Run:
+    """One run of `clean` over a locked folder."""
+
+    def __init__(
+        self, sources: list[Source], recipe: Recipe, folder: RunFolder, threads: int, force: bool, listener: Listener
+    ) -> None:
+        self.sources, self.recipe, self.folder = sources, recipe, folder
+        self.threads, self.listener = threads, listener
+        self.stages = stages_of(recipe)
+        self.found = [{"name": one.name, "size": one.size, "stamp": one.stamp} for one in sources]
+        if force:
+            folder.clear()
+        self.previous = folder.read_json("manifest.json") or {}
+        self._check_previous()
+
+    def _check_previous(self) -> None:
+        layout = self.previous.get("layout", LAYOUT)
+        if layout != LAYOUT:
+            raise RunFolderError(
+                f"the folder was made by a version of belle with another layout ({layout}, this one has {LAYOUT})",
+                path=self.folder.path,
+                hint="name another folder with --out, or compute everything again with --force",
+            )
+        before = [one["name"] for one in self.previous.get("inputs", [])]
+        now = [one.name for one in self.sources]
+        if before and before != now:
+            raise RunFolderError(
+                f"the folder belongs to a run over other input ({', '.join(before[:3])})",
+                path=self.folder.path,
+                hint="name another folder with --out, or overwrite this one with --force",
+            )
+
+    def run(self) -> RunReport:
+        watch, memory = Stopwatch(), MemoryWatch()
+        trusted = self._inputs_unchanged()
+        if trusted and (report := self._finished_report()) is not None:
+            self.listener.message("nothing changed since the last run: its result is reported again")
+            return report
+        with memory:
+            expected = self._fingerprints(self.previous["inputs"]) if trusted else []
+            reusable = self._reusable(expected)
+            pending = [stage for stage in self.stages if stage.name not in reusable]
+            timing: dict[str, Any] = {}
+
+            step = Stopwatch()
+            opened = open_sources(self.sources, self.recipe, self.folder, self.listener)
+            corpus, summaries = read_corpus(
+                opened, self.recipe, self.folder, [stage.scan for stage in pending], self.listener
+            )
+            timing["read"] = step.read()
+            inputs = [asdict(summary) for summary in summaries]
+            fingerprints = self._fingerprints(inputs)
+            if trusted and fingerprints != expected:
+                raise InternalError("an input changed without a new time of change", hint="run again with --force")
+            manifest = self._manifest(inputs)
+            self.folder.write_json("work/inputs.json", {"found": self.found})
+
+            ledger, stage_reports = self._decide(corpus, manifest, fingerprints, reusable)
+
+            step = Stopwatch()
+            files = [summary.name for summary in summaries]
+            shards = write_output(
+                corpus, ledger, files, self.stages, self.recipe.output, self.folder, self.threads, self.listener
+            )
+            timing["write"] = step.read()
+            repeated, examples = corpus.repeated_ids(REPEATED_IDS_SHOWN)
+            manifest["repeated_ids"] = repeated
+            manifest["rows_out"] = ledger.kept()
+            manifest["shards"] = [asdict(shard) for shard in shards]
+            manifest["output_fingerprint"] = self._output_fingerprint(fingerprints)
+            manifest["complete"] = True
+            self.folder.write_json("manifest.json", manifest)
+            report = RunReport(
+                folder=str(self.folder.path),
+                inputs=inputs,
+                rows_in=len(corpus),
+                rows_out=ledger.kept(),
+                rejected=sum(summary.rejected for summary in summaries),
+                repeated_ids=repeated,
+                repeated_id_examples=[_id_of(corpus, row, files) for row in examples],
+                stages=stage_reports,
+                shards=len(shards),
+                threads=self.threads,
+                read=timing["read"],
+                write=timing["write"],
+                peak_private_bytes=memory.peak(),
+                **watch.read(),
+            )
+            self.folder.write_json("report.json", report.to_dict())
+        return report
+
+    def _decide(
+        self, corpus: Any, manifest: dict[str, Any], fingerprints: list[str], reusable: dict[str, Any]
+    ) -> tuple[Any, list[StageReport]]:
+        """Let each stage remove rows from the ledger; what it removed goes to its file and into the manifest."""
+        import pyarrow as pa  # noqa: PLC0415 - the command line must answer before Arrow is loaded
+
+        from belle_data import _native  # noqa: PLC0415
+
+        ledger = _native.Ledger(len(corpus))
+        every_row = pa.record_batch({"row": pa.array(range(0), pa.uint32())})
+        reports = []
+        for number, (stage, fingerprint) in enumerate(zip(self.stages, fingerprints, strict=True)):
+            rows_in, watch = ledger.kept(), Stopwatch()
+            removals = reusable.get(stage.name)
+            reused = removals is not None
+            if removals is None:
+                self.listener.begin(stage.name, 0, "steps")
+                with polled(self.listener, stage.progress):
+                    stage.finish(corpus, ledger)
+                every_row = every_row if every_row.num_rows == len(corpus) else _row_numbers(len(corpus))
+                removals = stage.decide(every_row)
+            ledger.remove(number, removals)
+            file = f"stages/{stage.name}.parquet"
+            if not reused:
+                self._write_removals(file, removals)
+                self.listener.end(f"{removals.num_rows:,} of {rows_in:,} rows removed")
+            removed = _count_reasons(stage, removals)
+            manifest["stages"].append(
+                {
+                    "name": stage.name,
+                    "version": stage.version,
+                    "fingerprint": fingerprint,
+                    "rows_in": rows_in,
+                    "removed": removed,
+                    "file_hash": _file_hash(self.folder.path / file),
+                }
+            )
+            self.folder.write_json("manifest.json", manifest)
+            reports.append(StageReport(stage.name, rows_in, removed, ledger.kept(), reused, **watch.read()))
+        self.folder.remove_except("stages", {f"{stage.name}.parquet" for stage in self.stages})
+        return ledger, reports
+
+    def _write_removals(self, name: str, removals: Any) -> None:
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        with self.folder.writing(name) as handle:
+            pq.write_table(
+                pa.Table.from_batches([removals]), handle, compression="lz4", use_dictionary=["reason"], write_statistics=False
+            )
+
+    def _inputs_unchanged(self) -> bool:
+        """Whether name, size and time of change of every input are those of the run that the manifest is of."""
+        state = self.folder.read_json("work/inputs.json") or {}
+        recipe = self.previous.get("recipe", {}).get("input")
+        return (
+            "inputs" in self.previous
+            and state.get("found") == self.found
+            and recipe == self.recipe.model_dump(mode="json")["input"]
+        )
+
+    def _fingerprints(self, inputs: list[dict[str, Any]]) -> list[str]:
+        """One per stage: a hash of all that its result depends on."""
+        settings = self.recipe.model_dump(mode="json")
+        content = [{key: one[key] for key in ("name", "format", "hash", "rows")} for one in inputs]
+        last = _hash({"layout": LAYOUT, "inputs": content, "input": settings["input"]})
+        fingerprints = []
+        for stage in self.stages:
+            last = _hash({"stage": stage.name, "version": stage.version, "config": settings[stage.name], "after": last})
+            fingerprints.append(last)
+        return fingerprints
+
+    def _output_fingerprint(self, fingerprints: list[str]) -> str:
+        output = self.recipe.model_dump(mode="json")["output"]
+        return _hash({"output": output, "after": fingerprints[-1:], "inputs": [one["name"] for one in self.found]})
+
+    def _reusable(self, fingerprints: list[str]) -> dict[str, Any]:
+        """What the stages removed that need not run again: the unchanged ones up to the first that changed."""
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        reusable: dict[str, Any] = {}
+        records = {record["name"]: record for record in self.previous.get("stages", [])}
+        for stage, fingerprint in zip(self.stages, fingerprints, strict=False):
+            path = self.folder.path / "stages" / f"{stage.name}.parquet"
+            record = records.get(stage.name, {})
+            if record.get("fingerprint") != fingerprint or record.get("file_hash") != _file_hash(path):
+                break
+            reusable[stage.name] = pq.read_table(path).combine_chunks()
+        return reusable
+
+    def _finished_report(self) -> RunReport | None:
+        """The report of the last run, if nothing it depends on has changed and its files are there."""
+        fingerprints = self._fingerprints(self.previous["inputs"])
+        files = [self.folder.path / "shards" / shard["name"] for shard in self.previous.get("shards", [])]
+        sizes = [shard["bytes"] for shard in self.previous.get("shards", [])]
+        whole = all(path.exists() and path.stat().st_size == size for path, size in zip(files, sizes, strict=True))
+        if (
+            not self.previous.get("complete")
+            or [record["fingerprint"] for record in self.previous["stages"]] != fingerprints
+            or self.previous.get("output_fingerprint") != self._output_fingerprint(fingerprints)
+            or not whole
+            or not (self.folder.path / "rows.parquet").exists()
+        ):
+            return None
+        report = self.folder.read_json("report.json")
+        return None if report is None else RunReport.from_dict(report)
+
+    def _manifest(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
+        from belle_data import __version__  # noqa: PLC0415
+
+        return {
+            "layout": LAYOUT,
+            "belle_data": __version__,
+            "complete": False,
+            "inputs": inputs,
+            "recipe": self.recipe.model_dump(mode="json"),
+            "stages": [],
+        }
+
+
+def _row_numbers(rows: int) -> Any:
+    import pyarrow as pa  # noqa: PLC0415
+
+    return pa.record_batch({"row": pa.arange(0, rows, 1).cast(pa.uint32())})
+
+
+def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    counts = {pair["values"]: pair["counts"] for pair in pc.value_counts(removals["reason"]).to_pylist()}
+    return {reason: counts.get(code, 0) for code, reason in enumerate(stage.reasons)}
+
+
+def _id_of(corpus: Any, row: int, files: Sequence[str]) -> str:
+    value = json.loads(corpus.line(row)).get("id")
+    return str(value)
+
+
+def _hash(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _file_hash(path: Path) -> str | None:
+    try:
+        with path.open("rb") as handle:
+            return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,95 @@
+"""What the duplicate stages share: a kernel that scans batches, then removes rows for rows that are kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from belle_data.stages.stage import removals_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pydantic import BaseModel
+
+    from belle_data import _native
+
+CompareField = Literal["conversation", "prompt", "output"]
+FoldName = Literal["composition", "width", "case", "punctuation", "space"]
+
+FIELD_DESCRIPTION = "Text that is compared: every turn, what the model is given, or what it answers."
+FOLD_DESCRIPTION = (
+    "Differences that the comparison overlooks: Unicode composition (NFC), full and half width, letter case, "
+    "Chinese and ASCII punctuation, white space. The rows themselves are not changed."
+)
+
+
+class Kernel(Protocol):
+    """The native half of a duplicate stage."""
+
+    def scan(self, data: Any, first_row: int = 0) -> None:
+        """Remember the rows of Arrow data."""
+
+    def finish(self, rows: Any, ledger: Any = None) -> Any:
+        """Give the removals as Arrow data."""
+
+    def progress(self) -> tuple[int, int]:
+        """Steps done and steps there are."""
+
+
+class DuplicateStage:
+    """A stage that removes rows for rows that stay: subclasses name themselves and make the kernel."""
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    reasons: ClassVar[tuple[str, ...]]
+    needs: ClassVar[tuple[str, ...]] = ("row", "turns")
+    adds: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: BaseModel, kernel: Kernel) -> None:
+        self.config = config
+        self._kernel = kernel
+        self._removals: pa.RecordBatch | None = None
+
+    def scan(self, batch: pa.RecordBatch) -> None:
+        """Remember the rows of a batch with the columns of `needs`."""
+        self._kernel.scan(batch)
+
+    def finish(self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None) -> None:
+        """Decide over the scanned rows that stand.
+
+        Raises:
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+        import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
+
+        found = pa.record_batch(self._kernel.finish(rows, ledger))
+        reason = pa.repeat(pa.scalar(0, pa.uint8()), found.num_rows)
+        columns = [found["row"], reason, found["kept_row"], found["similarity"]]
+        self._removals = pa.record_batch(columns, schema=removals_schema())
+
+    def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Give the removals among the rows of a batch, ordered by row.
+
+        Raises:
+            ValueError: `finish` was not called.
+        """
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        if self._removals is None:
+            message = f"{self.name}: finish comes before decide"
+            raise ValueError(message)
+        rows = batch["row"]
+        if len(rows) == 0 or self._removals.num_rows == 0:
+            return self._removals.slice(0, 0)
+        first, last = rows[0].as_py(), rows[-1].as_py()
+        if last - first + 1 == len(rows):
+            removed = self._removals["row"]
+            within = pc.and_(pc.greater_equal(removed, pa.scalar(first, pa.uint32())),
+                             pc.less_equal(removed, pa.scalar(last, pa.uint32())))
+        else:
+            within = pc.is_in(self._removals["row"], value_set=rows)
+        return self._removals.filter(within)
+
+    def progress(self) -> tuple[int, int]:
+        """Steps of `finish` that are done, and how many there are."""
+        return self._kernel.progress()

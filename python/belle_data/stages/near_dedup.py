@@ -1,0 +1,119 @@
+"""near_dedup: of rows whose texts are nearly the same, one stays, on the evidence of an exact Jaccard similarity."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from belle_data.stages.duplicates import FIELD_DESCRIPTION, FOLD_DESCRIPTION, CompareField, DuplicateStage, FoldName
+
+
+class NearDedupConfig(BaseModel):
+    """Settings of `near_dedup`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: CompareField = Field("conversation", description=FIELD_DESCRIPTION)
+    fold: tuple[FoldName, ...] = Field((), description=FOLD_DESCRIPTION)
+    threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.8, description="Jaccard similarity of the shingle sets from which on two rows are near duplicates."
+    )
+    mode: Literal["banded", "exact"] = Field(
+        "banded", description="`banded` finds candidates by MinHash bands; `exact` finds every pair, which takes longer."
+    )
+    shingle_characters: Annotated[int, Field(ge=1, le=64)] = Field(
+        5, description="Characters in a shingle of a text with any Han, kana or hangul."
+    )
+    shingle_words: Annotated[int, Field(ge=1, le=64)] = Field(3, description="Words in a shingle of any other text.")
+    permutations: Annotated[int, Field(ge=1, le=4096)] = Field(64, description="16-bit lanes of a signature.")
+    bands: Annotated[int, Field(ge=1)] = Field(16, description="Bands; a pair that agrees in one is a candidate.")
+    rows_per_band: Annotated[int, Field(ge=1)] = Field(4, description="Lanes in a band.")
+    target_recall: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description="Wanted probability that a pair at the threshold becomes a candidate: derives `bands` and "
+        "`rows_per_band`, and `permutations` if these are too few.",
+    )
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = Field(1, description="Seed of the signatures.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_bands(cls, values: object) -> object:
+        if not isinstance(values, dict):
+            return values
+        target, threshold = values.get("target_recall"), values.get("threshold", 0.8)
+        if not isinstance(target, float) or not isinstance(threshold, float | int) or not 0 < target < 1 or not 0 < threshold <= 1:
+            return values
+        permutations = values.get("permutations", cls.model_fields["permutations"].default)
+        if isinstance(permutations, int) and 1 <= permutations <= 4096:
+            permutations, bands, rows = banding_for(target, float(threshold), permutations)
+            return {**values, "permutations": permutations, "bands": bands, "rows_per_band": rows}
+        return values
+
+    @model_validator(mode="after")
+    def _bands_fit(self) -> NearDedupConfig:
+        if self.bands * self.rows_per_band > self.permutations:
+            message = (
+                f"{self.bands} bands of {self.rows_per_band} rows need {self.bands * self.rows_per_band} permutations, "
+                f"there are {self.permutations}"
+            )
+            raise ValueError(message)
+        return self
+
+
+def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
+    """Probability that a pair of a Jaccard similarity agrees in at least one band: ``1 - (1 - s^rows)^bands``."""
+    return 1.0 - (1.0 - similarity**rows_per_band) ** bands
+
+
+def banding_for(target_recall: float, threshold: float, permutations: int) -> tuple[int, int, int]:
+    """Permutations, bands and rows per band with which a pair at the threshold is a candidate with `target_recall`.
+
+    The longest bands that reach the target are taken, since they propose the fewest wrong candidates. If even bands of
+    one row do not reach it, the permutations are doubled, up to 4,096.
+    """
+    while True:
+        for rows in range(permutations, 0, -1):
+            bands = permutations // rows
+            if candidate_probability(threshold, bands, rows) >= target_recall:
+                return permutations, bands, rows
+        if permutations >= 4096:
+            return permutations, permutations, 1
+        permutations = min(permutations * 2, 4096)
+
+
+def recall_curve(config: NearDedupConfig) -> list[tuple[float, float]]:
+    """Similarities from 0.3 to 1.0 with the probability that a pair of that similarity becomes a candidate."""
+    steps = [step / 20 for step in range(6, 21)]
+    return [(step, candidate_probability(step, config.bands, config.rows_per_band)) for step in steps]
+
+
+class NearDedup(DuplicateStage):
+    """Removes every row that has a Jaccard similarity of at least the threshold to a row which is kept.
+
+    MinHash signatures (Broder 1997) and banding propose pairs, the exact Jaccard similarity of the shingle sets decides.
+    In the order of keeping, each row that still stands removes its near duplicates, so no chain removes a row for one
+    that it does not resemble.
+    """
+
+    name: ClassVar[str] = "near_dedup"
+    version: ClassVar[int] = 1
+    reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
+    Config = NearDedupConfig
+
+    def __init__(self, config: NearDedupConfig | None = None) -> None:
+        from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel
+
+        config = config or NearDedupConfig()
+        kernel = _native.NearDedup(
+            field=config.field,
+            fold=list(config.fold),
+            shingle_characters=config.shingle_characters,
+            shingle_words=config.shingle_words,
+            threshold=config.threshold,
+            permutations=config.permutations,
+            bands=config.bands,
+            rows_per_band=config.rows_per_band,
+            seed=config.seed,
+        )
+        super().__init__(config, kernel)

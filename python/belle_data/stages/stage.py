@@ -1,0 +1,63 @@
+"""What a stage is: settings, columns, reasons, and how it decides which rows go.
+
+A stage sees record batches with the columns ``row`` (uint32, the row's number), ``id``, ``has_id``, ``content_hash``,
+``non_text_parts`` and ``turns`` (list of struct of role and text), and answers with the rows that it removes. It does
+no input or output, so that it runs under any engine.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pydantic import BaseModel
+
+    from belle_data import _native
+
+
+class Stage(Protocol):
+    """One step of cleaning. An instance holds the settings and what it has scanned of one corpus."""
+
+    name: ClassVar[str]
+    """Name in the recipe, the ledger and the run folder."""
+    version: ClassVar[int]
+    """Goes up when the same input and settings give another result, so that finished runs notice."""
+    needs: ClassVar[tuple[str, ...]]
+    """Columns that `scan` and `decide` read."""
+    adds: ClassVar[tuple[str, ...]]
+    """Columns that it creates for later stages."""
+    reasons: ClassVar[tuple[str, ...]]
+    """The closed list of words for why a row goes; the ledger holds the place in it."""
+    config: BaseModel
+    """The settings."""
+
+    def scan(self, batch: pa.RecordBatch) -> None:
+        """Remember what the decision needs of every row of a batch. Batches come once each, in the order of rows."""
+
+    def finish(self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None) -> None:
+        """Decide over everything that was scanned and still stands in the ledger."""
+
+    def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Say which rows of a batch go, as a batch of `removals_schema`, ordered by row; the others are kept."""
+
+    def progress(self) -> tuple[int, int]:
+        """How many steps of `finish` are done, and how many there are; (0, 0) before it starts."""
+
+
+def removals_schema() -> Any:
+    """The columns of a decision.
+
+    ``row`` uint32; ``reason`` uint8, the place in `Stage.reasons`; ``kept_row`` uint32, null unless the row is a
+    duplicate; ``similarity`` float64 from 0 to 1, null where none was computed.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
+
+    return pa.schema(
+        [
+            pa.field("row", pa.uint32(), nullable=False),
+            pa.field("reason", pa.uint8(), nullable=False),
+            pa.field("kept_row", pa.uint32()),
+            pa.field("similarity", pa.float64()),
+        ]
+    )

@@ -1,0 +1,225 @@
+//! Turns as the keys of a format.
+
+use super::error::Failure;
+use super::format::Format;
+use super::instruction::is_dialogue;
+use super::row::Row;
+use super::turns::{Item, Usage, read_item};
+use crate::batch::{Batch, Role};
+use crate::json::{Kind, Tape, scan, write_string};
+
+/// One turn, and the item of a list that it came from.
+struct Turn<'a> {
+    role: i8,
+    text: &'a [u8],
+    /// The item whose first turn this is.
+    item: Option<usize>,
+    /// The item's content as it stands in the line, if parts of it are no text.
+    parts: Option<usize>,
+}
+
+/// The turns of a row, ready to be written.
+pub(super) struct Written<'a> {
+    row: &'a Row<'a>,
+    turns: Vec<Turn<'a>>,
+}
+
+impl<'a> Written<'a> {
+    /// The turns of the only row of `batch`, which was read from `row`; from the items of `list`, if there is one.
+    /// `scratch` is empty.
+    ///
+    /// # Errors
+    /// None that reading the row did not give before.
+    pub(super) fn new(
+        row: &'a Row<'a>,
+        list: Option<usize>,
+        batch: &'a Batch,
+        scratch: &mut Batch,
+    ) -> Result<Self, Failure> {
+        let turns = batch.turns(0).map(|(role, text)| Turn { role, text, item: None, parts: None });
+        let mut turns: Vec<_> = turns.collect();
+        // The turns of the items are the last ones: before them stands at most the system text.
+        let mut firsts = Vec::new();
+        for item in list.into_iter().flat_map(|list| row.tape.items(list)) {
+            let first = scratch.roles.len();
+            let parts = read_item(row, item, scratch)? > 0;
+            firsts.push((first, item, parts));
+        }
+        let before = turns.len() - scratch.roles.len().min(turns.len());
+        for (first, item, parts) in firsts {
+            if let Some(turn) = turns.get_mut(before + first) {
+                turn.item = Some(item);
+                turn.parts = if parts { Item::collect(row, item).content() } else { None };
+            }
+        }
+        Ok(Self { row, turns })
+    }
+
+    /// Whether `text` is empty or one of the turns.
+    pub(super) fn holds(&self, text: &[u8]) -> bool {
+        text.is_empty() || self.turns.iter().any(|turn| turn.text == text)
+    }
+
+    /// The members of a turn's item that are not in the turn.
+    fn extras(&self, turn: &Turn) -> impl Iterator<Item = (usize, usize, Usage)> {
+        let row = self.row;
+        let item = turn.item.map(|item| (item, Item::collect(row, item)));
+        item.into_iter().flat_map(move |(item, keys)| {
+            let usages = row.tape.members(item).map(move |(key, value)| {
+                let usage = keys.usage(row, &row.name(key), value);
+                (key, value, usage)
+            });
+            usages.filter(|(_, _, usage)| matches!(usage, Usage::Misleading | Usage::Other))
+        })
+    }
+}
+
+/// Appends the keys that hold the conversation in the shape of `to`, without braces.
+pub(super) fn write_shape(written: &Written, to: Format, out: &mut Vec<u8>) {
+    match to {
+        Format::Alpaca | Format::Belle => write_instruction(written, to, out),
+        Format::Messages => {
+            out.extend_from_slice(b"\"messages\": ");
+            write_list(written, write_message, out);
+        }
+        Format::Sharegpt | Format::Text | Format::Mixed => write_conversations(written, out),
+    }
+}
+
+fn write_conversations(written: &Written, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"\"conversations\": ");
+    write_list(written, write_from_value, out);
+}
+
+fn write_list(written: &Written, write: fn(&Written, &Turn, &mut Vec<u8>), out: &mut Vec<u8>) {
+    let mut separator: &[u8] = b"[";
+    for turn in &written.turns {
+        out.extend_from_slice(separator);
+        separator = b", ";
+        write(written, turn, out);
+        for (key, value, usage) in written.extras(turn) {
+            out.extend_from_slice(b", ");
+            if usage == Usage::Misleading {
+                write_string(&[b"source_", &*written.row.text(key)].concat(), out);
+            } else {
+                out.extend_from_slice(written.row.raw(key));
+            }
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(written.row.raw(value));
+        }
+        out.push(b'}');
+    }
+    out.push(b']');
+}
+
+fn write_content(written: &Written, turn: &Turn, out: &mut Vec<u8>) {
+    match turn.parts {
+        Some(parts) => out.extend_from_slice(written.row.raw(parts)),
+        None => write_string(turn.text, out),
+    }
+}
+
+const fn role_is(code: i8, role: Role) -> bool {
+    code == role as i8
+}
+
+fn write_from_value(written: &Written, turn: &Turn, out: &mut Vec<u8>) {
+    let name = match turn.role {
+        code if role_is(code, Role::System) => "system",
+        code if role_is(code, Role::User) => "human",
+        code if role_is(code, Role::FunctionCall) => "function_call",
+        code if role_is(code, Role::Observation) => "observation",
+        _ => "gpt",
+    };
+    out.extend_from_slice(b"{\"from\": \"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\", \"value\": ");
+    write_content(written, turn, out);
+}
+
+fn write_message(written: &Written, turn: &Turn, out: &mut Vec<u8>) {
+    let name = match turn.role {
+        code if role_is(code, Role::System) => "system",
+        code if role_is(code, Role::User) => "user",
+        code if role_is(code, Role::Observation) => "tool",
+        code if role_is(code, Role::FunctionCall) => {
+            if let Some(key) = call_key(turn.text).filter(|_| turn.parts.is_none()) {
+                out.extend_from_slice(b"{\"role\": \"assistant\", \"content\": null, \"");
+                out.extend_from_slice(key.as_bytes());
+                out.extend_from_slice(b"\": ");
+                out.extend_from_slice(turn.text);
+                return;
+            }
+            "function_call"
+        }
+        _ => "assistant",
+    };
+    out.extend_from_slice(b"{\"role\": \"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\", \"content\": ");
+    write_content(written, turn, out);
+}
+
+/// The key under which a call can stand as JSON, if it is JSON that says something, on one line.
+fn call_key(text: &[u8]) -> Option<&'static str> {
+    let mut tape = Tape::new();
+    if text.contains(&b'\n') || scan(text, &mut tape).is_err() {
+        return None;
+    }
+    let whole = tape.tokens().first().filter(|token| token.raw() == (0..text.len()) && token.next > 1)?;
+    match whole.kind {
+        Kind::Array => Some("tool_calls"),
+        Kind::Object => Some("function_call"),
+        _ => None,
+    }
+}
+
+fn write_instruction(written: &Written, to: Format, out: &mut Vec<u8>) {
+    let turns = &written.turns[..];
+    let (system, pairs) = match turns.split_first() {
+        Some((first, rest)) if role_is(first.role, Role::System) => (Some(first.text), rest),
+        _ => (None, turns),
+    };
+    let (question, answer) = last_exchange(turns);
+    let whole = fits(written, system, pairs) && !(to == Format::Belle && is_dialogue(question));
+    for (key, text) in [(&b"\"instruction\": "[..], question), (b", \"input\": ", b""), (b", \"output\": ", answer)] {
+        out.extend_from_slice(key);
+        write_string(text, out);
+    }
+    if !whole {
+        out.extend_from_slice(b", ");
+        return write_conversations(written, out);
+    }
+    if let Some(system) = system {
+        out.extend_from_slice(b", \"system\": ");
+        write_string(system, out);
+    }
+    let (before, _) = pairs.split_at(pairs.len().saturating_sub(2));
+    for (index, turn) in before.iter().enumerate() {
+        let start = if index == 0 { ", \"history\": [[" } else { [", [", ", "][index % 2] };
+        out.extend_from_slice(start.as_bytes());
+        write_string(turn.text, out);
+        out.extend_from_slice(if index % 2 == 1 { b"]" } else { b"" });
+    }
+    out.extend_from_slice(if before.is_empty() { b"" } else { b"]" });
+}
+
+/// Whether instruction, output, system and history hold everything.
+fn fits(written: &Written, system: Option<&[u8]>, pairs: &[Turn]) -> bool {
+    let plain_text = matches!(pairs, [turn] if role_is(turn.role, Role::Text));
+    let alternate = pairs.iter().enumerate().all(|(index, turn)| {
+        let role = if index % 2 == 0 { Role::User } else { Role::Assistant };
+        role_is(turn.role, role)
+    });
+    let nothing_else = written.turns.iter().all(|turn| turn.parts.is_none() && written.extras(turn).next().is_none());
+    let exchanges = !pairs.is_empty() && pairs.len().is_multiple_of(2) && alternate;
+    nothing_else && system.is_none_or(|system| !system.is_empty()) && (plain_text || exchanges)
+}
+
+/// The last answer and the question before it; either is empty if there is none.
+fn last_exchange<'a>(turns: &[Turn<'a>]) -> (&'a [u8], &'a [u8]) {
+    let answers = |turn: &Turn| role_is(turn.role, Role::Assistant) || role_is(turn.role, Role::Text);
+    let answer = turns.iter().rposition(answers);
+    let question = turns[..answer.unwrap_or(turns.len())].iter().rfind(|turn| role_is(turn.role, Role::User));
+    (question.map_or(b"", |turn| turn.text), answer.map_or(b"", |answer| turns[answer].text))
+}
