@@ -13,6 +13,7 @@
 
 mod audit;
 mod counts;
+mod index;
 mod matches;
 mod reader;
 

@@ -35,13 +35,17 @@ struct Slot {
 impl Reader<'_> {
     /// The hashes of a row's shingles, each once, in the order of their first places; never empty.
     pub fn distinct<'b>(&self, row: u32, buffers: &'b mut ReadBuffers) -> &'b mut [u64] {
+        self.read(row, buffers);
+        buffers.drop_repeats()
+    }
+
+    /// Reads the hashes of a row's shingles, repeats included.
+    pub fn read(&self, row: u32, buffers: &mut ReadBuffers) {
         let parameters = self.parameters;
         let ReadBuffers { batch, folded, points, shingles, hashes, .. } = buffers;
         let (turns, at) = self.rows.read(row, batch);
         field_points(turns, at, parameters.field, parameters.fold, folded, points);
         shingle_hashes(points, parameters.shingle, shingles, hashes);
-        buffers.drop_repeats();
-        &mut buffers.hashes
     }
 
     /// The least number of shingles that a row of `size` shares with a similar row that is no smaller.
@@ -68,12 +72,13 @@ fn first(estimate: f64, last: usize, holds: impl Fn(usize) -> bool) -> usize {
 }
 
 impl ReadBuffers {
-    /// What [`Reader::distinct`] returned last.
-    pub fn distinct_hashes(&self) -> &[u64] {
+    /// The hashes that were read last.
+    pub fn hashes(&self) -> &[u64] {
         &self.hashes
     }
 
-    fn drop_repeats(&mut self) {
+    /// Leaves each hash once, in its first place.
+    pub fn drop_repeats(&mut self) -> &mut [u64] {
         if self.hashes.len() * 2 > self.slots.len() {
             self.slots = vec![Slot::default(); (self.hashes.len() * 2).next_power_of_two().max(512)];
             self.turn = 0;
@@ -103,6 +108,7 @@ impl ReadBuffers {
             }
         }
         self.hashes.truncate(kept);
+        &mut self.hashes
     }
 }
 

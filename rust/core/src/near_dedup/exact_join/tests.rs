@@ -5,6 +5,8 @@ use std::collections::HashSet;
 
 use proptest::prelude::*;
 
+use super::audit::audit_in_parts;
+use super::counts::Counts;
 use super::reader::{ReadBuffers, Reader};
 use crate::batch::{Batch, Role, Rows, Turns};
 use crate::near_dedup::shingle::{ShingleSize, mix};
@@ -152,6 +154,19 @@ proptest! {
     fn rows_that_do_not_stand_take_no_part(texts in corpus(), threshold in threshold(), seed: u64) {
         let alive: Vec<bool> = (0..texts.len() as u64).map(|row| !mix(row ^ seed).is_multiple_of(3)).collect();
         check(&texts, &parameters(threshold, 1, 16), Some(&alive))?;
+    }
+
+    #[test]
+    fn an_audit_in_turns_finds_every_pair(texts in corpus(), threshold in threshold(), parts in 1usize..5) {
+        let (parameters, rows) = (parameters(threshold, 1, 1), TextRows::of(&texts));
+        let reader = Reader { parameters: &parameters, rows: &rows };
+        let numbers: Vec<u32> = (0..texts.len() as u32).collect();
+        let audit = audit_in_parts(&reader, &numbers, Counts::new(0), parts, &Progress::default()).unwrap();
+        let found: HashSet<_> = audit.edges.iter().map(|edge| (edge.left.min(edge.right), edge.left.max(edge.right))).collect();
+        let sets = shingles(&texts, &parameters);
+        let similar = |left: u32, right: u32| similarity(&sets[left as usize], &sets[right as usize]) >= threshold;
+        let all = numbers.iter().flat_map(|&right| (0..right).map(move |left| (left, right)));
+        prop_assert_eq!(found, all.filter(|&(left, right)| similar(left, right)).collect());
     }
 
     #[test]
