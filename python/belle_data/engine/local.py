@@ -211,7 +211,7 @@ class _Run:
                 rows_out=ledger.kept(),
                 rejected=sum(summary.rejected for summary in summaries),
                 repeated_ids=repeated,
-                repeated_id_examples=[_id_of(corpus, row) for row in examples],
+                repeated_id_examples=[self._id_of(corpus, ledger, row, files) for row in examples],
                 stages=stage_reports,
                 shards=len(shards),
                 threads=self.threads,
@@ -278,6 +278,14 @@ class _Run:
                 use_dictionary=["reason"],
                 write_statistics=False,
             )
+
+    def _id_of(self, corpus: _native.Corpus, ledger: _native.Ledger, row: int, files: Sequence[str]) -> str:
+        """The id of a row as the ledger shows it."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        # Not by Python's JSON: it refuses long numbers and deep nesting, which a row may have beside its id.
+        named = [(stage.name, list(stage.reasons)) for stage in self.stages]
+        return str(pa.record_batch(ledger.rows(corpus, row, row + 1, files, named))["id"][0].as_py())
 
     def _inputs_unchanged(self) -> bool:
         """Whether name, size and time of change of every input are those of the run that the manifest is of."""
@@ -355,11 +363,6 @@ def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:
 
     counts = {pair["values"]: pair["counts"] for pair in pc.value_counts(removals["reason"]).to_pylist()}
     return {reason: counts.get(code, 0) for code, reason in enumerate(stage.reasons)}
-
-
-def _id_of(corpus: _native.Corpus, row: int) -> str:
-    value = json.loads(corpus.line(row)).get("id")
-    return str(value)
 
 
 def _hash(value: Any) -> str:
