@@ -1,10 +1,12 @@
 """Real rows for whole runs."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import zstandard
+from tests.resume.generated import write_corpus
 
 
 def unpacked(path: Path) -> bytes:
@@ -25,12 +27,32 @@ def real(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
     return find
 
 
+SPECIAL = (
+    {
+        "id": "en-1",
+        "instruction": "Name three primary colours and say why.",
+        "input": "",
+        "output": "Red, yellow, blue.",
+    },
+    {
+        "id": "en-2",
+        "instruction": "Name three primary colours and say why.",
+        "input": "",
+        "output": "Red, yellow, blue.",
+    },
+    {"id": "短", "instruction": "你好", "input": "", "output": "好"},
+    {"id": "escapes", "instruction": '引号"与\\斜线\n换行\t制表', "input": "\u0001", "output": "😀 é e\u0301 ＡＢＣ"},
+    {"id": "7", "instruction": "", "input": "", "output": "没有问题的回答"},
+)
+
+
 @pytest.fixture(scope="session")
-def sample(real: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """3,000 rows of real instructions, a tenth of them equal to others or with another last character."""
-    lines = real("alpaca_zh").read_bytes().splitlines()[:2_700]
-    again = [line.replace(b'"id": "alpaca-zh-', b'"id": "again-') for line in lines[::9]]
-    changed = [line[:-2] + "！".encode() + line[-2:] if number % 2 else line for number, line in enumerate(again)]
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """3,005 rows, some equal or nearly so, none of them bad."""
     path = tmp_path_factory.mktemp("sample") / "raw.jsonl"
-    path.write_bytes(b"\n".join(lines + changed) + b"\n")
+    write_corpus(path, 3_000)
+    rows = [line for line in path.read_bytes().splitlines() if line.startswith(b'{"id"') and line.endswith(b"}")]
+    assert len(rows) == 3_000
+    rows += [json.dumps(row, ensure_ascii=False).encode() for row in SPECIAL]
+    path.write_bytes(b"\n".join(rows) + b"\n")
     return path

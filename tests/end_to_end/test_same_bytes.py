@@ -10,11 +10,14 @@ from tests.end_to_end.runs import cleaned, kept_lines, results
 from belle_data import Recipe, _native, clean
 from belle_data.engine import corpus as reading
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "raw.jsonl"
+"""Rows of every shape, and every defect."""
+
 
 @pytest.mark.parametrize("threads", [1, 2, 5])
 @pytest.mark.parametrize("instruction_set", _native.instruction_sets())
-def test_instruction_sets_and_threads(sample: Path, tmp_path: Path, instruction_set: str, threads: int) -> None:
-    shards = ("--shard-rows", "400")
+def test_instruction_sets_and_threads(tmp_path: Path, instruction_set: str, threads: int) -> None:
+    sample, shards = EXAMPLE, ("--shard-rows", "400")
     cleaned(sample, *shards, out=tmp_path / "plain")
     forced = ("--instruction-set", instruction_set, "--threads", threads)
     cleaned(sample, *shards, *forced, out=tmp_path / "out")

@@ -67,7 +67,7 @@ def test_input(case: Hostile, tmp_path: Path) -> None:
         (["raw.txt", "--out", "raw.txt"], "cannot write here"),
         (["raw.txt", "--threads", "0"], "threads must be 1 to 1024"),
         (["raw.txt", "--limit", "0"], "limit"),
-        (["raw.txt", "--stages", "no_such_stage"], "stages"),
+        (["raw.txt", "--stages", "no_such_stage"], "unknown stage"),
         (["raw.txt", "--set", "near_dedup.threshold=2"], "threshold"),
         (["raw.txt", "--set", "near_dedup.thresold=0.8"], "thresold"),
         (["raw.txt", "--recipe", "nothing.toml"], "recipe cannot be read"),
