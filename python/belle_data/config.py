@@ -55,7 +55,8 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stages: tuple[StageName, ...] = Field(
-        ("exact_dedup", "near_dedup"), description="The stages that run, each at most once, in the order of the pipeline."
+        ("exact_dedup", "near_dedup"),
+        description="The stages that run, each at most once, in the order of the pipeline.",
     )
     input: InputConfig = Field(default_factory=InputConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
@@ -63,7 +64,9 @@ class Recipe(BaseModel):
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
 
 
-def load_recipe(path: str | Path | None, settings: Sequence[str] = (), overrides: dict[str, Any] | None = None) -> Recipe:
+def load_recipe(
+    path: str | Path | None, settings: Sequence[str] = (), overrides: dict[str, Any] | None = None
+) -> Recipe:
     """Read a recipe file, apply ``table.key=value`` settings, then `overrides` (nested as the recipe is).
 
     Raises:
@@ -100,7 +103,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RecipeError(
-            f"the recipe cannot be read ({error.strerror})", path=path, hint="the recipes that come with belle are in recipes/"
+            f"the recipe cannot be read ({error.strerror})",
+            path=path,
+            hint="the recipes that come with belle are in recipes/",
         ) from None
     except UnicodeDecodeError as error:
         raise RecipeError("the recipe is not UTF-8", path=path, byte=error.start) from None
@@ -112,7 +117,9 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     name, equals, text = setting.partition("=")
     keys = [key.strip() for key in name.split(".")]
     if not equals or not all(keys):
-        raise RecipeError("a setting must be table.key=value", value=setting, hint="for example near_dedup.threshold=0.85")
+        raise RecipeError(
+            "a setting must be table.key=value", value=setting, hint="for example near_dedup.threshold=0.85"
+        )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
@@ -129,7 +136,7 @@ def _mistake(error: Any) -> RecipeError:
     where = ".".join(str(part) for part in error["loc"])
     kind = error["type"]
     if kind == "extra_forbidden":
-        table = Recipe
+        table: type[BaseModel] = Recipe
         for part in error["loc"][:-1]:
             annotation = table.model_fields[str(part)].annotation if str(part) in table.model_fields else None
             table = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else table

@@ -48,9 +48,7 @@ class OpenSource:
     buffer: Any
 
 
-def open_sources(
-    sources: Sequence[Source], recipe: Recipe, folder: RunFolder, listener: Listener
-) -> list[OpenSource]:
+def open_sources(sources: Sequence[Source], recipe: Recipe, folder: RunFolder, listener: Listener) -> list[OpenSource]:
     """Decode what must be decoded, find each file's format, and map the files.
 
     Raises:

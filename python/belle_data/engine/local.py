@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from belle_data.sources import find_sources
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from belle_data.engine.corpus import SourceSummary
+    from belle_data import _native
     from belle_data.engine.progress import Listener
     from belle_data.sources import Source
     from belle_data.stages.stage import Stage
@@ -87,7 +86,8 @@ def clean(
     folder = RunFolder(Path(out) if out is not None else default_folder(names))
     _refuse_own_files(sources, folder)
     with folder.locked():
-        return _Run(sources, recipe, folder, use_threads(threads), force, listener or Silent()).run()
+        run = _Run(sources, recipe, folder, threads=use_threads(threads), force=force, listener=listener or Silent())
+        return run.run()
 
 
 def use_threads(threads: int | None) -> int:
@@ -108,7 +108,9 @@ def _refuse_own_files(sources: Sequence[Source], folder: RunFolder) -> None:
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):
             raise UsageError(
-                "the input lies in the run folder", path=source.name, hint="name another folder with --out, or narrower input"
+                "the input lies in the run folder",
+                path=source.name,
+                hint="name another folder with --out, or narrower input",
             )
 
 
@@ -116,7 +118,14 @@ class _Run:
     """One run of `clean` over a locked folder."""
 
     def __init__(
-        self, sources: list[Source], recipe: Recipe, folder: RunFolder, threads: int, force: bool, listener: Listener
+        self,
+        sources: list[Source],
+        recipe: Recipe,
+        folder: RunFolder,
+        *,
+        threads: int,
+        force: bool,
+        listener: Listener,
     ) -> None:
         self.sources, self.recipe, self.folder = sources, recipe, folder
         self.threads, self.listener = threads, listener
@@ -174,7 +183,14 @@ class _Run:
             step = Stopwatch()
             files = [summary.name for summary in summaries]
             shards = write_output(
-                corpus, ledger, files, self.stages, self.recipe.output, self.folder, self.threads, self.listener
+                corpus,
+                ledger,
+                files=files,
+                stages=self.stages,
+                config=self.recipe.output,
+                folder=self.folder,
+                threads=self.threads,
+                listener=self.listener,
             )
             timing["write"] = step.read()
             repeated, examples = corpus.repeated_ids(REPEATED_IDS_SHOWN)
@@ -191,7 +207,7 @@ class _Run:
                 rows_out=ledger.kept(),
                 rejected=sum(summary.rejected for summary in summaries),
                 repeated_ids=repeated,
-                repeated_id_examples=[_id_of(corpus, row, files) for row in examples],
+                repeated_id_examples=[_id_of(corpus, row) for row in examples],
                 stages=stage_reports,
                 shards=len(shards),
                 threads=self.threads,
@@ -251,7 +267,11 @@ class _Run:
 
         with self.folder.writing(name) as handle:
             pq.write_table(
-                pa.Table.from_batches([removals]), handle, compression="lz4", use_dictionary=["reason"], write_statistics=False
+                pa.Table.from_batches([removals]),
+                handle,
+                compression="lz4",
+                use_dictionary=["reason"],
+                write_statistics=False,
             )
 
     def _inputs_unchanged(self) -> bool:
@@ -336,7 +356,7 @@ def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:
     return {reason: counts.get(code, 0) for code, reason in enumerate(stage.reasons)}
 
 
-def _id_of(corpus: Any, row: int, files: Sequence[str]) -> str:
+def _id_of(corpus: _native.Corpus, row: int) -> str:
     value = json.loads(corpus.line(row)).get("id")
     return str(value)
 

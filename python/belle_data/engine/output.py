@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from belle_data import _native
     from belle_data.config import OutputConfig
     from belle_data.engine.progress import Listener
     from belle_data.engine.run_folder import RunFolder
@@ -36,8 +38,9 @@ class Shard:
 
 
 def write_output(
-    corpus: Any,
-    ledger: Any,
+    corpus: _native.Corpus,
+    ledger: _native.Ledger,
+    *,
     files: Sequence[str],
     stages: Sequence[Stage],
     config: OutputConfig,
@@ -52,7 +55,7 @@ def write_output(
         KeyboardInterrupt: The user pressed Ctrl-C.
     """
     bounds = ledger.shard_bounds(config.shard_rows)
-    spans = list(zip(bounds, bounds[1:], strict=False)) if ledger.kept() else []
+    spans = list(pairwise(bounds)) if ledger.kept() else []
     writer = _Writer(corpus, ledger, config, folder, listener)
     listener.begin("write", 2 * len(ledger), "rows")
     jobs: list[Callable[[], Shard | None]] = [lambda: writer.write_ledger(files, stages)]

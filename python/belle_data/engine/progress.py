@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ def polled(listener: Listener, state: Callable[[], tuple[int, int]]) -> Iterator
 
 
 def private_memory() -> int | None:
-    """Bytes of memory that belong to this process alone, mapped files not counted; None where the system does not say."""
+    """Bytes of this process's own memory, mapped files not counted; None where the system does not say."""
     try:
         for line in _STATUS.read_text(encoding="ascii").splitlines():
             if line.startswith("RssAnon:"):
@@ -85,7 +85,7 @@ class MemoryWatch:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="belle-memory")
 
-    def __enter__(self) -> MemoryWatch:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

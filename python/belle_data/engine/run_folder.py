@@ -18,19 +18,26 @@ import json
 import os
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from belle_data.errors import RunFolderError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 LAYOUT = 1
 """Version of the folder's layout."""
 TEMPORARY = ".tmp"
 _OWN_NAMES = {
-    "manifest.json", "report.json", "rows.parquet", "stages", "shards", "rejected", "work", ".lock",
+    "manifest.json",
+    "report.json",
+    "rows.parquet",
+    "stages",
+    "shards",
+    "rejected",
+    "work",
+    ".lock",
 }
 
 
@@ -51,7 +58,10 @@ class RunFolder:
             foreign = sorted(entry.name for entry in path.iterdir() if entry.name not in _OWN_NAMES)
         if foreign and not (path / "manifest.json").exists() and not (path / ".lock").exists():
             raise RunFolderError(
-                "the folder holds files that are not a run's", path=path, value=foreign[0], hint="name an empty folder with --out"
+                "the folder holds files that are not a run's",
+                path=path,
+                value=foreign[0],
+                hint="name an empty folder with --out",
             )
 
     @contextmanager
@@ -68,7 +78,9 @@ class RunFolder:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise RunFolderError(
-                    "another run is at work in this folder", path=self.path, hint="wait for it, or name another folder with --out"
+                    "another run is at work in this folder",
+                    path=self.path,
+                    hint="wait for it, or name another folder with --out",
                 ) from None
             yield
 
@@ -142,5 +154,7 @@ def _errors(path: Path) -> Iterator[None]:
     except OSError as error:
         where = error.filename or path
         raise RunFolderError(
-            f"cannot write here ({error.strerror or error})", path=where, hint="check the rights and the free space, or name another folder with --out"
+            f"cannot write here ({error.strerror or error})",
+            path=where,
+            hint="check the rights and the free space, or name another folder with --out",
         ) from None

@@ -83,7 +83,9 @@ def summary_text(report: RunReport) -> str:
     if report.repeated_ids:
         examples = ", ".join(report.repeated_id_examples[:3])
         lines.append(("repeated ids", f"{report.repeated_ids:,}", f"kept apart; for example {examples}"))
-    memory = "" if report.peak_private_bytes is None else f", {report.peak_private_bytes / 2**20:,.0f} MiB of memory at most"
+    memory = (
+        "" if report.peak_private_bytes is None else f", {report.peak_private_bytes / 2**20:,.0f} MiB of memory at most"
+    )
     width = max(len(label) for label, _, _ in lines)
     digits = max(len(number) for _, number, _ in lines)
     table = [f"  {label:<{width}}  {number:>{digits}}  {note}".rstrip() for label, number, note in lines]

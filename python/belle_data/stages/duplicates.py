@@ -84,8 +84,10 @@ class DuplicateStage:
         first, last = rows[0].as_py(), rows[-1].as_py()
         if last - first + 1 == len(rows):
             removed = self._removals["row"]
-            within = pc.and_(pc.greater_equal(removed, pa.scalar(first, pa.uint32())),
-                             pc.less_equal(removed, pa.scalar(last, pa.uint32())))
+            within = pc.and_(
+                pc.greater_equal(removed, pa.scalar(first, pa.uint32())),
+                pc.less_equal(removed, pa.scalar(last, pa.uint32())),
+            )
         else:
             within = pc.is_in(self._removals["row"], value_set=rows)
         return self._removals.filter(within)

@@ -20,7 +20,8 @@ class NearDedupConfig(BaseModel):
         0.8, description="Jaccard similarity of the shingle sets from which on two rows are near duplicates."
     )
     mode: Literal["banded", "exact"] = Field(
-        "banded", description="`banded` finds candidates by MinHash bands; `exact` finds every pair, which takes longer."
+        "banded",
+        description="`banded` finds candidates by MinHash bands; `exact` finds every pair, which takes longer.",
     )
     shingle_characters: Annotated[int, Field(ge=1, le=64)] = Field(
         5, description="Characters in a shingle of a text with any Han, kana or hangul."
@@ -42,7 +43,12 @@ class NearDedupConfig(BaseModel):
         if not isinstance(values, dict):
             return values
         target, threshold = values.get("target_recall"), values.get("threshold", 0.8)
-        if not isinstance(target, float) or not isinstance(threshold, float | int) or not 0 < target < 1 or not 0 < threshold <= 1:
+        if (
+            not isinstance(target, float)
+            or not isinstance(threshold, float | int)
+            or not 0 < target < 1
+            or not 0 < threshold <= 1
+        ):
             return values
         permutations = values.get("permutations", cls.model_fields["permutations"].default)
         if isinstance(permutations, int) and 1 <= permutations <= 4096:
@@ -91,9 +97,9 @@ def recall_curve(config: NearDedupConfig) -> list[tuple[float, float]]:
 class NearDedup(DuplicateStage):
     """Removes every row that has a Jaccard similarity of at least the threshold to a row which is kept.
 
-    MinHash signatures (Broder 1997) and banding propose pairs, the exact Jaccard similarity of the shingle sets decides.
-    In the order of keeping, each row that still stands removes its near duplicates, so no chain removes a row for one
-    that it does not resemble.
+    MinHash signatures (Broder 1997) and banding propose pairs; the exact Jaccard similarity of the shingle sets
+    decides. In the order of keeping, each row that still stands removes its near duplicates, so no chain removes a row
+    for one that it does not resemble.
     """
 
     name: ClassVar[str] = "near_dedup"

@@ -1,0 +1,303 @@
+# ruff: noqa: A002, PYI021 - names are those of the native code, which has no other place for its documentation
+"""The compiled kernels of belle.
+
+Arrow data crosses by the PyCapsule interface, without a copy where the layout allows it: arguments may be any object
+with ``__arrow_c_array__`` or ``__arrow_c_stream__``, results are an `ArrowBatch`. Long computations release the
+interpreter, run on the threads of `set_threads` and stop for Ctrl-C with a `KeyboardInterrupt`. A panic of the native
+code becomes a `RuntimeError`.
+"""
+
+from collections.abc import Sequence
+from mmap import mmap
+from typing import Any, Protocol, Self, TypeAlias, final
+
+__all__ = [
+    "ArraySplitter",
+    "ArrowBatch",
+    "ArrowRows",
+    "Corpus",
+    "ExactDedup",
+    "Ledger",
+    "NearDedup",
+    "candidate_probability",
+    "detect_format",
+    "instruction_sets",
+    "set_instruction_set",
+    "set_threads",
+]
+
+class _ArrowArray(Protocol):
+    """One Arrow array or record batch."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+
+class _ArrowStream(Protocol):
+    """Several Arrow arrays or record batches of one schema: a chunked array, a series, a table, a data frame."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+_ArrowData: TypeAlias = _ArrowArray | _ArrowStream
+
+@final
+class ArraySplitter:
+    """Cuts the bytes of a JSON array into its elements, each written as one line.
+
+    What is not a JSON array raises a `ValueError` with the attributes ``message`` (str), ``line`` (from 1) and ``byte``
+    (from 0).
+    """
+
+    def __new__(cls) -> Self: ...
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes of the array; give the lines that they complete, each with its line feed.
+
+        Raises:
+            ValueError: The bytes so far are not the start of a JSON array.
+        """
+
+    def finish(self) -> None:
+        """Say that the array has no more bytes.
+
+        Raises:
+            ValueError: The array breaks off.
+        """
+
+    def positions(self) -> tuple[bytes, bytes]:
+        """Byte offsets and line numbers of all elements so far, each as little-endian uint64 [elements]."""
+
+@final
+class ArrowBatch:
+    """A record batch that any Arrow library takes over without a copy: ``pyarrow.record_batch(batch)``."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """Give the capsules of schema and array. A requested schema is not obeyed, as the protocol allows."""
+
+    def __len__(self) -> int:
+        """Count the rows."""
+
+@final
+class ArrowRows:
+    """Rows of Arrow data that a kernel can read again in any order.
+
+    Args:
+        data: Strings of any layout (each a row of one turn), lists of turns (structs of ``role`` and ``text``), or
+            data with a column ``turns`` of either; several chunks become one sequence of rows. Null is the empty text.
+
+    Raises:
+        TypeError: It is no Arrow data, or holds neither texts nor turns.
+        ValueError: A column or a role is missing or unknown, or there are more than 4,294,967,294 rows.
+    """
+
+    def __new__(cls, data: _ArrowData) -> Self: ...
+    def __len__(self) -> int:
+        """Count the rows of all chunks."""
+
+@final
+class Corpus:
+    """Sources and the index of the rows that were read from them. The sources stay where they are; nothing is copied."""
+
+    def __new__(cls) -> Self: ...
+    def __len__(self) -> int:
+        """Count the rows read so far."""
+
+    def add_source(
+        self, buffer: bytes | mmap | memoryview, format: str, positions: tuple[bytes, bytes] | None = None
+    ) -> int:
+        """Add a buffer of lines and give the number of the source.
+
+        Args:
+            buffer: One contiguous read-only buffer, such as bytes or a mapped file; kept until the corpus goes.
+            format: A name that `detect_format` gives, or ``mixed`` to decide row by row.
+            positions: Two buffers of little-endian uint64 [lines]: byte and line of each line in the file that the
+                buffer was decoded from. None where the buffer is the file.
+
+        Raises:
+            BufferError: The buffer can be written or is not contiguous.
+            ValueError: The format is unknown.
+        """
+
+    def read(
+        self, source: int, start: int, size: int, max_line_bytes: int, max_rows: int
+    ) -> tuple[int, ArrowBatch, ArrowBatch | None]:
+        """Read whole lines of a source from byte `start`, about `size` bytes and at most `max_rows` rows.
+
+        Returns:
+            Where the next chunk starts; the rows, with the columns ``row``, ``id``, ``has_id``, ``content_hash``,
+            ``non_text_parts`` and ``turns``; the lines that are no rows, with ``line``, ``byte``, ``length``,
+            ``reason`` and ``detail``, or None if there are none.
+
+        Raises:
+            OverflowError: The corpus would have more rows than it can number.
+        """
+
+    def lines_read(self, source: int) -> int:
+        """Count the lines read of a source, blank ones too."""
+
+    def source_hash(self, source: int) -> str:
+        """XXH3-128 of what was read of a source, as 32 hexadecimal digits."""
+
+    def first_rows(self) -> list[int]:
+        """First row of each source."""
+
+    def repeated_ids(self, most: int) -> tuple[int, list[int]]:
+        """How many ids stand on more than one row, and the first rows of up to `most` of these."""
+
+    def line(self, row: int) -> bytes:
+        """The line of a row as it came, without its line feed."""
+
+    def kept_lines(self, start: int, end: int, ledger: Ledger, to: str | None = None) -> bytes:
+        """Lines of the kept rows of ``start..end``, each with a line feed; in another format with `to`.
+
+        Raises:
+            ValueError: The format is unknown, or the source changed since it was read.
+        """
+
+@final
+class ExactDedup:
+    """Exact duplicates: scan every batch, then finish.
+
+    Args:
+        field: ``conversation``, ``prompt`` or ``output``.
+        fold: Of ``composition``, ``width``, ``case``, ``punctuation``, ``space``.
+
+    Raises:
+        ValueError: A name is unknown.
+    """
+
+    def __new__(cls, field: str, fold: Sequence[str]) -> Self: ...
+    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
+        """Remember the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
+
+        Raises:
+            TypeError, ValueError: As for `ArrowRows`.
+        """
+
+    def finish(self, rows: Corpus | ArrowRows, ledger: Ledger | None = None) -> ArrowBatch:
+        """Decide over the rows that stand in the ledger, or over all.
+
+        Returns:
+            ``row`` uint32, ascending, ``kept_row`` uint32 and ``similarity`` float64 (1.0) of every removed row.
+
+        Raises:
+            TypeError: `rows` holds no rows.
+            ValueError: The ledger is of another number of rows.
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+
+    def progress(self) -> tuple[int, int]:
+        """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
+
+@final
+class Ledger:
+    """What happened to every row of a run: each row is removed at most once, and only for a row that stands.
+
+    Args:
+        rows: How many rows there are; all stand.
+    """
+
+    def __new__(cls, rows: int) -> Self: ...
+    def __len__(self) -> int:
+        """Count the rows, removed ones too."""
+
+    def kept(self) -> int:
+        """Count the rows that stand."""
+
+    def stands(self, row: int) -> bool:
+        """Tell whether a row stands."""
+
+    def remove(self, stage: int, removals: Any) -> None:
+        """Enter what the stage of that number removes.
+
+        Args:
+            stage: The stage's place among those of the run, from 0.
+            removals: Arrow data with ``row`` (uint32), ``reason`` (uint8), ``kept_row`` (uint32 or null) and
+                ``similarity`` (float64 or null).
+
+        Raises:
+            ValueError: A column is missing or of another type, a row was removed before, or goes for one that does
+                not stand.
+        """
+
+    def shard_bounds(self, rows_per_shard: int) -> list[int]:
+        """Where shards of that many kept rows begin, from 0 to the number of rows."""
+
+    def rows(
+        self, corpus: Corpus, start: int, end: int, files: Sequence[str], stages: Sequence[tuple[str, Sequence[str]]]
+    ) -> ArrowBatch:
+        """Rows ``start..end`` as rows.parquet shows them.
+
+        Args:
+            corpus: The rows.
+            start: First row.
+            end: Row after the last.
+            files: Names of the sources.
+            stages: Name of each stage, with the names of its reasons.
+
+        Returns:
+            ``id``, ``file``, ``line``, ``byte``, ``kept``, ``stage``, ``reason``, ``kept_id`` and ``similarity``.
+        """
+
+@final
+class NearDedup:
+    """Near duplicates: scan every batch, then finish. The settings are those of `NearDedupConfig`.
+
+    Raises:
+        ValueError: A name is unknown, a number out of range, or the bands need more permutations than there are.
+    """
+
+    def __new__(
+        cls,
+        *,
+        field: str,
+        fold: Sequence[str],
+        shingle_characters: int,
+        shingle_words: int,
+        threshold: float,
+        permutations: int,
+        bands: int,
+        rows_per_band: int,
+        seed: int,
+    ) -> Self: ...
+    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
+        """Sign the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
+
+        Raises:
+            TypeError, ValueError: As for `ArrowRows`.
+        """
+
+    def finish(self, rows: Corpus | ArrowRows, ledger: Ledger | None = None) -> ArrowBatch:
+        """Decide over the rows that stand in the ledger, or over all.
+
+        Returns:
+            ``row`` uint32, ascending, ``kept_row`` uint32 and ``similarity`` float64 of every removed row.
+
+        Raises:
+            TypeError: `rows` holds no rows.
+            ValueError: The ledger is of another number of rows.
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+
+    def progress(self) -> tuple[int, int]:
+        """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
+
+def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
+    """Probability that a pair of a Jaccard similarity shares a band: ``1 - (1 - similarity**rows_per_band)**bands``."""
+
+def detect_format(sample: bytes) -> str | None:
+    """Name the format of complete lines of JSON; None if no line tells."""
+
+def instruction_sets() -> list[str]:
+    """Instruction sets that this processor has and the kernels use, from the plainest."""
+
+def set_instruction_set(name: str | None = None) -> None:
+    """Force an instruction set for the whole process, or the best one with None. Results do not depend on it.
+
+    Raises:
+        ValueError: The name is unknown, or the processor does not have it.
+    """
+
+def set_threads(threads: int) -> int:
+    """Make later computations use that many threads, one per processor with 0; give how many.
+
+    Raises:
+        RuntimeError: The system does not start that many.
+    """

@@ -1,0 +1,209 @@
+"""The progress of a run on standard error: one redrawn line on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from belle_data.cli.terminal import cells, cut, human_bytes, human_seconds, is_terminal, padded, width
+from belle_data.engine.progress import Listener, Silent, private_memory
+from belle_data.errors import escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REDRAW_SECONDS = 0.1
+PLAIN_SECONDS = 10.0
+_STEP_CELLS = 12
+_BAR_CELLS = 20
+_ERASE = "\r\x1b[K"
+
+
+class ClosingListener(Listener, Protocol):
+    """A listener that leaves the terminal in order when the run ends, in whatever way."""
+
+    def close(self) -> None:
+        """Show nothing more."""
+
+
+class Quiet(Silent):
+    """Shows nothing."""
+
+    def close(self) -> None:
+        """Show nothing."""
+
+
+def progress_for(stream: TextIO | None, *, quiet: bool) -> ClosingListener:
+    """Make the listener that suits a stream."""
+    if quiet or stream is None:
+        return Quiet()
+    return TerminalProgress(stream) if is_terminal(stream) else PlainProgress(stream)
+
+
+class _Steps:
+    """Counts and times the steps; subclasses show them.
+
+    Methods may be called from any thread. What cannot be written is not shown: a run does not fail for that.
+    """
+
+    every: float
+    """Seconds between two looks at a step that goes on."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._clock = stream, clock
+        self._lock = threading.Lock()
+        self._step, self._unit = "", ""
+        self._done, self._total = 0, 0
+        self._began = self._shown = clock()
+
+    def begin(self, step: str, total: int, unit: str) -> None:
+        """Announce a step with so many units of work (0: unknown)."""
+        with self._lock:
+            self._step, self._unit = escaped(step), unit
+            self._done, self._total = 0, total
+            self._began = self._shown = self._clock()
+            self._show_begin()
+
+    def update(self, done: int, total: int | None = None) -> None:
+        """Tell how many units of the step are done, and how many there are if that changed."""
+        self._done = done
+        if total is not None:
+            self._total = total
+        if self._clock() - self._shown >= self.every and self._lock.acquire(blocking=False):
+            try:
+                self._shown = self._clock()
+                self._show_update()
+            finally:
+                self._lock.release()
+
+    def end(self, summary: str) -> None:
+        """Tell that the step is over, with its result in a few words."""
+        with self._lock:
+            took = human_seconds(self._clock() - self._began)
+            self._show_end(escaped(summary), took)
+            self._step = ""
+
+    def message(self, text: str) -> None:
+        """Say something that the user should know."""
+        with self._lock:
+            self._write(self._erase() + escaped(text) + "\n")
+
+    def close(self) -> None:
+        """Take away what is half drawn."""
+        with self._lock:
+            self._write(self._erase())
+
+    def _show_begin(self) -> None:
+        raise NotImplementedError
+
+    def _show_update(self) -> None:
+        raise NotImplementedError
+
+    def _show_end(self, summary: str, took: str) -> None:
+        raise NotImplementedError
+
+    def _erase(self) -> str:
+        return ""
+
+    def _write(self, text: str) -> None:
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+    def _share(self) -> float | None:
+        return min(self._done / self._total, 1.0) if self._total else None
+
+    def _amount(self) -> str:
+        if self._unit == "B":
+            total = f" of {human_bytes(self._total)}" if self._total else ""
+            return f"{human_bytes(self._done)}{total}"
+        total = f" of {self._total:,}" if self._total else ""
+        return f"{self._done:,}{total} {self._unit}"
+
+    def _speed(self) -> list[str]:
+        """Rate and time left, as far as they mean anything yet."""
+        seconds = self._clock() - self._began
+        if seconds < 0.2 or self._done <= 0:
+            return []
+        rate = self._done / seconds
+        parts = []
+        if self._unit == "B":
+            parts.append(f"{human_bytes(rate)}/s")
+        elif self._unit != "steps":
+            parts.append(f"{rate:,.0f} {self._unit}/s")
+        if self._total > self._done:
+            parts.append(f"{human_seconds((self._total - self._done) / rate)} left")
+        return parts
+
+
+def _memory() -> list[str]:
+    memory = private_memory()
+    return [] if memory is None else [human_bytes(memory)]
+
+
+class PlainProgress(_Steps):
+    """A line for each finished step, and one every `PLAIN_SECONDS` of a step that takes long."""
+
+    every = PLAIN_SECONDS
+
+    def _show_begin(self) -> None:
+        return
+
+    def _show_update(self) -> None:
+        share = self._share()
+        percent = [] if share is None else [f"{share:.0%}"]
+        parts = [*percent, self._amount(), *self._speed(), *_memory()]
+        self._write(f"{self._step}: {', '.join(parts)}\n")
+
+    def _show_end(self, summary: str, took: str) -> None:
+        result = f"{summary}, " if summary else ""
+        self._write(f"{self._step}: {result}{took}\n")
+
+
+class TerminalProgress(_Steps):
+    """One line that is drawn again and again, and stays with its result when the step is over."""
+
+    every = REDRAW_SECONDS
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(stream, clock)
+        encoding = (getattr(stream, "encoding", None) or "").lower().replace("-", "")
+        self._full, self._empty = ("━", "─") if encoding == "utf8" else ("#", "-")
+
+    def _erase(self) -> str:
+        return _ERASE
+
+    def _show_begin(self) -> None:
+        self._draw(self._line())
+
+    def _show_update(self) -> None:
+        self._draw(self._line())
+
+    def _show_end(self, summary: str, took: str) -> None:
+        room = width(self._stream) - 1
+        step = cut(padded(self._step, _STEP_CELLS), max(_STEP_CELLS, room - cells(summary) - len(took) - 4))
+        parts = [step, summary, took] if summary else [step, took]
+        self._draw("  ".join(parts))
+        self._write("\n")
+
+    def _line(self) -> str:
+        share = self._share()
+        bar = [] if share is None else [self._bar(share), f"{share:4.0%}"]
+        rest = [*bar, self._amount(), *self._speed(), *_memory()]
+        room = width(self._stream) - 1
+        # The name gives way first, then the bar, then what stands last.
+        while rest and cells("  ".join(rest)) + 2 + _STEP_CELLS > room:
+            rest.pop(0 if bar and rest[0] == bar[0] else -1)
+        step = cut(padded(self._step, _STEP_CELLS), max(_STEP_CELLS, room - cells("  ".join(rest)) - 2))
+        return "  ".join([step, *rest])
+
+    def _bar(self, share: float) -> str:
+        full = int(share * _BAR_CELLS)
+        return self._full * full + self._empty * (_BAR_CELLS - full)
+
+    def _draw(self, line: str) -> None:
+        # The last cell stays free: some terminals break the line when it is filled.
+        self._write(_ERASE + cut(line, width(self._stream) - 1))
