@@ -11,24 +11,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from belle_data import kernels
     from belle_data.config import Recipe, load_recipe
     from belle_data.engine.local import clean
+    from belle_data.report.explain import explain
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
 
-__all__ = ["Recipe", "RunReport", "__version__", "clean", "load_recipe"]
+__all__ = ["Recipe", "RunReport", "__version__", "clean", "explain", "kernels", "load_recipe"]
 
 _HOMES = {
     "Recipe": "belle_data.config",
     "RunReport": "belle_data.report.summary",
     "clean": "belle_data.engine.local",
+    "explain": "belle_data.report.explain",
     "load_recipe": "belle_data.config",
 }
 
 
 def __getattr__(name: str) -> Any:
     """Load a public name when it is asked for, so that importing the package takes no time."""
+    if name == "kernels":
+        import belle_data.kernels  # noqa: PLC0415
+
+        return belle_data.kernels
     if name in _HOMES:
         import importlib  # noqa: PLC0415
 

@@ -6,22 +6,42 @@ the models here; what the command line sets with ``--set table.key=value`` comes
 
 from __future__ import annotations
 
+import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from belle_data.errors import RecipeError
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
 StageName = Literal["exact_dedup", "near_dedup"]
+
+_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
+_UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
+
+
+def bytes_of(size: object) -> object:
+    """Read a size such as ``"64MiB"``, ``"1.5 GB"`` or ``"4096"`` as bytes; anything else is given back unchanged."""
+    if not isinstance(size, str):
+        return size
+    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", size.strip().replace("_", "").lower(), re.ASCII)
+    unit = _UNITS.get(match[2]) if match else None
+    if match is None or unit is None:
+        return size
+    count = float(match[1]) * unit
+    return int(count) if count == int(count) else size
+
+
+Size = Annotated[int, BeforeValidator(bytes_of)]
 
 
 class InputConfig(BaseModel):
@@ -30,8 +50,8 @@ class InputConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Format = Field("auto", description="Shape of the rows; `auto` looks at the first 100 rows of each file.")
-    max_line_bytes: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
-        64 << 20, description="Longer lines, in bytes, are rejected."
+    max_line_bytes: Annotated[Size, Field(ge=1, le=2**31 - 1)] = Field(
+        64 << 20, description='Longer lines are rejected; in bytes, or as a text with a unit such as "64MiB".'
     )
     max_bad_lines: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Rejected lines above which the run fails; without it 1 % of the lines, at least 10."
@@ -82,10 +102,10 @@ def load_recipe(
         except RecipeError as error:
             mistakes.append(error)
     for table, entries in (overrides or {}).items():
-        if isinstance(entries, dict):
-            values.setdefault(table, {}).update(entries)
-        else:
+        if not isinstance(entries, dict):
             values[table] = entries
+        elif isinstance(values.setdefault(table, {}), dict):
+            values[table].update(entries)
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
@@ -111,6 +131,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError("the recipe is not UTF-8", path=path, byte=error.start) from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"the recipe is not TOML: {error}", path=path) from None
+    except RecursionError:
+        raise RecipeError("the recipe is nested too deeply", path=path) from None
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:
@@ -122,7 +144,7 @@ def _apply(values: dict[str, Any], setting: str) -> None:
         )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         value = text.strip()
     table = values
     for key in keys[:-1]:
@@ -140,8 +162,20 @@ def _mistake(error: Any) -> RecipeError:
         for part in error["loc"][:-1]:
             annotation = table.model_fields[str(part)].annotation if str(part) in table.model_fields else None
             table = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else table
-        known = ", ".join(table.model_fields)
-        return RecipeError(f"`{where}` is no setting", value=error["input"], hint=f"known here: {known}")
+        hint = _suggestion(error["loc"][-1], table.model_fields)
+        return RecipeError(f"`{where}` is no setting", value=error["input"], hint=hint)
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        what = "unknown stage" if error["loc"][:1] == ("stages",) else f"`{where}` has an unknown value"
+        return RecipeError(what, value=error["input"], hint=_suggestion(error["input"], known))
     message = str(error["msg"])
     message = message[:1].lower() + message[1:]
     return RecipeError(f"`{where}`: {message}" if where else message, value=error["input"])
+
+
+def _suggestion(wrong: object, known: Iterable[str]) -> str:
+    """Name what is known, first what is most like the wrong word."""
+    words = list(known)
+    near = difflib.get_close_matches(str(wrong), words, n=1, cutoff=0.6)
+    start = f"did you mean {near[0]}? " if near else ""
+    return f"{start}known here: {', '.join(words)}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from belle_data.cli.parser import RECIPE_FLAGS
-from belle_data.cli.terminal import emit, emit_json
+from belle_data.cli.parser import INSTRUCTION_SETS, RECIPE_FLAGS
+from belle_data.cli.terminal import closest, emit, emit_json
 from belle_data.errors import UsageError
 
 if TYPE_CHECKING:
@@ -23,13 +23,15 @@ def clean_command(options: argparse.Namespace) -> int:
         KeyboardInterrupt: The user pressed Ctrl-C.
     """
     recipe = recipe_of(options)
-    if options.dry_run or options.verbose:
+    if options.dry_run:
         from belle_data.cli.plan import make_plan, plan_text  # noqa: PLC0415 - loads the kernels
 
-        if options.dry_run:
-            plan = make_plan(options.inputs, options.out, recipe, settings_given(options))
-            emit_json(plan) if options.json else emit(plan_text(plan))
-            return 0
+        plan = make_plan(options.inputs, options.out, recipe)
+        if options.json:
+            emit_json(plan)
+        else:
+            emit(plan_text(plan))
+        return 0
     _use_instruction_set(options.instruction_set)
 
     from belle_data.cli.progress import progress_for  # noqa: PLC0415
@@ -37,6 +39,11 @@ def clean_command(options: argparse.Namespace) -> int:
     from belle_data.report.summary import summary_text  # noqa: PLC0415
 
     listener = progress_for(sys.stderr, quiet=options.quiet)
+    if options.verbose:
+        from belle_data.cli.plan import stage_plans, stages_text  # noqa: PLC0415
+
+        # Not the sources: to look at a pipe is to begin reading it.
+        listener.message(stages_text(stage_plans(recipe)))
     try:
         report = clean(
             options.inputs,
@@ -81,6 +88,10 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
 def _use_instruction_set(name: str) -> None:
     from belle_data import _native  # noqa: PLC0415
 
+    if name not in INSTRUCTION_SETS:
+        near = closest(name, INSTRUCTION_SETS)
+        known = f"known are {', '.join(INSTRUCTION_SETS)}"
+        raise UsageError("unknown instruction set", value=name, hint=f"did you mean {near}? {known}" if near else known)
     try:
         _native.set_instruction_set(None if name == "auto" else name)
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,10 +41,21 @@ RECIPE_FLAGS = {
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are those of the package."""
 
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(
-            message.replace("unrecognized arguments", "unknown"), hint=f"{self.prog} --help lists the options"
+    def __init__(self, command: str, *, usage: str, description: str, epilog: str) -> None:
+        super().__init__(
+            prog=f"{program()} {command}".rstrip(),
+            usage=f"{program()} {usage}",
+            description=textwrap.fill(description, 100),
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+            add_help=False,
         )
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what argparse found wrong as an error of the package."""
+        hint = f"{self.prog} --help lists the options"
+        raise UsageError(message.replace("unrecognized arguments", "unknown"), hint=hint)
 
 
 def program() -> str:
@@ -96,16 +108,13 @@ def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
 
 def _top() -> _Parser:
     parser = _Parser(
-        prog=program(),
-        usage=f"{program()} COMMAND [OPTIONS]",
+        "",
+        usage="COMMAND [OPTIONS]",
         description="Cleans Chinese instruction data and explains every row that it removes.",
         epilog="commands:\n"
         "  clean    remove duplicates from instruction data; kept rows, ledger and report in a run folder\n"
         "  explain  say what happened to a row, and show the row that it was removed for\n\n"
         f"{program()} COMMAND --help says more about a command.\n\n{_EXIT_CODES}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        add_help=False,
     )
     parser.add_argument("-h", "--help", action="help", help="show this and leave")
     parser.add_argument(
@@ -116,22 +125,19 @@ def _top() -> _Parser:
 
 def _clean() -> _Parser:
     parser = _Parser(
-        prog=f"{program()} clean",
-        usage=f"{program()} clean INPUT [INPUT ...] [OPTIONS]",
-        description="Removes duplicates from instruction data. The run folder then holds the kept rows (shards/), one line "
-        "for every row with what happened to it (rows.parquet), the lines that are no rows (rejected/) and a report. "
-        "The same command again goes on where an interrupted one ended, and repeats only what changed.",
+        "clean",
+        usage="clean INPUT [INPUT ...] [OPTIONS]",
+        description="Removes duplicates from instruction data. The run folder then holds the kept rows (shards/), one "
+        "line for every row with what happened to it (rows.parquet), the lines that are no rows (rejected/) and a "
+        "report. The same command again goes on where an interrupted one ended, and repeats only what changed.",
         epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        add_help=False,
     )
     parser.add_argument(
         "inputs",
         metavar="INPUT",
         nargs="+",
-        help="files, folders, globs, URLs (s3://, hf://, ...) or - for standard input: JSON lines, JSON arrays, Parquet, "
-        "also .gz and .zst",
+        help="files, folders, globs, URLs (s3://, hf://, ...) or - for standard input: JSON lines, JSON arrays, "
+        "Parquet, also .gz and .zst",
     )
     parser.add_argument("--out", metavar="FOLDER", help="the run folder; without it runs/<name of the input>")
     recipe = parser.add_argument_group("what is done")
@@ -172,7 +178,6 @@ def _clean() -> _Parser:
     machine.add_argument(
         "--instruction-set",
         metavar="NAME",
-        choices=INSTRUCTION_SETS,
         default="auto",
         help=f"{', '.join(INSTRUCTION_SETS)}; the result does not depend on it",
     )
@@ -183,14 +188,12 @@ def _clean() -> _Parser:
 
 def _explain() -> _Parser:
     parser = _Parser(
-        prog=f"{program()} explain",
-        usage=f"{program()} explain RUN ROW_ID [OPTIONS]",
-        description="Says what happened to a row of a finished run: kept, or removed by which stage, why, and for which row; "
-        "then shows both texts with the difference marked: [-only in the removed row-]{+only in the kept row+}.",
+        "explain",
+        usage="explain RUN ROW_ID [OPTIONS]",
+        description="Says what happened to a row of a finished run: kept, or removed by which stage, why, and for "
+        "which row; then shows both texts with the difference marked: [-only in the removed row-]{+only in the row it "
+        "went for+}.",
         epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-        add_help=False,
     )
     parser.add_argument("run", metavar="RUN", help="the run folder")
     parser.add_argument("row_id", metavar="ROW_ID", help="the row's own id, or file:line")

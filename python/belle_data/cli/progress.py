@@ -87,7 +87,8 @@ class _Steps:
     def message(self, text: str) -> None:
         """Say something that the user should know."""
         with self._lock:
-            self._write(self._erase() + escaped(text) + "\n")
+            lines = "\n".join(escaped(line) for line in text.split("\n"))
+            self._write(f"{self._erase()}{lines}\n")
 
     def close(self) -> None:
         """Take away what is half drawn."""

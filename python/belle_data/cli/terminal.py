@@ -132,7 +132,7 @@ def padded(text: str, to: int) -> str:
 def human_bytes(count: float) -> str:
     """Write a number of bytes with a unit: ``512 B``, ``1.5 KiB``, ``23 MiB``."""
     unit = "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):  # noqa: B007 - the unit that fits is used below
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
         if abs(count) < 1000 or unit == "TiB":
             break
         count /= 1024

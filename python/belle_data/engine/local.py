@@ -23,6 +23,7 @@ from belle_data.errors import InternalError, RunFolderError, UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
 from belle_data.sources import find_sources
+from belle_data.stages.stage import row_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -228,7 +229,7 @@ class _Run:
         from belle_data import _native  # noqa: PLC0415
 
         ledger = _native.Ledger(len(corpus))
-        every_row = pa.record_batch({"row": pa.array(range(0), pa.uint32())})
+        every_row = None
         reports = []
         for number, (stage, fingerprint) in enumerate(zip(self.stages, fingerprints, strict=True)):
             rows_in, watch = ledger.kept(), Stopwatch()
@@ -238,7 +239,8 @@ class _Run:
                 self.listener.begin(stage.name, 0, "steps")
                 with polled(self.listener, stage.progress):
                     stage.finish(corpus, ledger)
-                every_row = every_row if every_row.num_rows == len(corpus) else _row_numbers(len(corpus))
+                if every_row is None:
+                    every_row = pa.record_batch({"row": row_numbers(0, len(corpus))})
                 removals = stage.decide(every_row)
             ledger.remove(number, removals)
             file = f"stages/{stage.name}.parquet"
@@ -341,12 +343,6 @@ class _Run:
             "recipe": self.recipe.model_dump(mode="json"),
             "stages": [],
         }
-
-
-def _row_numbers(rows: int) -> Any:
-    import pyarrow as pa  # noqa: PLC0415
-
-    return pa.record_batch({"row": pa.arange(0, rows, 1).cast(pa.uint32())})
 
 
 def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:

@@ -7,7 +7,7 @@ they are loaded when a source needs them.
 
 from belle_data.sources.find import find_sources
 from belle_data.sources.model import ArraySplitter, Compression, Kind, LocalFile, Source
-from belle_data.sources.spool import materialise, sample
+from belle_data.sources.spool import finished_copy, materialise, sample
 from belle_data.sources.storage import check_unchanged
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Source",
     "check_unchanged",
     "find_sources",
+    "finished_copy",
     "materialise",
     "sample",
 ]

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from belle_data.errors import RunFolderError, SourceError
 from belle_data.sources.decode import decoded
-from belle_data.sources.model import LocalFile
+from belle_data.sources.model import LocalFile, Source
 from belle_data.sources.storage import check_unchanged, is_local, open_source, read_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from belle_data.sources.model import ArraySplitter, Source
+    from belle_data.sources.model import ArraySplitter
 
 SPOOL_VERSION = 1
 """Raised when the same source would be decoded to other bytes than before, so that old copies are not used."""
@@ -54,8 +54,7 @@ def materialise(
     check_unchanged(source)
     if source.kind == "jsonl" and source.compression == "none" and is_local(source):
         return LocalFile(Path(source.location), temporary=False, positions=None)
-    key = blake2b(source.name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-    base = folder / f"source-{key}"
+    base = _base(folder, source.name)
     finished = _finished(source, base)
     if finished is not None:
         return finished
@@ -141,6 +140,25 @@ def _finished(source: Source, base: Path) -> LocalFile | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     return LocalFile(_beside(base, ".jsonl"), temporary=True, positions=positions)
+
+
+def finished_copy(folder: Path, name: str, size: int | None, stamp: str) -> LocalFile | None:
+    """Find the whole copy that `materialise` made in `folder` of the source with this name, size and stamp, if any.
+
+    The source itself is not asked: it may be gone, or have been a pipe.
+    """
+    base = _base(folder, name)
+    try:
+        about: Any = json.loads(_beside(base, ".json").read_bytes())
+        source = Source(name, size, stamp, about["kind"], about["compression"], location="")
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return _finished(source, base)
+
+
+def _base(folder: Path, name: str) -> Path:
+    key = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return folder / f"source-{key}"
 
 
 def _write_fetched(path: Path, source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> None:

@@ -61,3 +61,14 @@ def removals_schema() -> Any:
             pa.field("similarity", pa.float64()),
         ]
     )
+
+
+def row_numbers(first: int, count: int) -> Any:
+    """The column ``row`` of rows that are numbered one after the other: uint32 [count] from `first`."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    ones = pa.repeat(pa.scalar(1, pa.uint32()), count)
+    numbers = pc.cumulative_sum(ones)
+    # Ends at first + count, which fits: there are never more rows than uint32 can number.
+    return pc.add(pc.subtract(numbers, pa.scalar(1, pa.uint32())), pa.scalar(first, pa.uint32()))
