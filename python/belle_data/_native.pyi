@@ -21,6 +21,7 @@ __all__ = [
     "NearDedup",
     "candidate_probability",
     "detect_format",
+    "guard_mapped_files",
     "instruction_sets",
     "set_instruction_set",
     "set_threads",
@@ -284,6 +285,12 @@ def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> 
 
 def detect_format(sample: bytes) -> str | None:
     """Name the format of complete lines of JSON; None if no line tells."""
+
+def guard_mapped_files() -> None:
+    """Make the process end with a message and exit code 2 when a mapped file has become shorter.
+
+    For programs, not for libraries: the handler of the signal holds for the whole process.
+    """
 
 def instruction_sets() -> list[str]:
     """Instruction sets that this processor has and the kernels use, from the plainest."""

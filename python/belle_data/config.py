@@ -41,16 +41,13 @@ def bytes_of(size: object) -> object:
     return int(count) if count == int(count) else size
 
 
-Size = Annotated[int, BeforeValidator(bytes_of)]
-
-
 class InputConfig(BaseModel):
     """How the input is read."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: Format = Field("auto", description="Shape of the rows; `auto` looks at the first 100 rows of each file.")
-    max_line_bytes: Annotated[Size, Field(ge=1, le=2**31 - 1)] = Field(
+    max_line_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(bytes_of)] = Field(
         64 << 20, description='Longer lines are rejected; in bytes, or as a text with a unit such as "64MiB".'
     )
     max_bad_lines: Annotated[int, Field(ge=0)] | None = Field(

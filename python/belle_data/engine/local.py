@@ -22,7 +22,7 @@ from belle_data.engine.run_folder import LAYOUT, RunFolder
 from belle_data.errors import InternalError, RunFolderError, UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
-from belle_data.sources import find_sources
+from belle_data.sources import check_unchanged, find_sources
 from belle_data.stages.stage import row_numbers
 
 if TYPE_CHECKING:
@@ -194,6 +194,8 @@ class _Run:
                 listener=self.listener,
             )
             timing["write"] = step.read()
+            for source in self.sources:
+                check_unchanged(source)
             repeated, examples = corpus.repeated_ids(REPEATED_IDS_SHOWN)
             manifest["repeated_ids"] = repeated
             manifest["rows_out"] = ledger.kept()

@@ -7,7 +7,7 @@ use belle_core::batch::Rows;
 use belle_core::corpus::{Chunk, Corpus as CoreCorpus, Positions};
 use belle_core::read::{self, Format, Rejected};
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::{PyBufferError, PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyIndexError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 
@@ -86,6 +86,7 @@ impl Corpus {
         max_line_bytes: usize,
         max_rows: usize,
     ) -> PyResult<(u64, ArrowBatch, Option<ArrowBatch>)> {
+        self.check_source(source)?;
         let chunk = run(py, || self.0.read_chunk(source, start, size, max_line_bytes, max_rows))?;
         let chunk = chunk.map_err(|error| PyOverflowError::new_err(error.to_string()))?;
         let rejected = if chunk.rejected.is_empty() { None } else { Some(rejected_batch(&chunk.rejected)?) };
@@ -97,13 +98,15 @@ impl Corpus {
     }
 
     /// Lines read of a source, blank ones too.
-    fn lines_read(&self, source: usize) -> u64 {
-        self.0.lines_read(source)
+    fn lines_read(&self, source: usize) -> PyResult<u64> {
+        self.check_source(source)?;
+        Ok(self.0.lines_read(source))
     }
 
     /// XXH3-128 of what was read of a source, as 32 hexadecimal digits.
-    fn source_hash(&self, source: usize) -> String {
-        format!("{:032x}", self.0.source_hash(source))
+    fn source_hash(&self, source: usize) -> PyResult<String> {
+        self.check_source(source)?;
+        Ok(format!("{:032x}", self.0.source_hash(source)))
     }
 
     /// First row of each source.
@@ -117,8 +120,9 @@ impl Corpus {
     }
 
     /// The line of a row, as it came.
-    fn line<'py>(&self, py: Python<'py>, row: u32) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.line(row))
+    fn line<'py>(&self, py: Python<'py>, row: u32) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_rows(row, row.saturating_add(1))?;
+        Ok(PyBytes::new(py, self.0.line(row)))
     }
 
     /// Fills a bytearray with the lines of the kept rows of `start..end`, each with a line feed, as far as they fit.
@@ -131,10 +135,12 @@ impl Corpus {
         end: u32,
         ledger: &Ledger,
         buffer: &Bound<'_, PyByteArray>,
-    ) -> (u32, usize, usize) {
+    ) -> PyResult<(u32, usize, usize)> {
+        self.check_rows(start, end)?;
+        ledger.check_rows(end)?;
         // SAFETY: the writer that calls owns the bytearray: no other thread reads, writes or resizes it meanwhile.
         let space = unsafe { buffer.as_bytes_mut() };
-        py.detach(|| self.0.fill(start..end, |row| ledger.0.alive()[row as usize], space))
+        Ok(py.detach(|| self.0.fill(start..end, |row| ledger.0.alive()[row as usize], space)))
     }
 
     /// The kept rows of `start..end` in another format, each with a line feed.
@@ -147,11 +153,29 @@ impl Corpus {
         to: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let to = format_of(to)?;
+        self.check_rows(start, end)?;
+        ledger.check_rows(end)?;
         let rows = (start..end).filter(|&row| ledger.0.alive()[row as usize]);
         let mut lines = Vec::new();
         py.detach(|| self.0.convert(rows, to, &mut lines))
             .map_err(|(row, error)| PyValueError::new_err(format!("row {row} cannot be read again: {error}")))?;
         Ok(PyBytes::new(py, &lines))
+    }
+}
+
+impl Corpus {
+    fn check_source(&self, source: usize) -> PyResult<()> {
+        if source < self.0.first_rows().len() {
+            return Ok(());
+        }
+        Err(PyIndexError::new_err(format!("no source {source}; there are {}", self.0.first_rows().len())))
+    }
+
+    fn check_rows(&self, start: u32, end: u32) -> PyResult<()> {
+        if start <= end && end as usize <= Rows::len(&self.0) {
+            return Ok(());
+        }
+        Err(PyIndexError::new_err(format!("no rows {start} to {end}; there are {}", Rows::len(&self.0))))
     }
 }
 

@@ -7,8 +7,9 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, Int32Type, UInt8Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, DictionaryArray, Float64Array, StringArray, UInt64Array};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
+use belle_core::batch::Rows;
 use belle_core::ledger::{Ledger as CoreLedger, Removed};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::arrow_data::{ArrowBatch, arrow_error, import, record_batch};
@@ -35,8 +36,9 @@ impl Ledger {
     }
 
     /// Whether a row stands.
-    fn stands(&self, row: usize) -> bool {
-        self.0.alive()[row]
+    fn stands(&self, row: u32) -> PyResult<bool> {
+        self.check_rows(row.saturating_add(1))?;
+        Ok(self.0.alive()[row as usize])
     }
 
     /// Enters what a stage removes: Arrow data with row (uint32), reason (uint8 code), `kept_row` and similarity.
@@ -65,7 +67,21 @@ impl Ledger {
         files: Vec<String>,
         stages: Vec<(String, Vec<String>)>,
     ) -> PyResult<ArrowBatch> {
-        py.detach(|| ledger_rows(&self.0, corpus, start..end.min(self.0.len() as u32), &files, &stages))
+        self.check_rows(end)?;
+        if start > end || self.0.len() != Rows::len(&corpus.0) || files.len() < corpus.0.first_rows().len() {
+            return Err(PyValueError::new_err("the ledger, the rows and the files are not of one corpus"));
+        }
+        py.detach(|| ledger_rows(&self.0, corpus, start..end, &files, &stages))
+    }
+}
+
+impl Ledger {
+    /// Whether there are so many rows.
+    pub fn check_rows(&self, end: u32) -> PyResult<()> {
+        if end as usize <= self.0.len() {
+            return Ok(());
+        }
+        Err(PyIndexError::new_err(format!("no row {}; there are {}", end - 1, self.0.len())))
     }
 }
 

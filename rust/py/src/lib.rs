@@ -6,6 +6,7 @@
 mod array;
 mod arrow_data;
 mod corpus;
+mod guard;
 mod ledger;
 mod run;
 mod settings;
@@ -22,6 +23,8 @@ mod _native {
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
+    #[pymodule_export]
+    use crate::guard::guard_mapped_files;
     #[pymodule_export]
     use crate::ledger::Ledger;
     #[pymodule_export]

@@ -63,7 +63,6 @@ pub fn run_long<T: Send>(
             });
             let mut interrupted = None;
             while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(SIGNAL_INTERVAL) {
-                #[expect(clippy::redundant_closure_for_method_calls, reason = "the method alone is not general enough")]
                 if interrupted.is_none()
                     && let Err(error) = Python::attach(|py: Python<'_>| py.check_signals())
                 {
