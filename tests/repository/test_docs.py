@@ -148,7 +148,7 @@ RUNNABLE = [page for page in PAGES if blocks(page, "console", "python")]
 
 @pytest.mark.parametrize("page", RUNNABLE, ids=name_of)
 def test_commands_and_code_print_what_is_shown(page: Path, project: Path) -> None:
-    """Run what a page shows, from its top to its end: ``console`` blocks, and ``python`` blocks with the ``text`` after."""
+    """Run what a page shows from its top to its end: ``console`` blocks, ``python`` blocks with the ``text`` after."""
     names: dict[str, object] = {"__name__": "page"}
     waiting: str | None = None
     for kind, text in blocks(page):
