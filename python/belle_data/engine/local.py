@@ -84,10 +84,11 @@ def clean(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     sources = find_sources(names)
+    threads = use_threads(threads)
     folder = RunFolder(Path(out) if out is not None else default_folder(names))
     _refuse_own_files(sources, folder)
     with folder.locked():
-        run = _Run(sources, recipe, folder, threads=use_threads(threads), force=force, listener=listener or Silent())
+        run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent())
         return run.run()
 
 
