@@ -29,6 +29,15 @@ _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "m
 _UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
 
 
+_PLAIN_MESSAGES = {
+    "dict_type": "must be a table",
+    "model_attributes_type": "must be a table",
+    "model_type": "must be a table",
+    "tuple_type": "must be a list",
+}
+"""What pydantic says in words of Python, in those of TOML."""
+
+
 def bytes_of(size: object) -> object:
     """Read a size such as ``"64MiB"``, ``"1.5 GB"`` or ``"4096"`` as bytes; anything else is given back unchanged."""
     if not isinstance(size, str):
@@ -165,6 +174,8 @@ def _mistake(error: Any) -> RecipeError:
         known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
         what = "unknown stage" if error["loc"][:1] == ("stages",) else f"`{where}` has an unknown value"
         return RecipeError(what, value=error["input"], hint=_suggestion(error["input"], known))
+    if kind in _PLAIN_MESSAGES:
+        return RecipeError(f"`{where}` {_PLAIN_MESSAGES[kind]}", value=error["input"])
     message = str(error["msg"])
     message = message[:1].lower() + message[1:]
     return RecipeError(f"`{where}`: {message}" if where else message, value=error["input"])

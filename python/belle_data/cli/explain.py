@@ -100,7 +100,7 @@ class _Page:
                 self._marked("kept", "only in the row it went for"),
             )
             same = all(kind == "same" for _, parts in link.difference for kind, _ in parts)
-            lines.append("  the texts are the same:" if same else f"  {old}{new}:")
+            lines.append("  the texts are the same:" if same else f"  {old} {new}:")
             for role, parts in link.difference:
                 lines.append(f"  {role}:")
                 lines.append(_INDENT + self._parts(parts))

@@ -17,6 +17,7 @@ REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 10.0
 _STEP_CELLS = 12
 _BAR_CELLS = 20
+_SHORTEST_BAR = 5
 _ERASE = "\r\x1b[K"
 
 
@@ -55,18 +56,21 @@ class _Steps:
         self._lock = threading.Lock()
         self._step, self._unit = "", ""
         self._done, self._total = 0, 0
-        self._began = self._shown = clock()
+        self._began = self._working = self._shown = clock()
 
     def begin(self, step: str, total: int, unit: str) -> None:
         """Announce a step with so many units of work (0: unknown)."""
         with self._lock:
             self._step, self._unit = escaped(step), unit
             self._done, self._total = 0, total
-            self._began = self._shown = self._clock()
+            self._began = self._working = self._shown = self._clock()
             self._show_begin()
 
     def update(self, done: int, total: int | None = None) -> None:
         """Tell how many units of the step are done, and how many there are if that changed."""
+        if self._done == 0:
+            # What comes before the first unit, such as the making of candidates, says nothing about the rate.
+            self._working = self._clock()
         self._done = done
         if total is not None:
             self._total = total
@@ -117,16 +121,19 @@ class _Steps:
     def _share(self) -> float | None:
         return min(self._done / self._total, 1.0) if self._total else None
 
-    def _amount(self) -> str:
+    def _amount(self) -> list[str]:
+        """What is done in the step's unit; steps have no size, so that only their share means something."""
+        if self._unit == "steps":
+            return [] if self._total else [human_seconds(self._clock() - self._began)]
         if self._unit == "B":
             total = f" of {human_bytes(self._total)}" if self._total else ""
-            return f"{human_bytes(self._done)}{total}"
+            return [f"{human_bytes(self._done)}{total}"]
         total = f" of {self._total:,}" if self._total else ""
-        return f"{self._done:,}{total} {self._unit}"
+        return [f"{self._done:,}{total} {self._unit}"]
 
     def _speed(self) -> list[str]:
         """Rate and time left, as far as they mean anything yet."""
-        seconds = self._clock() - self._began
+        seconds = self._clock() - self._working
         if seconds < 0.2 or self._done <= 0:
             return []
         rate = self._done / seconds
@@ -156,7 +163,7 @@ class PlainProgress(_Steps):
     def _show_update(self) -> None:
         share = self._share()
         percent = [] if share is None else [f"{share:.0%}"]
-        parts = [*percent, self._amount(), *self._speed(), *_memory()]
+        parts = [*percent, *self._amount(), *self._speed(), *_memory()]
         self._write(f"{self._step}: {', '.join(parts)}\n")
 
     def _show_end(self, summary: str, took: str) -> None:
@@ -191,19 +198,23 @@ class TerminalProgress(_Steps):
         self._write("\n")
 
     def _line(self) -> str:
-        share = self._share()
-        bar = [] if share is None else [self._bar(share), f"{share:4.0%}"]
-        rest = [*bar, self._amount(), *self._speed(), *_memory()]
-        room = width(self._stream) - 1
+        share, room = self._share(), width(self._stream) - 1
+        percent = [] if share is None else [f"{share:4.0%}"]
+        rest = [*percent, *self._amount(), *self._speed(), *_memory()]
         # The name gives way first, then the bar, then what stands last.
         while rest and cells("  ".join(rest)) + 2 + _STEP_CELLS > room:
-            rest.pop(0 if bar and rest[0] == bar[0] else -1)
-        step = cut(padded(self._step, _STEP_CELLS), max(_STEP_CELLS, room - cells("  ".join(rest)) - 2))
-        return "  ".join([step, *rest])
+            rest.pop()
+        free = room - cells("  ".join(rest)) - 2
+        step = cut(padded(self._step, _STEP_CELLS), max(_STEP_CELLS, free - 2 - _BAR_CELLS))
+        bar = [] if share is None else self._bar(share, free - cells(step) - 2)
+        return "  ".join([step, *bar, *rest])
 
-    def _bar(self, share: float) -> str:
-        full = int(share * _BAR_CELLS)
-        return self._full * full + self._empty * (_BAR_CELLS - full)
+    def _bar(self, share: float, room: int) -> list[str]:
+        length = min(room, _BAR_CELLS)
+        if length < _SHORTEST_BAR:
+            return []
+        full = int(share * length)
+        return [self._full * full + self._empty * (length - full)]
 
     def _draw(self, line: str) -> None:
         # The last cell stays free: some terminals break the line when it is filled.

@@ -84,10 +84,11 @@ def clean(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     sources = find_sources(names)
+    threads = use_threads(threads)
     folder = RunFolder(Path(out) if out is not None else default_folder(names))
     _refuse_own_files(sources, folder)
     with folder.locked():
-        run = _Run(sources, recipe, folder, threads=use_threads(threads), force=force, listener=listener or Silent())
+        run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent())
         return run.run()
 
 
@@ -177,7 +178,7 @@ class _Run:
             if trusted and fingerprints != expected:
                 raise InternalError("an input changed without a new time of change", hint="run again with --force")
             manifest = self._manifest(inputs)
-            self.folder.write_json("work/inputs.json", {"found": self.found})
+            self.folder.write_json("work/inputs.json", {"found": self.found, "inputs": inputs})
 
             ledger, stage_reports = self._decide(corpus, manifest, fingerprints, reusable)
 
@@ -200,6 +201,7 @@ class _Run:
             manifest["repeated_ids"] = repeated
             manifest["rows_out"] = ledger.kept()
             manifest["shards"] = [asdict(shard) for shard in shards]
+            manifest["ledger_bytes"] = self.folder.size_of("rows.parquet")
             manifest["output_fingerprint"] = self._output_fingerprint(fingerprints)
             manifest["complete"] = True
             self.folder.write_json("manifest.json", manifest)
@@ -210,7 +212,7 @@ class _Run:
                 rows_out=ledger.kept(),
                 rejected=sum(summary.rejected for summary in summaries),
                 repeated_ids=repeated,
-                repeated_id_examples=[_id_of(corpus, row) for row in examples],
+                repeated_id_examples=[self._id_of(corpus, ledger, row, files) for row in examples],
                 stages=stage_reports,
                 shards=len(shards),
                 threads=self.threads,
@@ -278,6 +280,14 @@ class _Run:
                 write_statistics=False,
             )
 
+    def _id_of(self, corpus: _native.Corpus, ledger: _native.Ledger, row: int, files: Sequence[str]) -> str:
+        """The id of a row as the ledger shows it."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        # Not by Python's JSON: it refuses long numbers and deep nesting, which a row may have beside its id.
+        named = [(stage.name, list(stage.reasons)) for stage in self.stages]
+        return str(pa.record_batch(ledger.rows(corpus, row, row + 1, files, named))["id"][0].as_py())
+
     def _inputs_unchanged(self) -> bool:
         """Whether name, size and time of change of every input are those of the run that the manifest is of."""
         state = self.folder.read_json("work/inputs.json") or {}
@@ -285,6 +295,8 @@ class _Run:
         return (
             "inputs" in self.previous
             and state.get("found") == self.found
+            # A run that was killed right after reading leaves the manifest of the one before it.
+            and state.get("inputs") == self.previous["inputs"]
             and recipe == self.recipe.model_dump(mode="json")["input"]
         )
 
@@ -320,15 +332,15 @@ class _Run:
     def _finished_report(self) -> RunReport | None:
         """The report of the last run, if nothing it depends on has changed and its files are there."""
         fingerprints = self._fingerprints(self.previous["inputs"])
-        files = [self.folder.path / "shards" / shard["name"] for shard in self.previous.get("shards", [])]
-        sizes = [shard["bytes"] for shard in self.previous.get("shards", [])]
-        whole = all(path.exists() and path.stat().st_size == size for path, size in zip(files, sizes, strict=True))
+        sizes = {f"shards/{shard['name']}": shard["bytes"] for shard in self.previous.get("shards", [])}
+        sizes["rows.parquet"] = self.previous.get("ledger_bytes")
+        whole = all(self.folder.size_of(name) == size for name, size in sizes.items())
         if (
             not self.previous.get("complete")
             or [record["fingerprint"] for record in self.previous["stages"]] != fingerprints
             or self.previous.get("output_fingerprint") != self._output_fingerprint(fingerprints)
             or not whole
-            or not (self.folder.path / "rows.parquet").exists()
+            or self.folder.size_of("rejected/rejected.jsonl") is None
         ):
             return None
         report = self.folder.read_json("report.json")
@@ -352,11 +364,6 @@ def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:
 
     counts = {pair["values"]: pair["counts"] for pair in pc.value_counts(removals["reason"]).to_pylist()}
     return {reason: counts.get(code, 0) for code, reason in enumerate(stage.reasons)}
-
-
-def _id_of(corpus: _native.Corpus, row: int) -> str:
-    value = json.loads(corpus.line(row)).get("id")
-    return str(value)
 
 
 def _hash(value: Any) -> str:

@@ -79,7 +79,7 @@ def write_output(
         raise error
     shards = [shard for future in futures if (shard := future.result()) is not None]
     folder.remove_except("shards", {shard.name for shard in shards})
-    listener.end(f"{ledger.kept():,} rows in {len(shards):,} shards")
+    listener.end(f"{ledger.kept():,} rows in {len(shards):,} shard{'s' if len(shards) != 1 else ''}")
     return shards
 
 
@@ -132,21 +132,24 @@ class _Writer:
         named = [(stage.name, list(stage.reasons)) for stage in stages]
         with self.folder.writing("rows.parquet") as handle:
             writer = None
-            for first in range(0, max(len(self.ledger), 1), LEDGER_ROWS_AT_ONCE):
-                last = min(first + LEDGER_ROWS_AT_ONCE, len(self.ledger))
-                batch = pa.record_batch(self.ledger.rows(self.corpus, first, last, list(files), named))
-                writer = writer or pq.ParquetWriter(
-                    handle,
-                    batch.schema,
-                    compression="lz4",
-                    use_dictionary=["file", "stage", "reason"],
-                    column_encoding={"line": "DELTA_BINARY_PACKED", "byte": "DELTA_BINARY_PACKED"},
-                    write_statistics=False,
-                )
-                writer.write_batch(batch)
-                self._advance(last - first)
-            if writer is not None:
-                writer.close()
+            try:
+                for first in range(0, max(len(self.ledger), 1), LEDGER_ROWS_AT_ONCE):
+                    last = min(first + LEDGER_ROWS_AT_ONCE, len(self.ledger))
+                    batch = pa.record_batch(self.ledger.rows(self.corpus, first, last, list(files), named))
+                    writer = writer or pq.ParquetWriter(
+                        handle,
+                        batch.schema,
+                        compression="lz4",
+                        use_dictionary=["file", "stage", "reason"],
+                        column_encoding={"line": "DELTA_BINARY_PACKED", "byte": "DELTA_BINARY_PACKED"},
+                        write_statistics=False,
+                    )
+                    writer.write_batch(batch)
+                    self._advance(last - first)
+            finally:
+                # Also when the run is stopped: a writer that is left open complains about its closed file.
+                if writer is not None:
+                    writer.close()
 
     def _advance(self, rows: int) -> None:
         if self.stop.is_set():

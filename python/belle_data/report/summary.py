@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from belle_data.errors import escaped
+
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
@@ -77,11 +79,17 @@ def summary_text(report: RunReport) -> str:
             note = f"{share:6.2%}  {stage.name}: {reason}" + ("  (from an earlier run)" if stage.reused else "")
             lines.append(("removed", f"{count:,}", note))
     share = report.rows_out / report.rows_in if report.rows_in else 0.0
-    lines.append(("rows out", f"{report.rows_out:,}", f"{share:6.2%}  in {report.shards:,} shards"))
+    lines.append(
+        (
+            "rows out",
+            f"{report.rows_out:,}",
+            f"{share:6.2%}  in {report.shards:,} shard{'s' if report.shards != 1 else ''}",
+        )
+    )
     if report.rejected:
         lines.append(("bad lines", f"{report.rejected:,}", "see rejected/rejected.jsonl"))
     if report.repeated_ids:
-        examples = ", ".join(report.repeated_id_examples[:3])
+        examples = ", ".join(escaped(row_id) for row_id in report.repeated_id_examples[:3])
         lines.append(("repeated ids", f"{report.repeated_ids:,}", f"kept apart; for example {examples}"))
     memory = (
         "" if report.peak_private_bytes is None else f", {report.peak_private_bytes / 2**20:,.0f} MiB of memory at most"
@@ -93,4 +101,4 @@ def summary_text(report: RunReport) -> str:
         f"  {report.seconds:,.2f} s, {report.rows_per_second:,.0f} rows/s on {report.threads} "
         f"thread{'s' if report.threads != 1 else ''}{memory}"
     )
-    return "\n".join([report.folder, *table])
+    return "\n".join([escaped(report.folder), *table])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -42,19 +43,14 @@ class NearDedupConfig(BaseModel):
     def _derive_bands(cls, values: object) -> object:
         if not isinstance(values, dict):
             return values
-        target, threshold = values.get("target_recall"), values.get("threshold", 0.8)
-        if (
-            not isinstance(target, float)
-            or not isinstance(threshold, float | int)
-            or not 0 < target < 1
-            or not 0 < threshold <= 1
-        ):
+        # What is no number or out of range is left for the validation of the fields to name.
+        target = _number(values.get("target_recall"))
+        threshold = _number(values.get("threshold", cls.model_fields["threshold"].default))
+        permutations = _number(values.get("permutations", cls.model_fields["permutations"].default))
+        if not (0 < target < 1 and 0 < threshold <= 1 and 1 <= permutations <= 4096):
             return values
-        permutations = values.get("permutations", cls.model_fields["permutations"].default)
-        if isinstance(permutations, int) and 1 <= permutations <= 4096:
-            permutations, bands, rows = banding_for(target, float(threshold), permutations)
-            return {**values, "permutations": permutations, "bands": bands, "rows_per_band": rows}
-        return values
+        permutations, bands, rows = banding_for(target, threshold, int(permutations))
+        return {**values, "permutations": permutations, "bands": bands, "rows_per_band": rows}
 
     @model_validator(mode="after")
     def _bands_fit(self) -> NearDedupConfig:
@@ -65,6 +61,14 @@ class NearDedupConfig(BaseModel):
             )
             raise ValueError(message)
         return self
+
+
+def _number(value: object) -> float:
+    """A value as the validation of a number reads it, texts of a command line too; NaN for anything else."""
+    try:
+        return float(value) if isinstance(value, int | float | str) else nan
+    except (ValueError, OverflowError):
+        return nan
 
 
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
@@ -121,5 +125,6 @@ class NearDedup(DuplicateStage):
             bands=config.bands,
             rows_per_band=config.rows_per_band,
             seed=config.seed,
+            exact=config.mode == "exact",
         )
         super().__init__(config, kernel)

@@ -144,6 +144,7 @@ impl Corpus {
         }
         if merged.batch.len() > max_rows {
             merged.truncate(max_rows);
+            *lines = merged.batch.line_number.last().copied().unwrap_or(*lines);
         }
         for rejected in &mut merged.rejected {
             if let Some((line, byte)) = positions.as_ref().and_then(|positions| positions.place(rejected.line)) {

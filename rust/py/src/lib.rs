@@ -6,6 +6,7 @@
 mod array;
 mod arrow_data;
 mod corpus;
+mod datasketch;
 mod guard;
 mod ledger;
 mod run;
@@ -23,6 +24,8 @@ mod _native {
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
+    #[pymodule_export]
+    use crate::datasketch::datasketch_minhashes;
     #[pymodule_export]
     use crate::guard::guard_mapped_files;
     #[pymodule_export]

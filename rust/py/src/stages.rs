@@ -140,7 +140,7 @@ pub struct NearDedup {
 #[pymethods]
 impl NearDedup {
     #[new]
-    #[pyo3(signature = (*, field, fold, shingle_characters, shingle_words, threshold, permutations, bands, rows_per_band, seed))]
+    #[pyo3(signature = (*, field, fold, shingle_characters, shingle_words, threshold, permutations, bands, rows_per_band, seed, exact=false))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python, one for each setting")]
     fn new(
         field: &str,
@@ -152,6 +152,7 @@ impl NearDedup {
         bands: usize,
         rows_per_band: usize,
         seed: u64,
+        exact: bool,
     ) -> PyResult<Self> {
         let parameters = Parameters {
             field: field_of(field)?,
@@ -162,6 +163,7 @@ impl NearDedup {
             bands,
             rows_per_band,
             seed,
+            exact,
         };
         parameters.check().map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { stage: CoreNearDedup::new(parameters), progress: Arc::default() })

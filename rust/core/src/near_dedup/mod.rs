@@ -6,7 +6,9 @@
 
 mod band;
 mod components;
+pub mod datasketch;
 mod decide;
+mod exact_join;
 pub mod shingle;
 pub mod signatures;
 pub mod sketch;
@@ -43,6 +45,8 @@ pub struct Parameters {
     pub rows_per_band: usize,
     /// Seed of the lanes' constants.
     pub seed: u64,
+    /// Whether pairs that share no band count too: recall 1, for more time.
+    pub exact: bool,
 }
 
 /// A setting that makes no sense.
@@ -201,14 +205,15 @@ impl NearDedup {
                 |(mut buffers, mut removals), task| {
                     progress.check()?;
                     let first = task * COMPONENTS_PER_TASK;
-                    for number in first..(first + COMPONENTS_PER_TASK).min(count) {
+                    let last = (first + COMPONENTS_PER_TASK).min(count);
+                    for number in first..last {
                         if number + 2 * LOOK_AHEAD < count {
                             context.prefetch_places(component(number + 2 * LOOK_AHEAD));
                             context.prefetch(component(number + LOOK_AHEAD));
                         }
                         decide_component(&context, component(number), &mut buffers, &mut removals);
                     }
-                    progress.advance(COMPONENTS_PER_TASK as u64);
+                    progress.advance((last - first) as u64);
                     Ok((buffers, removals))
                 },
             )
@@ -218,6 +223,10 @@ impl NearDedup {
                 Ok(left)
             })?;
         removals.par_sort_unstable_by_key(|removal| removal.row);
+        if self.parameters.exact {
+            let stands: Vec<u32> = indices.iter().map(|&index| self.rows[index as usize]).collect();
+            return exact_join::complete(&self.parameters, rows, &stands, removals, progress);
+        }
         Ok(removals)
     }
 }
