@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import pyarrow as pa
 
@@ -83,7 +83,7 @@ def minhashes(
     return pa.record_batch(batch).column("hashvalues")
 
 
-def _arrow(texts: object) -> object:
+def _arrow(texts: Any) -> Any:
     if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__"):
         return texts
     if isinstance(texts, str):
@@ -120,7 +120,7 @@ def permutations(num_perm: int, seed: int, scheme: Scheme = "affine32") -> NDArr
         factors = generator.randint(0, 1 << (width - 1), num_perm, dtype=dtype) * dtype(2) + dtype(1)
         values = np.array([factors, generator.randint(0, 1 << width, num_perm, dtype=dtype)])
     values.setflags(write=False)
-    return values
+    return cast("NDArray[Any]", values)
 
 
 def to_minhash(row: object, *, seed: int = 1, scheme: Scheme = "affine32") -> MinHash:
@@ -193,7 +193,7 @@ def _values(row: object, scheme: Scheme) -> NDArray[np.unsignedinteger[Any]]:
         raise UsageError("a row must be the values of a signature", value=row) from error
     if values.ndim != 1 or not len(values) or int(values.max()) >> _WIDTHS[scheme]:
         raise UsageError(f"a row must be a list of values of {_WIDTHS[scheme]} bits", value=row)
-    return values.astype(np.uint32) if scheme == "affine32" else values
+    return cast("NDArray[Any]", values.astype(np.uint32) if scheme == "affine32" else values)
 
 
 def _load(module: str) -> Any:

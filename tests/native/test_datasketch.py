@@ -15,7 +15,15 @@ from belle_data.datasketch import Scheme, from_minhash, minhashes, permutations,
 from belle_data.errors import UsageError
 
 SCHEMES: list[Scheme] = ["affine32", "affine64", "legacy"]
-TEXTS = ["今天天气很好，我们去公园。", "今天天气很好，我们去爬山。", "你好", "", "one two three four", "one two", "😀" * 30]
+TEXTS = [
+    "今天天气很好，我们去公园。",
+    "今天天气很好，我们去爬山。",
+    "你好",
+    "",
+    "one two three four",
+    "one two",
+    "😀" * 30,
+]
 
 
 def expected(text: str, num_perm: int, seed: int, scheme: Scheme, characters: int = 5, words: int = 3) -> MinHash:
@@ -162,7 +170,7 @@ def test_a_missing_package_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(datasketch, "import_module", missing)
     for call in (lambda: minhashes(["文"]), lambda: to_minhash(row), lambda: from_minhash([MinHash(num_perm=4)])):
         with pytest.raises(UsageError) as error:
-            call()
+            call()  # type: ignore[no-untyped-call]
         assert error.value.hint == "pip install 'belle-data[datasketch]'"
 
 

@@ -2,7 +2,8 @@
 
     daft_dedup.py corpus/raw.jsonl kept_ids.txt [--limit N]
 
-Daft splits at spaces, so the characters are set apart by spaces; of each component the first row stays, nothing is verified.
+Daft splits at spaces, so the characters are set apart by spaces. Of each component the first row stays; nothing is
+verified.
 """
 
 import argparse
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("kept", type=Path)
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
-    rows = signatures(arguments.source, arguments.limit)._add_monotonically_increasing_id("row").collect()
+    rows = signatures(arguments.source, arguments.limit)._add_monotonically_increasing_id("row").collect()  # noqa: SLF001
     parents = list(range(len(rows)))
 
     def root(node: int) -> int:
