@@ -85,7 +85,7 @@ def minhashes(
     return pa.record_batch(batch).column("hashvalues")
 
 
-def _arrow(texts: object) -> object:
+def _arrow(texts: Any) -> Any:
     if hasattr(texts, "__arrow_c_array__") or hasattr(texts, "__arrow_c_stream__"):
         return texts
     if isinstance(texts, str):
