@@ -34,6 +34,7 @@ test-slow: setup ## run the slow tests alone
 
 lint: setup ## check format, lints, types and the stub of the extension
 	cargo fmt --all --check
+	cargo fmt --manifest-path benches/Cargo.toml --check
 	$(IN_VENV) PYO3_PYTHON="$(CURDIR)/$(BIN)/python" cargo clippy --locked --workspace --all-targets -- -D warnings
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -42,6 +43,7 @@ lint: setup ## check format, lints, types and the stub of the extension
 
 format: setup ## rewrite Rust and Python files in the project's format
 	cargo fmt --all
+	cargo fmt --manifest-path benches/Cargo.toml
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 
@@ -50,7 +52,7 @@ lock: .venv/.boot ## write the dependency locks anew, with the newest versions t
 	$(COMPILE) --upgrade pyproject.toml requirements-dev.in -o requirements-dev.lock
 
 bench: setup ## run the benchmarks of the kernels
-	cd benches && cargo bench
+	cd benches && cargo bench --locked
 
 clean: ## remove what the other targets made
 	rm -rf .venv target runs dist python/belle_data/_native*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -20,7 +20,9 @@ __all__ = [
     "Ledger",
     "NearDedup",
     "candidate_probability",
+    "datasketch_minhashes",
     "detect_format",
+    "guard_mapped_files",
     "instruction_sets",
     "set_instruction_set",
     "set_threads",
@@ -144,11 +146,22 @@ class Corpus:
     def line(self, row: int) -> bytes:
         """The line of a row as it came, without its line feed."""
 
-    def kept_lines(self, start: int, end: int, ledger: Ledger, to: str | None = None) -> bytes:
-        """Lines of the kept rows of ``start..end``, each with a line feed; in another format with `to`.
+    def fill_kept_lines(self, start: int, end: int, ledger: Ledger, buffer: bytearray) -> tuple[int, int, int]:
+        """Fill a bytearray with the lines of the kept rows of ``start..end`` as they came, each with a line feed.
+
+        No other thread may touch the bytearray meanwhile. Returns the row to go on with (`start` if not even its line
+        fits), the number of rows and the number of bytes.
 
         Raises:
-            ValueError: The format is unknown, or the source changed since it was read.
+            IndexError: There are fewer rows than `end`.
+        """
+
+    def convert_kept_lines(self, start: int, end: int, ledger: Ledger, to: str) -> bytes:
+        """Write the kept rows of ``start..end`` in another format, each with a line feed.
+
+        Raises:
+            IndexError: There are fewer rows than `end`.
+            ValueError: The format is unknown, or a line is no longer the one that was read.
         """
 
 @final
@@ -256,6 +269,7 @@ class NearDedup:
         bands: int,
         rows_per_band: int,
         seed: int,
+        exact: bool = False,
     ) -> Self: ...
     def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Sign the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
@@ -282,8 +296,33 @@ class NearDedup:
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
     """Probability that a pair of a Jaccard similarity shares a band: ``1 - (1 - similarity**rows_per_band)**bands``."""
 
+def datasketch_minhashes(
+    data: _ArrowData,
+    *,
+    scheme: str,
+    factors: Sequence[int],
+    terms: Sequence[int],
+    shingle_characters: int,
+    shingle_words: int,
+) -> ArrowBatch:
+    """Compute the values of ``datasketch.MinHash`` of every row; `belle_data.datasketch` is the way in.
+
+    `factors` and `terms` are the permutations of a scheme. Gives a column ``hashvalues`` of fixed-size lists of uint32
+    or uint64, one value per permutation.
+
+    Raises:
+        ValueError: The scheme is unknown, or the settings do not fit.
+        KeyboardInterrupt: The user pressed Ctrl-C.
+    """
+
 def detect_format(sample: bytes) -> str | None:
     """Name the format of complete lines of JSON; None if no line tells."""
+
+def guard_mapped_files() -> None:
+    """Make the process end with a message and exit code 2 when a mapped file has become shorter.
+
+    For programs, not for libraries: the handler of the signal holds for the whole process.
+    """
 
 def instruction_sets() -> list[str]:
     """Instruction sets that this processor has and the kernels use, from the plainest."""

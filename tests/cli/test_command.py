@@ -131,7 +131,7 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         (["explain", "runs/x", "a"], "runs/x: there is no such run folder", None),
     ],
 )
-def test_wrong_use(  # noqa: PLR0917 - fixtures come by name
+def test_wrong_use(
     belle: Shell,
     rows: list[dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,

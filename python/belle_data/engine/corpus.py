@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import mmap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from belle_data.errors import SourceError
 from belle_data.sources import check_unchanged, materialise, sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from belle_data.config import Recipe
     from belle_data.engine.progress import Listener
@@ -110,11 +111,8 @@ def read_corpus(
     with folder.writing("rejected/rejected.jsonl") as rejected_file:
         for one in opened:
             number = corpus.add_source(one.buffer, one.format, one.local.positions)
-            first_row, at, bad = len(corpus), 0, 0
-            while at < len(one.buffer) and len(corpus) < limit:
-                at, rows, rejected = corpus.read(
-                    number, at, CHUNK_BYTES, recipe.input.max_line_bytes, limit - len(corpus)
-                )
+            first_row, bad = len(corpus), 0
+            for at, rows, rejected in _chunks(corpus, number, one.buffer, recipe.input.max_line_bytes, limit):
                 batch = pa.record_batch(rows)
                 if batch.num_rows:
                     for function in scan:
@@ -138,6 +136,22 @@ def read_corpus(
     listener.end(f"{len(corpus):,} rows")
     _check_rejected(summaries, recipe, folder)
     return corpus, summaries
+
+
+def _chunks(corpus: Any, number: int, buffer: Any, max_line_bytes: int, limit: int) -> Iterator[tuple[int, Any, Any]]:
+    """The chunks of a source, the next one being read while the caller is busy with this one."""
+
+    def read(at: int) -> Any:
+        if at >= len(buffer) or len(corpus) >= limit:
+            return None
+        return corpus.read(number, at, CHUNK_BYTES, max_line_bytes, limit - len(corpus))
+
+    with ThreadPoolExecutor(1, thread_name_prefix="belle-read") as reader:
+        chunk = read(0)
+        while chunk is not None:
+            following = reader.submit(read, chunk[0])
+            yield chunk
+            chunk = following.result()
 
 
 def _write_rejected(handle: Any, one: OpenSource, rejected: Any) -> int:

@@ -22,7 +22,7 @@ from belle_data.engine.run_folder import LAYOUT, RunFolder
 from belle_data.errors import InternalError, RunFolderError, UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
-from belle_data.sources import find_sources
+from belle_data.sources import check_unchanged, find_sources
 from belle_data.stages.stage import row_numbers
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ class _Run:
             if trusted and fingerprints != expected:
                 raise InternalError("an input changed without a new time of change", hint="run again with --force")
             manifest = self._manifest(inputs)
-            self.folder.write_json("work/inputs.json", {"found": self.found})
+            self.folder.write_json("work/inputs.json", {"found": self.found, "inputs": inputs})
 
             ledger, stage_reports = self._decide(corpus, manifest, fingerprints, reusable)
 
@@ -195,10 +195,13 @@ class _Run:
                 listener=self.listener,
             )
             timing["write"] = step.read()
+            for source in self.sources:
+                check_unchanged(source)
             repeated, examples = corpus.repeated_ids(REPEATED_IDS_SHOWN)
             manifest["repeated_ids"] = repeated
             manifest["rows_out"] = ledger.kept()
             manifest["shards"] = [asdict(shard) for shard in shards]
+            manifest["ledger_bytes"] = self.folder.size_of("rows.parquet")
             manifest["output_fingerprint"] = self._output_fingerprint(fingerprints)
             manifest["complete"] = True
             self.folder.write_json("manifest.json", manifest)
@@ -292,6 +295,8 @@ class _Run:
         return (
             "inputs" in self.previous
             and state.get("found") == self.found
+            # A run that was killed right after reading leaves the manifest of the one before it.
+            and state.get("inputs") == self.previous["inputs"]
             and recipe == self.recipe.model_dump(mode="json")["input"]
         )
 
@@ -327,15 +332,15 @@ class _Run:
     def _finished_report(self) -> RunReport | None:
         """The report of the last run, if nothing it depends on has changed and its files are there."""
         fingerprints = self._fingerprints(self.previous["inputs"])
-        files = [self.folder.path / "shards" / shard["name"] for shard in self.previous.get("shards", [])]
-        sizes = [shard["bytes"] for shard in self.previous.get("shards", [])]
-        whole = all(path.exists() and path.stat().st_size == size for path, size in zip(files, sizes, strict=True))
+        sizes = {f"shards/{shard['name']}": shard["bytes"] for shard in self.previous.get("shards", [])}
+        sizes["rows.parquet"] = self.previous.get("ledger_bytes")
+        whole = all(self.folder.size_of(name) == size for name, size in sizes.items())
         if (
             not self.previous.get("complete")
             or [record["fingerprint"] for record in self.previous["stages"]] != fingerprints
             or self.previous.get("output_fingerprint") != self._output_fingerprint(fingerprints)
             or not whole
-            or not (self.folder.path / "rows.parquet").exists()
+            or self.folder.size_of("rejected/rejected.jsonl") is None
         ):
             return None
         report = self.folder.read_json("report.json")

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from belle_data import _native
     from belle_data.config import OutputConfig
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from belle_data.engine.run_folder import RunFolder
     from belle_data.stages.stage import Stage
 
+BYTES_AT_ONCE = 1 << 20
+"""Bytes of lines that are gathered at once: they are still in the cache when they are written."""
 ROWS_AT_ONCE = 8_192
-"""Rows whose lines are gathered at once: a few megabytes, so that they are still in the cache when they are written."""
+"""Rows that are converted at once."""
 LEDGER_ROWS_AT_ONCE = 1 << 17
 
 
@@ -96,15 +98,32 @@ class _Writer:
         rows = 0
         with self.folder.writing(f"shards/{name}") as handle:
             write, close = _compressed(handle, self.config.compress)
-            for first in range(start, end, ROWS_AT_ONCE):
-                last = min(first + ROWS_AT_ONCE, end)
-                lines = self.corpus.kept_lines(first, last, self.ledger, to)
+            for first, last, count, lines in self._lines(start, end, to):
                 write(lines)
-                rows += lines.count(b"\n")
+                rows += count
                 self._advance(last - first)
             close()
             size = handle.tell()
         return Shard(name, rows, size)
+
+    def _lines(self, start: int, end: int, to: str | None) -> Iterator[tuple[int, int, int, memoryview | bytes]]:
+        """Pieces of a shard: first row, row after the last, number of kept rows, their lines."""
+        if to is not None:
+            for first in range(start, end, ROWS_AT_ONCE):
+                last = min(first + ROWS_AT_ONCE, end)
+                lines = self.corpus.convert_kept_lines(first, last, self.ledger, to)
+                yield first, last, lines.count(b"\n"), lines
+            return
+        buffer = bytearray(BYTES_AT_ONCE)
+        first = start
+        while first < end:
+            last, count, size = self.corpus.fill_kept_lines(first, end, self.ledger, buffer)
+            if last == first:
+                buffer = bytearray(2 * len(buffer))
+                continue
+            with memoryview(buffer) as view:
+                yield first, last, count, view[:size]
+            first = last
 
     def write_ledger(self, files: Sequence[str], stages: Sequence[Stage]) -> None:
         import pyarrow as pa  # noqa: PLC0415 - the command line must answer before Arrow is loaded
@@ -140,7 +159,7 @@ class _Writer:
             self._listener.update(self._done)
 
 
-def _compressed(handle: BinaryIO, kind: str) -> tuple[Callable[[bytes], object], Callable[[], object]]:
+def _compressed(handle: BinaryIO, kind: str) -> tuple[Callable[[Any], object], Callable[[], object]]:
     if kind == "gz":
         import gzip  # noqa: PLC0415
 

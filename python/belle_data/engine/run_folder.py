@@ -82,7 +82,16 @@ class RunFolder:
                     path=self.path,
                     hint="wait for it, or name another folder with --out",
                 ) from None
+            with _errors(self.path):
+                self._remove_half_written()
             yield
+
+    def _remove_half_written(self) -> None:
+        """Remove what a run was writing when it was killed."""
+        for name in _OWN_NAMES:
+            (self.path / (name + TEMPORARY)).unlink(missing_ok=True)
+            for path in (self.path / name).glob(f"*{TEMPORARY}"):
+                path.unlink(missing_ok=True)
 
     def clear(self) -> None:
         """Remove everything that a run made."""
@@ -99,6 +108,13 @@ class RunFolder:
         except (OSError, ValueError):
             return None
         return value if isinstance(value, dict) else None
+
+    def size_of(self, name: str) -> int | None:
+        """Size of a file of the folder in bytes; None if it is not there."""
+        try:
+            return (self.path / name).stat().st_size
+        except OSError:
+            return None
 
     def write_json(self, name: str, value: dict[str, Any]) -> None:
         """Write a JSON file of the folder.

@@ -39,6 +39,7 @@ class Row:
     reason: str | None
     kept_id: str | None
     similarity: float | None
+    final_kept_id: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,5 +125,6 @@ class NearDedup(DuplicateStage):
             bands=config.bands,
             rows_per_band=config.rows_per_band,
             seed=config.seed,
+            exact=config.mode == "exact",
         )
         super().__init__(config, kernel)

@@ -3,6 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::near_dedup::shingle::mix;
+use crate::read::LineReader;
 
 /// Who speaks a turn. The discriminant is the code in the role column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -211,6 +212,15 @@ impl<'a> Turns<'a> {
     }
 }
 
+/// What one thread needs to read rows again; reused from row to row.
+#[derive(Default)]
+pub struct RowScratch {
+    /// Holds the row.
+    pub batch: Batch,
+    /// Reads its line, if it is read from one.
+    pub reader: Option<LineReader>,
+}
+
 /// Rows that can be read again in any order, and the order in which they are kept.
 pub trait Rows: Sync {
     /// Number of rows.
@@ -222,7 +232,10 @@ pub trait Rows: Sync {
     }
 
     /// The turns of a row: a view and the row's place in it. `scratch` may be used to hold them.
-    fn read<'a>(&'a self, row: u32, scratch: &'a mut Batch) -> (Turns<'a>, usize);
+    fn read<'a>(&'a self, row: u32, scratch: &'a mut RowScratch) -> (Turns<'a>, usize);
+
+    /// Asks the processor for what it takes to find a row, well before [`Self::prefetch`].
+    fn prefetch_place(&self, _row: u32) {}
 
     /// Asks the processor for the bytes of a row that is read soon.
     fn prefetch(&self, _row: u32) {}

@@ -1,15 +1,16 @@
 //! All rows of a run: where each line stands in its source, so that its text can be read again at any time.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use memchr::memchr;
 use rayon::prelude::*;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::batch::{Batch, Rows, Turns};
+use crate::batch::{Batch, RowScratch, Rows, Turns};
 use crate::groups::Groups;
-use crate::memory::prefetch_slice;
-use crate::read::{Format, LineError, ReadOptions, Rejected, RowWriter, read_line, read_lines};
+use crate::memory::{prefetch, prefetch_slice};
+use crate::read::{Format, LineError, LineReader, ReadOptions, Rejected, RowWriter, read_lines};
 
 /// Bytes that stay where they are: a mapped file, a buffer of Python's.
 pub type Bytes = Box<dyn AsRef<[u8]> + Send + Sync>;
@@ -40,16 +41,28 @@ impl Positions {
     }
 }
 
+/// Where a row stands and when it is kept: what random access needs, in one piece of memory.
+#[derive(Clone, Copy)]
+struct Place {
+    offset: u64,
+    content_hash: u64,
+    line: u64,
+    length: u32,
+}
+
+impl Place {
+    fn range(&self) -> Range<usize> {
+        self.offset as usize..self.offset as usize + self.length as usize
+    }
+}
+
 /// Sources and the index of the rows that were read from them.
 #[derive(Default)]
 pub struct Corpus {
     sources: Vec<Source>,
     /// First row of each source, as far as rows were read.
     first_rows: Vec<u32>,
-    offsets: Vec<u64>,
-    lengths: Vec<u32>,
-    lines: Vec<u64>,
-    content_hashes: Vec<u64>,
+    places: Vec<Place>,
     has_id: Vec<bool>,
     id_offsets: Vec<i64>,
     id_values: Vec<u8>,
@@ -75,7 +88,7 @@ pub struct Chunk {
 pub struct TooManyRows;
 
 /// Bytes that one task reads.
-const PIECE: usize = 512 << 10;
+const PIECE: usize = 256 << 10;
 
 impl Corpus {
     /// No source yet.
@@ -89,7 +102,7 @@ impl Corpus {
     /// `positions` say where its lines stood, if the source was decoded from another layout.
     pub fn add_source(&mut self, bytes: Bytes, format: Format, positions: Option<Positions>) -> usize {
         self.sources.push(Source { bytes, format, hasher: Xxh3::new(), lines: 0, positions });
-        self.first_rows.push(self.offsets.len() as u32);
+        self.first_rows.push(self.places.len() as u32);
         self.sources.len() - 1
     }
 
@@ -131,13 +144,14 @@ impl Corpus {
         }
         if merged.batch.len() > max_rows {
             merged.truncate(max_rows);
+            *lines = merged.batch.line_number.last().copied().unwrap_or(*lines);
         }
         for rejected in &mut merged.rejected {
             if let Some((line, byte)) = positions.as_ref().and_then(|positions| positions.place(rejected.line)) {
                 (rejected.line, rejected.offset) = (line, byte);
             }
         }
-        let first_row = self.offsets.len();
+        let first_row = self.places.len();
         if first_row + merged.batch.len() >= u32::MAX as usize {
             return Err(TooManyRows);
         }
@@ -148,10 +162,12 @@ impl Corpus {
 
     fn index(&mut self, piece: &Piece) {
         let batch = &piece.batch;
-        self.offsets.extend_from_slice(&batch.line_offset);
-        self.lengths.extend_from_slice(&batch.line_length);
-        self.lines.extend_from_slice(&batch.line_number);
-        self.content_hashes.extend_from_slice(&piece.content_hashes);
+        self.places.extend((0..batch.len()).map(|row| Place {
+            offset: batch.line_offset[row],
+            content_hash: piece.content_hashes[row],
+            line: batch.line_number[row],
+            length: batch.line_length[row],
+        }));
         self.has_id.extend_from_slice(&batch.has_id);
         let base = self.id_values.len() as i64;
         self.id_offsets.extend(batch.id_offsets[1..].iter().map(|&offset| base + i64::from(offset)));
@@ -172,7 +188,11 @@ impl Corpus {
 
     /// The source of a row.
     #[must_use]
+    #[inline]
     pub fn source_of(&self, row: u32) -> usize {
+        if self.first_rows.len() == 1 {
+            return 0;
+        }
         self.first_rows.partition_point(|&first| first <= row) - 1
     }
 
@@ -185,9 +205,9 @@ impl Corpus {
     /// Where a row's line stands in its file: the number of the line, from 1, and the byte of its first byte.
     #[must_use]
     pub fn place(&self, row: u32) -> (u64, u64) {
-        let at = row as usize;
+        let place = self.places[row as usize];
         let positions = self.sources[self.source_of(row)].positions.as_ref();
-        positions.and_then(|positions| positions.place(self.lines[at])).unwrap_or((self.lines[at], self.offsets[at]))
+        positions.and_then(|positions| positions.place(place.line)).unwrap_or((place.line, place.offset))
     }
 
     /// The row's own id.
@@ -200,7 +220,7 @@ impl Corpus {
     /// How many ids stand on more than one row, and the first rows of up to `most` of them, ascending.
     #[must_use]
     pub fn repeated_ids(&self, most: usize) -> (usize, Vec<u32>) {
-        let rows: Vec<u32> = (0..self.offsets.len() as u32).filter(|&row| self.has_id[row as usize]).collect();
+        let rows: Vec<u32> = (0..self.places.len() as u32).filter(|&row| self.has_id[row as usize]).collect();
         let hashes: Vec<u64> = rows.par_iter().map(|&row| xxh3_64(self.id(row).unwrap_or_default())).collect();
         let groups = Groups::of(&hashes, &rows);
         let mut repeated = Vec::new();
@@ -219,9 +239,8 @@ impl Corpus {
     /// The line of a row, without its end of line.
     #[must_use]
     pub fn line(&self, row: u32) -> &[u8] {
-        let start = self.offsets[row as usize] as usize;
         let bytes = (*self.sources[self.source_of(row)].bytes).as_ref();
-        bytes.get(start..start + self.lengths[row as usize] as usize).unwrap_or_default()
+        bytes.get(self.places[row as usize].range()).unwrap_or_default()
     }
 
     /// The format in which a source is read.
@@ -230,25 +249,44 @@ impl Corpus {
         self.sources[source].format
     }
 
-    /// Appends the lines of some rows, each with a line feed: as they came, or in another format.
+    /// Fills a buffer with the lines of rows from `rows`, each with a line feed, as they came, as long as they fit.
+    ///
+    /// Returns the first row that was not asked for, which is `rows.start` if not even its line fits, the number of
+    /// rows and of bytes.
+    pub fn fill(&self, rows: Range<u32>, wanted: impl Fn(u32) -> bool, buffer: &mut [u8]) -> (u32, usize, usize) {
+        let (mut count, mut filled) = (0, 0);
+        for row in rows.clone() {
+            if !wanted(row) {
+                continue;
+            }
+            let line = self.line(row);
+            let Some(space) = buffer.get_mut(filled..=filled + line.len()) else { return (row, count, filled) };
+            space[..line.len()].copy_from_slice(line);
+            space[line.len()] = b'\n';
+            filled += space.len();
+            count += 1;
+        }
+        (rows.end, count, filled)
+    }
+
+    /// Appends the lines of some rows in another format, each with a line feed.
     ///
     /// # Errors
     /// The row whose line is no longer the one that was read, and why.
-    pub fn write(&self, rows: impl Iterator<Item = u32>, to: Option<Format>, out: &mut Vec<u8>) -> Result<(), (u32, LineError)> {
+    pub fn convert(
+        &self,
+        rows: impl Iterator<Item = u32>,
+        to: Format,
+        out: &mut Vec<u8>,
+    ) -> Result<(), (u32, LineError)> {
         let mut writer: Option<(Format, RowWriter)> = None;
         for row in rows {
             let from = self.format(self.source_of(row));
-            match to {
-                None => out.extend_from_slice(self.line(row)),
-                Some(to) => {
-                    if writer.as_ref().is_none_or(|(format, _)| *format != from) {
-                        writer = Some((from, RowWriter::new(from, to)));
-                    }
-                    if let Some((_, writer)) = &mut writer {
-                        writer.write(self.line(row), out).map_err(|error| (row, error))?;
-                    }
-                }
-            }
+            let writer = match &mut writer {
+                Some((format, writer)) if *format == from => writer,
+                writer => &mut writer.insert((from, RowWriter::new(from, to))).1,
+            };
+            writer.write(self.line(row), out).map_err(|error| (row, error))?;
             out.push(b'\n');
         }
         Ok(())
@@ -257,17 +295,28 @@ impl Corpus {
 
 impl Rows for Corpus {
     fn len(&self) -> usize {
-        self.offsets.len()
+        self.places.len()
     }
 
-    fn read<'a>(&'a self, row: u32, scratch: &'a mut Batch) -> (Turns<'a>, usize) {
-        scratch.clear();
-        let format = self.format(self.source_of(row));
-        if read_line(self.line(row), format, scratch).is_err() {
+    fn read<'a>(&'a self, row: u32, scratch: &'a mut RowScratch) -> (Turns<'a>, usize) {
+        let RowScratch { batch, reader } = scratch;
+        batch.clear();
+        let source = &self.sources[self.source_of(row)];
+        let reader = match reader {
+            Some(reader) if reader.format() == source.format => reader,
+            reader => reader.insert(LineReader::new(source.format)),
+        };
+        let line = self.places[row as usize].range();
+        let bytes = (*source.bytes).as_ref();
+        if line.end > bytes.len() || reader.read(bytes, line, batch).is_err() {
             // Only a file that changed since can bring this; the runner looks for that at the end.
-            scratch.turn_offsets.push(0);
+            batch.turn_offsets.push(0);
         }
-        (scratch.view(), 0)
+        (batch.view(), 0)
+    }
+
+    fn prefetch_place(&self, row: u32) {
+        prefetch(std::ptr::from_ref(&self.places[row as usize]).cast());
     }
 
     fn prefetch(&self, row: u32) {
@@ -275,10 +324,8 @@ impl Rows for Corpus {
     }
 
     fn keep_order(&self, left: u32, right: u32) -> Ordering {
-        self.content_hashes[left as usize]
-            .cmp(&self.content_hashes[right as usize])
-            .then_with(|| self.line(left).cmp(self.line(right)))
-            .then(left.cmp(&right))
+        let hash = |row: u32| self.places[row as usize].content_hash;
+        hash(left).cmp(&hash(right)).then_with(|| self.line(left).cmp(self.line(right))).then(left.cmp(&right))
     }
 }
 
@@ -303,8 +350,10 @@ impl Piece {
 fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions) -> Vec<Piece> {
     let mut bounds = vec![0];
     let mut at = 0;
+    // One thread reads all of it at once: there is nothing to put together then.
+    let piece = if rayon::current_num_threads() == 1 { chunk.len() } else { PIECE };
     while at < chunk.len() {
-        at = line_end(chunk, at + PIECE);
+        at = line_end(chunk, at + piece);
         bounds.push(at);
     }
     bounds

@@ -31,7 +31,9 @@ fn decode_plain(text: &[u8], points: &mut Vec<u32>) {
                 break;
             }
             let three = |at: usize| {
-                (u32::from(block[at] & 0x0f) << 12) | (u32::from(block[at + 1] & 0x3f) << 6) | u32::from(block[at + 2] & 0x3f)
+                (u32::from(block[at] & 0x0f) << 12)
+                    | (u32::from(block[at + 1] & 0x3f) << 6)
+                    | u32::from(block[at + 2] & 0x3f)
             };
             points.extend_from_slice(&[three(0), three(3), three(6), three(9)]);
             rest = tail;
@@ -62,9 +64,9 @@ fn decode_one(text: &[u8]) -> Option<(u32, usize)> {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::{
-        __m512i, _mm_movemask_epi8, _mm512_and_si512, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask, _mm512_cvtepu8_epi32,
-        _mm512_maskz_loadu_epi8, _mm512_or_si512, _mm512_permutexvar_epi32, _mm512_set1_epi8, _mm512_set1_epi32,
-        _mm512_setr_epi32, _mm512_shuffle_epi8, _mm512_srli_epi32, _mm512_storeu_si512,
+        __m512i, _mm_movemask_epi8, _mm512_and_si512, _mm512_castsi512_si128, _mm512_cmpeq_epi8_mask,
+        _mm512_cvtepu8_epi32, _mm512_maskz_loadu_epi8, _mm512_or_si512, _mm512_permutexvar_epi32, _mm512_set1_epi8,
+        _mm512_set1_epi32, _mm512_setr_epi32, _mm512_shuffle_epi8, _mm512_srli_epi32, _mm512_storeu_si512,
     };
 
     use super::{STEP, decode_one};
@@ -111,13 +113,16 @@ mod x86 {
         }
     }
 
+    /// Places of the three bytes of each of four characters in twelve, the first byte on top; 0x80 is a zero.
+    const LANES: [i32; 4] =
+        [0x8000_0102_u32 as i32, 0x8003_0405_u32 as i32, 0x8006_0708_u32 as i32, 0x8009_0a0b_u32 as i32];
+
     /// The code points of 16 three-byte characters.
     #[target_feature(enable = "avx512f,avx512bw")]
     fn three_byte_points(block: __m512i) -> __m512i {
         // Each quarter gets the 12 bytes of its four characters, each lane the three bytes of one, first byte on top.
         let quarters =
             _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 1, 2, 0, 3, 4, 5, 0, 6, 7, 8, 0, 9, 10, 11, 0), block);
-        const LANES: [i32; 4] = [0x8000_0102_u32 as i32, 0x8003_0405_u32 as i32, 0x8006_0708_u32 as i32, 0x8009_0a0b_u32 as i32];
         let [a, b, c, d] = LANES;
         let bytes = _mm512_shuffle_epi8(quarters, _mm512_setr_epi32(a, b, c, d, a, b, c, d, a, b, c, d, a, b, c, d));
         let high = _mm512_and_si512(_mm512_srli_epi32::<4>(bytes), _mm512_set1_epi32(0xf000));

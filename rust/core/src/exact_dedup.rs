@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::batch::{Batch, Rows, Turns};
+use crate::batch::{RowScratch, Rows, Turns};
 use crate::groups::Groups;
 use crate::near_dedup::Removal;
 use crate::progress::{Cancelled, Progress};
@@ -51,7 +51,12 @@ impl ExactDedup {
     ///
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
-    pub fn finish(&self, rows: &dyn Rows, alive: Option<&[bool]>, progress: &Progress) -> Result<Vec<Removal>, Cancelled> {
+    pub fn finish(
+        &self,
+        rows: &dyn Rows,
+        alive: Option<&[bool]>,
+        progress: &Progress,
+    ) -> Result<Vec<Removal>, Cancelled> {
         let stands = |row: u32| alive.is_none_or(|alive| alive[row as usize]);
         let (numbers, hashes): (Vec<u32>, Vec<u64>) =
             self.rows.iter().zip(&self.hashes).filter(|&(&row, _)| stands(row)).unzip();
@@ -82,9 +87,9 @@ impl ExactDedup {
         members.sort_unstable_by(|&left, &right| rows.keep_order(left, right));
         let mut keepers: Vec<(u32, Vec<u32>)> = Vec::new();
         let mut removals = Vec::new();
-        let (mut batch, mut folded, mut points) = (Batch::default(), String::new(), Vec::new());
+        let (mut scratch, mut folded, mut points) = (RowScratch::default(), String::new(), Vec::new());
         for row in members {
-            let (turns, at) = rows.read(row, &mut batch);
+            let (turns, at) = rows.read(row, &mut scratch);
             field_points(turns, at, self.field, self.fold, &mut folded, &mut points);
             match keepers.iter().find(|(_, kept)| *kept == points) {
                 Some(&(kept_row, _)) => removals.push(Removal { row, kept_row, similarity: 1.0 }),

@@ -120,6 +120,25 @@ impl Ledger {
         Some((self.stage[at], Removed { row, reason: self.reason[at], kept_row, similarity }))
     }
 
+    /// The row that stands at the end of the chain: a later stage may remove the row that an earlier one kept.
+    ///
+    /// None for a row that stands, and where the chain ends with a row that was not removed for another.
+    #[must_use]
+    pub fn final_kept_row(&self, row: u32) -> Option<u32> {
+        let mut at = row;
+        // A row is removed for one that stands then, so each step goes to a later stage: there are at most 256.
+        for _ in 0..=u8::MAX {
+            if self.alive[at as usize] {
+                break;
+            }
+            at = self.kept_row[at as usize];
+            if at == NO_ROW {
+                return None;
+            }
+        }
+        (at != row).then_some(at)
+    }
+
     /// Where shards of that many kept rows begin: row numbers, from 0 to the number of rows.
     #[must_use]
     pub fn shard_bounds(&self, rows_per_shard: usize) -> Vec<u32> {
@@ -153,9 +172,14 @@ mod tests {
         assert_eq!(ledger.remove(1, &[copy(1, 0)]), Ok(()));
         assert_eq!(ledger.removal(1), Some((1, copy(1, 0))));
         assert_eq!(ledger.removal(0), None);
+        assert_eq!(ledger.remove(2, &[copy(0, 3)]), Ok(()));
+        assert_eq!((ledger.final_kept_row(1), ledger.final_kept_row(3)), (Some(3), None));
         assert_eq!(ledger.remove(2, &[copy(1, 0)]), Err(LedgerError::RemovedBefore(1)));
         assert_eq!(ledger.remove(2, &[copy(9, 0)]), Err(LedgerError::NoSuchRow(9)));
-        assert_eq!(ledger.remove(2, &[copy(2, 3), copy(3, 0)]), Err(LedgerError::KeeperNotKept { row: 2, kept_row: 3 }));
+        assert_eq!(
+            ledger.remove(2, &[copy(2, 3), copy(3, 2)]),
+            Err(LedgerError::KeeperNotKept { row: 2, kept_row: 3 })
+        );
     }
 
     #[test]

@@ -22,6 +22,7 @@ pub fn prefetch_slice(bytes: &[u8]) {
 
 /// A number whose zero is all bits zero.
 pub trait Number: Copy + Default {}
+impl Number for u8 {}
 impl Number for u16 {}
 impl Number for u32 {}
 impl Number for u64 {}

@@ -112,7 +112,14 @@ impl Fold {
 /// Reads the field of a row as folded code points, the parts that are not empty joined by a line feed.
 ///
 /// Returns whether the row has any turn of that field; without one `points` is empty.
-pub fn field_points(turns: Turns<'_>, row: usize, field: Field, fold: Fold, folded: &mut String, points: &mut Vec<u32>) -> bool {
+pub fn field_points(
+    turns: Turns<'_>,
+    row: usize,
+    field: Field,
+    fold: Fold,
+    folded: &mut String,
+    points: &mut Vec<u32>,
+) -> bool {
     points.clear();
     let mut found = false;
     for (role, text) in turns.of(row) {
@@ -128,7 +135,8 @@ pub fn field_points(turns: Turns<'_>, row: usize, field: Field, fold: Fold, fold
         }
         let start = points.len();
         decode(text, points);
-        if !fold.is_identity() && !(fold.is_composition_only() && all_plainly_composed(&points[start..])) {
+        let unchanged = fold.is_identity() || fold.is_composition_only() && all_plainly_composed(&points[start..]);
+        if !unchanged {
             points.truncate(start);
             folded.clear();
             fold.apply(&String::from_utf8_lossy(text), folded);

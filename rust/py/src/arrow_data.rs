@@ -3,18 +3,17 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
+use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
+use arrow_array::types::{Int8Type, UInt32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Int8Array, ListArray, RecordBatch, StringArray, StructArray,
-    make_array,
+    Array, ArrayRef, DictionaryArray, Int8Array, ListArray, RecordBatch, StringArray, StructArray, make_array,
 };
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
-use arrow_array::cast::AsArray;
-use arrow_array::types::{Int8Type, UInt32Type};
 use arrow_schema::{DataType, Field, Fields, Schema};
-use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
-use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
-use belle_core::batch::{Batch, Role, Rows, Turns};
+use belle_core::batch::{Batch, Role, RowScratch, Rows, Turns};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
@@ -75,7 +74,9 @@ pub fn import(data: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
         return reader.map_err(arrow_error)?.map(|array| array.map_err(arrow_error)).collect();
     }
     let name = data.get_type().name()?;
-    Err(PyTypeError::new_err(format!("{name} is no Arrow data: it has neither __arrow_c_array__ nor __arrow_c_stream__")))
+    Err(PyTypeError::new_err(format!(
+        "{name} is no Arrow data: it has neither __arrow_c_array__ nor __arrow_c_stream__"
+    )))
 }
 
 /// The turns of some rows, in buffers that Arrow may share with other libraries.
@@ -193,7 +194,7 @@ pub fn turns_array(batch: &mut Batch) -> PyResult<ArrayRef> {
     let names = Arc::new(StringArray::from(Role::NAMES.to_vec()));
     let roles = DictionaryArray::<Int8Type>::try_new(Int8Array::from(std::mem::take(&mut batch.roles)), names)
         .map_err(arrow_error)?;
-    let texts = strings(std::mem::take(&mut batch.text_offsets), std::mem::take(&mut batch.text_values), turns)?;
+    let texts = strings(std::mem::take(&mut batch.text_offsets), std::mem::take(&mut batch.text_values), turns);
     let fields = Fields::from(vec![
         Field::new("role", roles.data_type().clone(), false),
         Field::new("text", DataType::Utf8, false),
@@ -206,14 +207,14 @@ pub fn turns_array(batch: &mut Batch) -> PyResult<ArrayRef> {
 }
 
 /// Strings from offsets and UTF-8 that the reader has checked.
-pub fn strings(offsets: Vec<i32>, values: Vec<u8>, len: usize) -> PyResult<ArrayRef> {
+pub fn strings(offsets: Vec<i32>, values: Vec<u8>, len: usize) -> ArrayRef {
     let data = ArrayData::builder(DataType::Utf8)
         .len(len)
         .add_buffer(Buffer::from_vec(offsets))
         .add_buffer(Buffer::from_vec(values));
     // SAFETY: the reader rejects lines that are not UTF-8 and resolves escapes to whole characters; its offsets ascend
     // and end where the values end.
-    Ok(make_array(unsafe { data.build_unchecked() }))
+    make_array(unsafe { data.build_unchecked() })
 }
 
 /// A record batch of named columns.
@@ -262,7 +263,7 @@ impl Rows for ArrowRows {
         self.content_hashes.len()
     }
 
-    fn read<'a>(&'a self, row: u32, _scratch: &'a mut Batch) -> (Turns<'a>, usize) {
+    fn read<'a>(&'a self, row: u32, _scratch: &'a mut RowScratch) -> (Turns<'a>, usize) {
         let chunk = self.first_rows.partition_point(|&first| first <= row) - 1;
         (self.chunks[chunk].view(), (row - self.first_rows[chunk]) as usize)
     }
@@ -277,4 +278,3 @@ impl Rows for ArrowRows {
         })
     }
 }
-

@@ -7,9 +7,9 @@ use belle_core::batch::Rows;
 use belle_core::corpus::{Chunk, Corpus as CoreCorpus, Positions};
 use belle_core::read::{self, Format, Rejected};
 use pyo3::buffer::PyUntypedBuffer;
-use pyo3::exceptions::{PyBufferError, PyOverflowError, PyValueError};
+use pyo3::exceptions::{PyBufferError, PyIndexError, PyOverflowError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyByteArray, PyBytes};
 
 use crate::arrow_data::{ArrowBatch, record_batch, strings, turns_array};
 use crate::ledger::Ledger;
@@ -70,7 +70,8 @@ impl Corpus {
         format: &str,
         positions: Option<(Vec<u8>, Vec<u8>)>,
     ) -> PyResult<usize> {
-        let numbers = |bytes: Vec<u8>| bytes.as_chunks::<8>().0.iter().map(|&number| u64::from_le_bytes(number)).collect();
+        let numbers =
+            |bytes: Vec<u8>| bytes.as_chunks::<8>().0.iter().map(|&number| u64::from_le_bytes(number)).collect();
         let positions = positions.map(|(bytes, lines)| Positions { bytes: numbers(bytes), lines: numbers(lines) });
         Ok(self.0.add_source(Box::new(Lent::new(buffer)?), format_of(format)?, positions))
     }
@@ -85,6 +86,7 @@ impl Corpus {
         max_line_bytes: usize,
         max_rows: usize,
     ) -> PyResult<(u64, ArrowBatch, Option<ArrowBatch>)> {
+        self.check_source(source)?;
         let chunk = run(py, || self.0.read_chunk(source, start, size, max_line_bytes, max_rows))?;
         let chunk = chunk.map_err(|error| PyOverflowError::new_err(error.to_string()))?;
         let rejected = if chunk.rejected.is_empty() { None } else { Some(rejected_batch(&chunk.rejected)?) };
@@ -96,13 +98,15 @@ impl Corpus {
     }
 
     /// Lines read of a source, blank ones too.
-    fn lines_read(&self, source: usize) -> u64 {
-        self.0.lines_read(source)
+    fn lines_read(&self, source: usize) -> PyResult<u64> {
+        self.check_source(source)?;
+        Ok(self.0.lines_read(source))
     }
 
     /// XXH3-128 of what was read of a source, as 32 hexadecimal digits.
-    fn source_hash(&self, source: usize) -> String {
-        format!("{:032x}", self.0.source_hash(source))
+    fn source_hash(&self, source: usize) -> PyResult<String> {
+        self.check_source(source)?;
+        Ok(format!("{:032x}", self.0.source_hash(source)))
     }
 
     /// First row of each source.
@@ -116,26 +120,62 @@ impl Corpus {
     }
 
     /// The line of a row, as it came.
-    fn line<'py>(&self, py: Python<'py>, row: u32) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.line(row))
+    fn line<'py>(&self, py: Python<'py>, row: u32) -> PyResult<Bound<'py, PyBytes>> {
+        self.check_rows(row, row.saturating_add(1))?;
+        Ok(PyBytes::new(py, self.0.line(row)))
     }
 
-    /// Lines of the kept rows of `start..end`, each with a line feed; in another format with `to`.
-    #[pyo3(signature = (start, end, ledger, to=None))]
-    fn kept_lines<'py>(
+    /// Fills a bytearray with the lines of the kept rows of `start..end`, each with a line feed, as far as they fit.
+    ///
+    /// Returns the row to go on with (`start` if not even its line fits), the number of rows and of bytes.
+    fn fill_kept_lines(
+        &self,
+        py: Python<'_>,
+        start: u32,
+        end: u32,
+        ledger: &Ledger,
+        buffer: &Bound<'_, PyByteArray>,
+    ) -> PyResult<(u32, usize, usize)> {
+        self.check_rows(start, end)?;
+        ledger.check_rows(end)?;
+        // SAFETY: the writer that calls owns the bytearray: no other thread reads, writes or resizes it meanwhile.
+        let space = unsafe { buffer.as_bytes_mut() };
+        Ok(py.detach(|| self.0.fill(start..end, |row| ledger.0.alive()[row as usize], space)))
+    }
+
+    /// The kept rows of `start..end` in another format, each with a line feed.
+    fn convert_kept_lines<'py>(
         &self,
         py: Python<'py>,
         start: u32,
         end: u32,
         ledger: &Ledger,
-        to: Option<&str>,
+        to: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let to = to.map(format_of).transpose()?;
+        let to = format_of(to)?;
+        self.check_rows(start, end)?;
+        ledger.check_rows(end)?;
         let rows = (start..end).filter(|&row| ledger.0.alive()[row as usize]);
         let mut lines = Vec::new();
-        py.detach(|| self.0.write(rows, to, &mut lines))
+        py.detach(|| self.0.convert(rows, to, &mut lines))
             .map_err(|(row, error)| PyValueError::new_err(format!("row {row} cannot be read again: {error}")))?;
         Ok(PyBytes::new(py, &lines))
+    }
+}
+
+impl Corpus {
+    fn check_source(&self, source: usize) -> PyResult<()> {
+        if source < self.0.first_rows().len() {
+            return Ok(());
+        }
+        Err(PyIndexError::new_err(format!("no source {source}; there are {}", self.0.first_rows().len())))
+    }
+
+    fn check_rows(&self, start: u32, end: u32) -> PyResult<()> {
+        if start <= end && end as usize <= Rows::len(&self.0) {
+            return Ok(());
+        }
+        Err(PyIndexError::new_err(format!("no rows {start} to {end}; there are {}", Rows::len(&self.0))))
     }
 }
 
@@ -143,7 +183,7 @@ fn rows_batch(chunk: Chunk) -> PyResult<ArrowBatch> {
     let Chunk { first_row, mut batch, content_hashes, .. } = chunk;
     let rows = batch.len();
     let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(first_row..first_row + rows as u32));
-    let ids = strings(std::mem::take(&mut batch.id_offsets), std::mem::take(&mut batch.id_values), rows)?;
+    let ids = strings(std::mem::take(&mut batch.id_offsets), std::mem::take(&mut batch.id_values), rows);
     let has_id: ArrayRef = Arc::new(BooleanArray::from(std::mem::take(&mut batch.has_id)));
     let non_text: ArrayRef = Arc::new(UInt16Array::from(std::mem::take(&mut batch.non_text_parts)));
     record_batch(vec![

@@ -1,8 +1,13 @@
 //! `belle_data._native`: the kernels of `belle-core` on Python's and Arrow's data. Conversion only.
 
+// The values of Python arguments are made for the call.
+#![allow(clippy::needless_pass_by_value)]
+
 mod array;
 mod arrow_data;
 mod corpus;
+mod datasketch;
+mod guard;
 mod ledger;
 mod run;
 mod settings;
@@ -19,6 +24,10 @@ mod _native {
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
+    #[pymodule_export]
+    use crate::datasketch::datasketch_minhashes;
+    #[pymodule_export]
+    use crate::guard::guard_mapped_files;
     #[pymodule_export]
     use crate::ledger::Ledger;
     #[pymodule_export]

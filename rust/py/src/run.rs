@@ -64,7 +64,7 @@ pub fn run_long<T: Send>(
             let mut interrupted = None;
             while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(SIGNAL_INTERVAL) {
                 if interrupted.is_none()
-                    && let Err(error) = Python::attach(|py| py.check_signals())
+                    && let Err(error) = Python::attach(|py: Python<'_>| py.check_signals())
                 {
                     progress.cancel();
                     interrupted = Some(error);

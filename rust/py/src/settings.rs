@@ -15,13 +15,17 @@ pub fn instruction_sets() -> Vec<&'static str> {
 #[pyo3(signature = (name=None))]
 pub fn set_instruction_set(name: Option<&str>) -> PyResult<()> {
     let level = name.map(|name| {
-        Level::ALL
-            .into_iter()
-            .find(|level| level.name() == name)
-            .ok_or_else(|| PyValueError::new_err(format!("unknown instruction set {name:?}: one of {:?}", instruction_sets())))
+        Level::ALL.into_iter().find(|level| level.name() == name).ok_or_else(|| {
+            PyValueError::new_err(format!("unknown instruction set {name:?}: one of {:?}", instruction_sets()))
+        })
     });
-    dispatch::force(level.transpose()?)
-        .map_err(|best| PyValueError::new_err(format!("this processor has no {}: its best is {}", name.unwrap_or_default(), best.name())))
+    dispatch::force(level.transpose()?).map_err(|best| {
+        PyValueError::new_err(format!(
+            "this processor has no {}: its best is {}",
+            name.unwrap_or_default(),
+            best.name()
+        ))
+    })
 }
 
 /// Makes the kernels use that many threads, one per processor with 0; returns how many.

@@ -112,7 +112,12 @@ impl ExactDedup {
 
     /// Decides over the rows that stand in the ledger, or all. The removed rows, with the row kept for each.
     #[pyo3(signature = (rows, ledger=None))]
-    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, ledger: Option<PyRef<'_, Ledger>>) -> PyResult<ArrowBatch> {
+    fn finish(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        ledger: Option<PyRef<'_, Ledger>>,
+    ) -> PyResult<ArrowBatch> {
         let removals = with_rows(rows, ledger.as_deref(), |rows, alive| {
             run_long(py, &self.progress, || self.stage.finish(rows, alive, &self.progress))
         })?;
@@ -135,7 +140,7 @@ pub struct NearDedup {
 #[pymethods]
 impl NearDedup {
     #[new]
-    #[pyo3(signature = (*, field, fold, shingle_characters, shingle_words, threshold, permutations, bands, rows_per_band, seed))]
+    #[pyo3(signature = (*, field, fold, shingle_characters, shingle_words, threshold, permutations, bands, rows_per_band, seed, exact=false))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python, one for each setting")]
     fn new(
         field: &str,
@@ -147,6 +152,7 @@ impl NearDedup {
         bands: usize,
         rows_per_band: usize,
         seed: u64,
+        exact: bool,
     ) -> PyResult<Self> {
         let parameters = Parameters {
             field: field_of(field)?,
@@ -157,6 +163,7 @@ impl NearDedup {
             bands,
             rows_per_band,
             seed,
+            exact,
         };
         parameters.check().map_err(|error| PyValueError::new_err(error.to_string()))?;
         Ok(Self { stage: CoreNearDedup::new(parameters), progress: Arc::default() })
@@ -173,7 +180,12 @@ impl NearDedup {
 
     /// Decides over the rows that stand in the ledger, or all. The removed rows, with the row kept for each.
     #[pyo3(signature = (rows, ledger=None))]
-    fn finish(&self, py: Python<'_>, rows: &Bound<'_, PyAny>, ledger: Option<PyRef<'_, Ledger>>) -> PyResult<ArrowBatch> {
+    fn finish(
+        &self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        ledger: Option<PyRef<'_, Ledger>>,
+    ) -> PyResult<ArrowBatch> {
         let removals = with_rows(rows, ledger.as_deref(), |rows, alive| {
             run_long(py, &self.progress, || self.stage.finish(rows, alive, &self.progress))
         })?;

@@ -13,8 +13,11 @@ const BANDS_AT_ONCE: usize = 8;
 /// Rows of a tile of gathered keys.
 const TILE: usize = 1 << 12;
 /// Few enough partitions for the second-level address cache, small enough for the second-level data cache.
-const MOST_PARTITIONS: usize = 1 << 10;
-const ROWS_PER_PARTITION: usize = 1 << 10;
+const MOST_PARTITIONS: usize = 1 << 12;
+const ROWS_PER_PARTITION: usize = 1 << 9;
+
+/// Pairs between asking for two signatures and comparing them.
+const PAIRS_AHEAD: usize = 8;
 
 const NONE: u32 = u32::MAX;
 const EMPTY: u64 = u64::MAX;
@@ -33,6 +36,9 @@ pub fn connect_bands(
     components: &Components,
     progress: &Progress,
 ) -> Result<(), Cancelled> {
+    let similar = |left: u32, right: u32| {
+        equal_lanes(signatures.signature(left as usize), signatures.signature(right as usize)) >= least_equal
+    };
     let tiles = alive.len().div_ceil(TILE);
     let mut keys = zeroed::<u64>(tiles * TILE * bands.min(BANDS_AT_ONCE));
     for first in (0..bands).step_by(BANDS_AT_ONCE) {
@@ -53,8 +59,9 @@ pub fn connect_bands(
                 progress.check()?;
                 let range = partition[0] as usize..partition[1] as usize;
                 buffers.chain(range.clone(), components);
-                buffers.connect_chains(range, signatures, least_equal, components);
+                buffers.connect_chains(range, similar, components);
             }
+            buffers.connect_pending(signatures, similar, components);
             Ok(())
         })?;
     }
@@ -139,13 +146,13 @@ impl BandBuffers {
                     break;
                 }
                 if (held >> 32) as u32 == entry.tag {
-                    let head = held as u32;
-                    if self.next[head as usize] == NONE {
+                    let last = held as u32;
+                    if self.next[last as usize] == NONE {
                         self.heads.push(slot as u32);
                     }
-                    self.next.push(head);
+                    self.next.push(last);
                     components.prefetch(entry.index);
-                    components.prefetch(entries[head as usize].index);
+                    components.prefetch(entries[last as usize].index);
                     break;
                 }
                 slot = (slot + 1) & (slots - 1);
@@ -157,47 +164,59 @@ impl BandBuffers {
         }
     }
 
+    /// Connects the chains of a partition; pairs whose signatures must be compared are only noted when they are the
+    /// whole chain, as most are.
     fn connect_chains(
         &mut self,
         range: std::ops::Range<usize>,
-        signatures: &Signatures,
-        least_equal: u32,
+        similar: impl Fn(u32, u32) -> bool,
         components: &Components,
     ) {
         let entries = &self.entries[range];
-        let similar = |left: u32, right: u32| {
-            equal_lanes(signatures.signature(left as usize), signatures.signature(right as usize)) >= least_equal
-        };
-        self.pending.clear();
         for &head in &self.heads {
+            let first = entries[head as usize].index;
+            let second = self.next[head as usize];
+            if second != NONE && self.next[second as usize] == NONE {
+                let second = entries[second as usize].index;
+                if !components.same(first, second) {
+                    self.pending.push((first, second));
+                }
+                continue;
+            }
             self.group.clear();
             let mut at = head;
             while at != NONE {
                 self.group.push(entries[at as usize].index);
                 at = self.next[at as usize];
             }
-            if let [first, second] = self.group[..] {
-                // Most groups: compared in a second pass, when the signatures have arrived.
-                if !components.same(first, second) {
-                    signatures.prefetch(first as usize);
-                    signatures.prefetch(second as usize);
-                    self.pending.push((first, second));
-                }
-            } else {
-                connect_group(&mut self.group, components, similar);
-            }
+            connect_group(&mut self.group, components, &similar);
         }
-        for &(left, right) in &self.pending {
+    }
+
+    /// Compares the noted pairs, the signatures of later ones on their way.
+    fn connect_pending(
+        &mut self,
+        signatures: &Signatures,
+        similar: impl Fn(u32, u32) -> bool,
+        components: &Components,
+    ) {
+        for at in 0..self.pending.len() {
+            if let Some(&(left, right)) = self.pending.get(at + PAIRS_AHEAD) {
+                signatures.prefetch(left as usize);
+                signatures.prefetch(right as usize);
+            }
+            let (left, right) = self.pending[at];
             if !components.same(left, right) && similar(left, right) {
                 components.connect(left, right);
             }
         }
+        self.pending.clear();
     }
 }
 
 /// Connects the similar pairs of a group of three or more. Members that are connected with the first need not be
 /// compared with each other; every other one is compared with all.
-fn connect_group(group: &mut [u32], components: &Components, similar: impl Fn(u32, u32) -> bool) {
+fn connect_group(group: &mut [u32], components: &Components, similar: &impl Fn(u32, u32) -> bool) {
     let first = group[0];
     let mut outsiders = 0;
     for at in 1..group.len() {

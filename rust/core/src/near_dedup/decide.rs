@@ -8,7 +8,7 @@ use super::signatures::Signatures;
 use super::sketch::equal_lanes;
 use super::verify::ShingleSet;
 use super::{Parameters, Removal};
-use crate::batch::{Batch, Rows};
+use crate::batch::{RowScratch, Rows};
 use crate::text::field_points;
 
 /// From this size on a component's candidates are looked up by band, not pair by pair.
@@ -29,6 +29,13 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Asks for what [`Self::prefetch`] will read.
+    pub fn prefetch_places(&self, component: &[u32]) {
+        for &index in component.iter().take(16) {
+            self.rows.prefetch_place(self.rows_of[index as usize]);
+        }
+    }
+
     /// Asks for what deciding a component will read.
     pub fn prefetch(&self, component: &[u32]) {
         for &index in component.iter().take(16) {
@@ -41,7 +48,7 @@ impl Context<'_> {
 /// What one thread needs to decide; reused from component to component.
 #[derive(Default)]
 pub struct DecideBuffers {
-    batch: Batch,
+    scratch: RowScratch,
     folded: String,
     points: Vec<u32>,
     shingles: ShingleBuffers,
@@ -68,7 +75,12 @@ struct HashPool {
 ///
 /// This is the lexicographically first maximal independent set of the component's graph, in which two rows are
 /// joined if they share a band, agree in enough lanes and have a Jaccard similarity of at least the threshold.
-pub fn decide_component(context: &Context<'_>, component: &[u32], buffers: &mut DecideBuffers, removals: &mut Vec<Removal>) {
+pub fn decide_component(
+    context: &Context<'_>,
+    component: &[u32],
+    buffers: &mut DecideBuffers,
+    removals: &mut Vec<Removal>,
+) {
     let mut members = std::mem::take(&mut buffers.members);
     members.clear();
     members.extend(component.iter().map(|&index| Member {
@@ -107,7 +119,12 @@ fn is_candidate(context: &Context<'_>, members: &[Member], left: usize, right: u
 }
 
 /// The same decisions, but a keeper looks only at the members that share a band with it.
-fn decide_large(context: &Context<'_>, members: &mut [Member], buffers: &mut DecideBuffers, removals: &mut Vec<Removal>) {
+fn decide_large(
+    context: &Context<'_>,
+    members: &mut [Member],
+    buffers: &mut DecideBuffers,
+    removals: &mut Vec<Removal>,
+) {
     let bands: Vec<HashMap<u64, Vec<u32>>> = (0..context.parameters.bands)
         .map(|band| {
             let mut groups = HashMap::<u64, Vec<u32>>::new();
@@ -175,7 +192,7 @@ fn member_hashes(context: &Context<'_>, member: &mut Member, buffers: &mut Decid
         return range;
     }
     let parameters = context.parameters;
-    let (turns, at) = context.rows.read(member.row, &mut buffers.batch);
+    let (turns, at) = context.rows.read(member.row, &mut buffers.scratch);
     field_points(turns, at, parameters.field, parameters.fold, &mut buffers.folded, &mut buffers.points);
     shingle_hashes(&buffers.points, parameters.shingle, &mut buffers.shingles, &mut buffers.hashes.one);
     let start = buffers.hashes.all.len();

@@ -6,7 +6,9 @@
 
 mod band;
 mod components;
+pub mod datasketch;
 mod decide;
+mod exact_join;
 pub mod shingle;
 pub mod signatures;
 pub mod sketch;
@@ -43,6 +45,8 @@ pub struct Parameters {
     pub rows_per_band: usize,
     /// Seed of the lanes' constants.
     pub seed: u64,
+    /// Whether pairs that share no band count too: recall 1, for more time.
+    pub exact: bool,
 }
 
 /// A setting that makes no sense.
@@ -149,9 +153,11 @@ impl NearDedup {
             let rows = space.len() / lanes;
             let (missing, rest) = missing_rest.split_at_mut(rows);
             missing_rest = rest;
-            space.par_chunks_mut(lanes * ROWS_PER_TASK).zip(missing.par_chunks_mut(ROWS_PER_TASK)).enumerate().for_each_init(
-                ScanBuffers::default,
-                |buffers, (task, (signatures, missing))| {
+            space
+                .par_chunks_mut(lanes * ROWS_PER_TASK)
+                .zip(missing.par_chunks_mut(ROWS_PER_TASK))
+                .enumerate()
+                .for_each_init(ScanBuffers::default, |buffers, (task, (signatures, missing))| {
                     for (offset, (signature, missing)) in signatures.chunks_mut(lanes).zip(missing).enumerate() {
                         let row = start + task * ROWS_PER_TASK + offset;
                         let ScanBuffers { folded, points, shingles, hashes } = buffers;
@@ -159,8 +165,7 @@ impl NearDedup {
                         shingle_hashes(points, parameters.shingle, shingles, hashes);
                         permutations.sign(hashes, signature);
                     }
-                },
-            );
+                });
             start += rows;
         }
         self.rows.extend(numbers.iter().zip(&missing).map(|(&row, &missing)| if missing { u32::MAX } else { row }));
@@ -170,7 +175,12 @@ impl NearDedup {
     ///
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
-    pub fn finish(&self, rows: &dyn Rows, alive: Option<&[bool]>, progress: &Progress) -> Result<Vec<Removal>, Cancelled> {
+    pub fn finish(
+        &self,
+        rows: &dyn Rows,
+        alive: Option<&[bool]>,
+        progress: &Progress,
+    ) -> Result<Vec<Removal>, Cancelled> {
         let stands = |row: u32| row != u32::MAX && alive.is_none_or(|alive| alive[row as usize]);
         let indices: Vec<u32> =
             (0..self.rows.len() as u32).filter(|&index| stands(self.rows[index as usize])).collect();
@@ -195,13 +205,15 @@ impl NearDedup {
                 |(mut buffers, mut removals), task| {
                     progress.check()?;
                     let first = task * COMPONENTS_PER_TASK;
-                    for number in first..(first + COMPONENTS_PER_TASK).min(count) {
-                        if number + LOOK_AHEAD < count {
+                    let last = (first + COMPONENTS_PER_TASK).min(count);
+                    for number in first..last {
+                        if number + 2 * LOOK_AHEAD < count {
+                            context.prefetch_places(component(number + 2 * LOOK_AHEAD));
                             context.prefetch(component(number + LOOK_AHEAD));
                         }
                         decide_component(&context, component(number), &mut buffers, &mut removals);
                     }
-                    progress.advance(COMPONENTS_PER_TASK as u64);
+                    progress.advance((last - first) as u64);
                     Ok((buffers, removals))
                 },
             )
@@ -211,6 +223,10 @@ impl NearDedup {
                 Ok(left)
             })?;
         removals.par_sort_unstable_by_key(|removal| removal.row);
+        if self.parameters.exact {
+            let stands: Vec<u32> = indices.iter().map(|&index| self.rows[index as usize]).collect();
+            return exact_join::complete(&self.parameters, rows, &stands, removals, progress);
+        }
         Ok(removals)
     }
 }

@@ -121,7 +121,10 @@ fn word_hashes(points: &[u32], size: usize, words: &mut Vec<u64>, hashes: &mut V
     words.clear();
     for word in points.split(|&point| char::from_u32(point).is_some_and(char::is_whitespace)) {
         if !word.is_empty() {
-            words.push(word.iter().fold(WORD_SALT, |hash, &point| (hash ^ u64::from(point)).wrapping_mul(FACTORS[0]).rotate_left(29)));
+            words
+                .push(word.iter().fold(WORD_SALT, |hash, &point| {
+                    (hash ^ u64::from(point)).wrapping_mul(FACTORS[0]).rotate_left(29)
+                }));
         }
     }
     if words.len() < size {

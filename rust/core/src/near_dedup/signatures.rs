@@ -93,7 +93,8 @@ impl Signatures {
         let (left, right) = (&self.signature(left)[..used], &self.signature(right)[..used]);
         if self.rows_per_band == 4 {
             let (left, right) = (left.as_chunks::<4>().0, right.as_chunks::<4>().0);
-            return left.iter().zip(right).fold(false, |any, (a, b)| any | (a == b));
+            // Without a way out in the middle the loop becomes vectors.
+            return left.iter().zip(right).map(|(a, b)| u32::from(a == b)).sum::<u32>() > 0;
         }
         left.chunks(self.rows_per_band).zip(right.chunks(self.rows_per_band)).any(|(a, b)| a == b)
     }

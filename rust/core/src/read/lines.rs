@@ -88,6 +88,37 @@ pub fn read_line(line: &[u8], format: Format, batch: &mut Batch) -> Result<(), L
     Ok(())
 }
 
+/// Reads lines of one source again, one at a time and in any order.
+pub struct LineReader(Reader);
+
+impl LineReader {
+    /// For rows of a format.
+    #[must_use]
+    pub fn new(format: Format) -> Self {
+        Self(Reader::new(&ReadOptions { format, max_line_bytes: LONGEST_LINE }))
+    }
+
+    /// The format of the rows.
+    #[must_use]
+    pub fn format(&self) -> Format {
+        self.0.format
+    }
+
+    /// Appends the row whose line is that range of the source to `batch`, with offset 0 and line 0.
+    ///
+    /// The line must have been read before, as UTF-8; the source's bytes around it are looked at, which saves time.
+    ///
+    /// # Errors
+    /// Why the line is no row (any more). The batch is left as it was.
+    pub fn read(&mut self, source: &[u8], line: std::ops::Range<usize>, batch: &mut Batch) -> Result<(), LineError> {
+        if self.0.read_alike(source, line.start, batch) != Some(line.end) {
+            self.0.read(source, line.start, line.end, true, batch)?;
+        }
+        Place { offset: 0, line: 0 }.keep(line.len(), batch);
+        Ok(())
+    }
+}
+
 /// What is kept from line to line.
 struct Reader {
     format: Format,

@@ -19,7 +19,7 @@ pub use array::{ArraySplitter, SplitError};
 pub use detect::detect_format;
 pub use error::{LineError, RejectReason, Rejected};
 pub use format::Format;
-pub use lines::{ReadOptions, read_line, read_lines};
+pub use lines::{LineReader, ReadOptions, read_line, read_lines};
 pub use write::{RowWriter, write_row};
 
 #[cfg(test)]

@@ -1,0 +1,110 @@
+"""A run that is killed and started again ends with the bytes of one that was left alone."""
+
+import gzip
+import random
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.end_to_end.runs import kill_group, rejected, results, run_clean, start_clean, temporary_files
+
+MOMENTS = (
+    "work/*.jsonl.tmp",
+    "rejected/*.tmp",
+    "work/inputs.json",
+    "stages/exact_dedup.parquet",
+    "stages/near_dedup.parquet",
+    "shards/*.tmp",
+    "rows.parquet.tmp",
+    "rows.parquet",
+    "report.json",
+)
+"""Files whose appearance is a moment to kill at: together they are every step of a run."""
+
+
+class Interrupted:
+    """One command over one corpus: left alone once, then killed and started again as often as asked."""
+
+    def __init__(self, folder: Path, *arguments: object) -> None:
+        self.folder = folder
+        self.arguments = arguments
+        began = time.monotonic()
+        done = run_clean(*arguments, "--out", folder / "whole")
+        self.seconds = time.monotonic() - began
+        assert done.code == 0, done.err
+        self.expected = results(folder / "whole")
+        assert rejected(folder / "whole")
+        self.killed = 0
+
+    def check(self, name: str, moment: Callable[[Path, float], bool]) -> bool:
+        """Kill a run of its own when `moment` holds for its folder and age, then run the same command to its end.
+
+        False if the run had ended before that moment came; the folder is checked all the same.
+        """
+        out = self.folder / name
+        process = start_clean(*self.arguments, "--out", out)
+        began = time.monotonic()
+        while process.poll() is None and not moment(out, time.monotonic() - began):
+            time.sleep(0.001)
+        killed = kill_group(process)
+        if not killed:
+            self.seconds = time.monotonic() - began
+        done = run_clean(*self.arguments, "--out", out)
+        assert done.code == 0, f"{name}: {done.err}"
+        assert results(out) == self.expected, name
+        assert temporary_files(out) == [], name
+        shutil.rmtree(out)
+        self.killed += killed
+        return killed
+
+    def at_random(self, kills: int, seed: int) -> None:
+        """Kill so many times, at a random moment in each of equal parts of the time that a run takes.
+
+        Where the machine has become faster meanwhile and the run was over before its moment, another takes its place.
+        """
+        rng = random.Random(seed)
+        for number in range(kills):
+            for again in range(5):
+                share = (number + rng.random()) / kills
+                age = share * self.seconds
+                if self.check(f"random-{number}-{again}", lambda _, now, age=age: now >= age):  # type: ignore[misc]
+                    break
+
+    def at_files(self) -> None:
+        """Kill as soon as a file appears."""
+        for number, pattern in enumerate(MOMENTS):
+            self.check(f"file-{number}", lambda out, _, pattern=pattern: any(out.glob(pattern)))  # type: ignore[misc]
+
+
+def test_killed_at_random_moments(corpus: Path, tmp_path: Path) -> None:
+    runs = Interrupted(tmp_path, corpus, "--shard-rows", 4_000)
+    runs.at_random(3, seed=1)
+    assert runs.killed == 3
+
+
+def test_killed_at_each_step(corpus: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "raw.jsonl.gz"
+    packed.write_bytes(gzip.compress(corpus.read_bytes(), 1))
+    runs = Interrupted(tmp_path, packed, "--shard-rows", 4_000, "--compress", "zst", "--to", "messages")
+    runs.at_files()
+    assert runs.killed >= len(MOMENTS) // 2
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_random_moments(large_corpus: Path, tmp_path: Path) -> None:
+    runs = Interrupted(tmp_path, large_corpus, "--shard-rows", 20_000)
+    runs.at_random(20, seed=2)
+    assert runs.killed == 20
+
+
+@pytest.mark.slow
+def test_killed_again_and_again(large_corpus: Path, tmp_path: Path) -> None:
+    runs = Interrupted(tmp_path, large_corpus, "--shard-rows", 20_000)
+    rng = random.Random(3)
+    for _ in range(10):
+        process = start_clean(*runs.arguments, "--out", tmp_path / "again")
+        time.sleep(rng.random() * runs.seconds)
+        kill_group(process)
+    runs.check("again", lambda _, now: now >= runs.seconds / 2)
