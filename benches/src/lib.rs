@@ -48,7 +48,8 @@ impl Numbers {
         let length = 8 + self.below(14);
         let mut clause: String =
             (0..length).filter_map(|_| char::from_u32(0x4e00 + self.below(6_000) as u32)).collect();
-        clause.push_str(["，", "。", "\\n", "、", "；"][self.below(5) as usize]);
+        // About as many escapes as real rows have: one in three rows has one.
+        clause.push_str(if self.below(20) == 0 { "\\n" } else { ["，", "。", "、", "；"][self.below(4) as usize] });
         clause
     }
 }
