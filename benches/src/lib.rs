@@ -26,6 +26,7 @@ pub const PARAMETERS: Parameters = Parameters {
     bands: 32,
     rows_per_band: 4,
     seed: 1,
+    exact: false,
 };
 
 /// The only fold that is on by default.

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 import pyarrow as pa
 
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     import numpy as np
     from datasketch import LeanMinHash, MinHash
     from numpy.typing import NDArray
+
+    Values = NDArray[np.unsignedinteger[Any]]
 
 Scheme = Literal["affine32", "affine64", "legacy"]
 
@@ -93,7 +95,7 @@ def _arrow(texts: Any) -> Any:
 
 
 @lru_cache(maxsize=16)
-def permutations(num_perm: int, seed: int, scheme: Scheme = "affine32") -> NDArray[np.unsignedinteger[Any]]:
+def permutations(num_perm: int, seed: int, scheme: Scheme = "affine32") -> Values:
     """Draw the factors and terms of the permutations as `datasketch` does.
 
     Returns:
@@ -109,6 +111,7 @@ def permutations(num_perm: int, seed: int, scheme: Scheme = "affine32") -> NDArr
     if not 0 <= seed < 1 << 32:
         raise UsageError("seed must be 0 to 4294967295", value=seed)
     np = _load("numpy")
+    values: Values
     generator = np.random.RandomState(seed)
     if scheme == "legacy":
         # Factor and term by turns: one call for all of them would draw other numbers.
@@ -120,7 +123,7 @@ def permutations(num_perm: int, seed: int, scheme: Scheme = "affine32") -> NDArr
         factors = generator.randint(0, 1 << (width - 1), num_perm, dtype=dtype) * dtype(2) + dtype(1)
         values = np.array([factors, generator.randint(0, 1 << width, num_perm, dtype=dtype)])
     values.setflags(write=False)
-    return cast("NDArray[Any]", values)
+    return values
 
 
 def to_minhash(row: object, *, seed: int = 1, scheme: Scheme = "affine32") -> MinHash:
@@ -179,8 +182,9 @@ def _scheme_argument(scheme: Scheme) -> dict[str, str]:
     )
 
 
-def _values(row: object, scheme: Scheme) -> NDArray[np.unsignedinteger[Any]]:
+def _values(row: object, scheme: Scheme) -> Values:
     np = _load("numpy")
+    values: Values
     if scheme not in _WIDTHS:
         raise UsageError("scheme must be affine32, affine64 or legacy", value=scheme)
     if isinstance(row, pa.Scalar):
@@ -193,7 +197,9 @@ def _values(row: object, scheme: Scheme) -> NDArray[np.unsignedinteger[Any]]:
         raise UsageError("a row must be the values of a signature", value=row) from error
     if values.ndim != 1 or not len(values) or int(values.max()) >> _WIDTHS[scheme]:
         raise UsageError(f"a row must be a list of values of {_WIDTHS[scheme]} bits", value=row)
-    return cast("NDArray[Any]", values.astype(np.uint32) if scheme == "affine32" else values)
+    if scheme == "affine32":
+        values = values.astype(np.uint32)
+    return values
 
 
 def _load(module: str) -> Any:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from tests.end_to_end.runs import cleaned
 from tests.resume.generated import write_corpus
 
 
@@ -56,3 +57,11 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows += [json.dumps(row, ensure_ascii=False).encode() for row in SPECIAL]
     path.write_bytes(b"\n".join(rows) + b"\n")
     return path
+
+
+@pytest.fixture(scope="session")
+def plain(sample: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of `sample` with every default."""
+    out = tmp_path_factory.mktemp("plain") / "out"
+    cleaned(sample, out=out)
+    return out

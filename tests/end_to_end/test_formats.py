@@ -40,9 +40,8 @@ def test_conversations_survive(real: Callable[[str], Path], tmp_path: Path, name
 
 
 @pytest.mark.parametrize("compress", ["none", "gz", "zst"])
-def test_packed_shards_hold_the_same_lines(sample: Path, tmp_path: Path, compress: str) -> None:
-    cleaned(sample, out=tmp_path / "plain")
+def test_packed_shards_hold_the_same_lines(sample: Path, plain: Path, tmp_path: Path, compress: str) -> None:
     report = cleaned(sample, "--compress", compress, "--shard-rows", "500", out=tmp_path / "out")
-    assert kept_bytes(tmp_path / "out") == kept_bytes(tmp_path / "plain")
+    assert kept_bytes(tmp_path / "out") == kept_bytes(plain)
     shards = list((tmp_path / "out" / "shards").iterdir())
     assert len(shards) == report["shards"] == -(-report["rows_out"] // 500)

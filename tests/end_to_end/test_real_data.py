@@ -106,21 +106,8 @@ def test_planted_near_duplicates_go_and_nothing_else(
 ) -> None:
     out = tmp_path / "out"
     cleaned(made_corpus / "raw.jsonl", "--stages", "near_dedup", "--threads", threads, out=out)
-    judge: list[str | Path] = [
-        sys.executable,
-        shared_data.parent / "bench" / "check_removal.py",
-        "--corpus",
-        made_corpus,
-    ]
-    command: list[str | Path] = [
-        *judge,
-        "--kept",
-        f"{out}/shards/*",
-        "--ledger",
-        out / "rows.parquet",
-        "--threshold",
-        str(THRESHOLD),
-    ]
+    judge = [sys.executable, str(shared_data.parent / "bench" / "check_removal.py"), "--corpus", str(made_corpus)]
+    command = [*judge, "--kept", f"{out}/shards/*", "--ledger", f"{out}/rows.parquet", "--threshold", str(THRESHOLD)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     verdict: dict[str, Any] = json.loads(done.stdout)

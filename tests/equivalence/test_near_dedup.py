@@ -128,9 +128,8 @@ def test_the_faster_twin_gives_the_same(texts: list[str]) -> None:
 
 @pytest.mark.parametrize("threshold", [0.5, 0.8, 0.95])
 def test_many_bands_find_what_the_exact_mode_finds(threshold: float) -> None:
-    sentences = [
-        f"第{number % 40}题：请说明“{'金木水火土' * (number % 7 + 1)}”的第{number}种性质。" for number in range(400)
-    ]
+    names = ["金木水火土" * repeats for repeats in range(1, 8)]
+    sentences = [f"第{n % 40}题：请说明“{names[n % 7]}”的第{n}种性质。" for n in range(400)]
     sentences += sentences[:20]
     banded, exact = (near_dedup(sentences, threshold=threshold, exact=mode, bands=MANY_BANDS) for mode in (False, True))
     assert banded.kept == exact.kept
@@ -147,9 +146,8 @@ def test_exactly_at_the_threshold_is_a_duplicate() -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_threads_and_row_order_change_nothing(threads: int) -> None:
-    texts = edited(
-        [f"今天天气很好，我们去公园{number}号门。" for number in range(60)], [(n, n * 7, "雨") for n in range(200)]
-    )
+    doors = [f"今天天气很好，我们去公园{number}号门。" for number in range(60)]
+    texts = edited(doors, [(number, number * 7, "雨") for number in range(200)])
     _native.set_threads(threads)
     try:
         result = near_dedup(texts, threshold=0.7, exact=True, bands=WEAK_BANDS)

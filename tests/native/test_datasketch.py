@@ -1,6 +1,6 @@
 """Signatures of the kernel against the package `datasketch` itself."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,19 +14,15 @@ from belle_data._reference import shingles
 from belle_data.datasketch import Scheme, from_minhash, minhashes, permutations, to_lean_minhash, to_minhash
 from belle_data.errors import UsageError
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 SCHEMES: list[Scheme] = ["affine32", "affine64", "legacy"]
-TEXTS = [
-    "今天天气很好，我们去公园。",
-    "今天天气很好，我们去爬山。",
-    "你好",
-    "",
-    "one two three four",
-    "one two",
-    "😀" * 30,
-]
+FOUR_WORDS = "one two three four"
+TEXTS = ["今天天气很好，我们去公园。", "今天天气很好，我们去爬山。", "你好", "", FOUR_WORDS, "one two", "😀" * 30]
 
 
-def expected(text: str, num_perm: int, seed: int, scheme: Scheme, characters: int = 5, words: int = 3) -> MinHash:
+def expected(text: str, num_perm: int, seed: int, scheme: Scheme, *, characters: int = 5, words: int = 3) -> MinHash:
     sketch = MinHash(num_perm=num_perm, seed=seed, scheme=scheme)
     found = shingles(text, characters, words)
     sketch.update_batch([" ".join(parts).encode() for _, *parts in found])
@@ -50,14 +46,14 @@ TEXT = st.one_of(
 )
 @settings(deadline=None, max_examples=150)
 def test_values_are_those_of_datasketch(
-    texts: list[str], num_perm: int, seed: int, scheme: Scheme, characters: int, words: int
+    *, texts: list[str], num_perm: int, seed: int, scheme: Scheme, characters: int, words: int
 ) -> None:
     found = minhashes(
         texts, num_perm=num_perm, seed=seed, scheme=scheme, shingle_characters=characters, shingle_words=words
     )
     assert len(found) == len(texts)
     for row, text in zip(found, texts, strict=True):
-        sketch = expected(text, num_perm, seed, scheme, characters, words)
+        sketch = expected(text, num_perm, seed, scheme, characters=characters, words=words)
         assert row.values.to_numpy().dtype == sketch.hashvalues.dtype
         assert row.values.to_pylist() == sketch.hashvalues.tolist()
 
@@ -168,9 +164,14 @@ def test_a_missing_package_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> 
         raise ImportError(name)
 
     monkeypatch.setattr(datasketch, "import_module", missing)
-    for call in (lambda: minhashes(["文"]), lambda: to_minhash(row), lambda: from_minhash([MinHash(num_perm=4)])):
+    calls: list[Callable[[], object]] = [
+        lambda: minhashes(["文"]),
+        lambda: to_minhash(row),
+        lambda: from_minhash([MinHash(num_perm=4)]),
+    ]
+    for call in calls:
         with pytest.raises(UsageError) as error:
-            call()  # type: ignore[no-untyped-call]
+            call()
         assert error.value.hint == "pip install 'belle-data[datasketch]'"
 
 

@@ -1,6 +1,6 @@
 """Near-duplicate removal with daft as its documentation does it: minhash, bands, rows that share one form a component.
 
-    daft_dedup.py corpus/raw.jsonl kept_ids.txt [--limit N]
+Usage: daft_dedup.py corpus/raw.jsonl kept_ids.txt [--limit N]
 
 Daft splits at spaces, so the characters are set apart by spaces. Of each component the first row stays; nothing is
 verified.
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import daft
 from daft import col
-from daft.functions import concat, minhash
+from daft.functions import get, length, list_agg, minhash, monotonically_increasing_id
 
 PERMUTATIONS = 128
 BANDS, ROWS_PER_BAND = 16, 8
@@ -23,7 +23,7 @@ def signatures(source: Path, limit: int | None) -> daft.DataFrame:
     if limit is not None:
         rows = rows.limit(limit)
     fields = [col(name).fill_null("") for name in ("instruction", "input", "output")]
-    text = concat(concat(fields[0], daft.lit("\n")), concat(concat(fields[1], daft.lit("\n")), fields[2]))
+    text = fields[0] + "\n" + fields[1] + "\n" + fields[2]
     spaced = text.regexp_replace(r"\s", "_").regexp_replace(r"(.)", "$1 ")
     sketch = minhash(spaced, num_hashes=PERMUTATIONS, ngram_size=5, seed=42, hash_function="xxhash")
     return rows.select(col("id"), sketch.alias("sketch"))
@@ -36,7 +36,8 @@ def main() -> None:
     parser.add_argument("kept", type=Path)
     parser.add_argument("--limit", type=int)
     arguments = parser.parse_args()
-    rows = signatures(arguments.source, arguments.limit)._add_monotonically_increasing_id("row").collect()  # noqa: SLF001
+    rows = signatures(arguments.source, arguments.limit)
+    rows = rows.with_column("row", monotonically_increasing_id()).collect()
     parents = list(range(len(rows)))
 
     def root(node: int) -> int:
@@ -46,11 +47,11 @@ def main() -> None:
         return node
 
     for band in range(BANDS):
-        lanes = [col("sketch").list_get(band * ROWS_PER_BAND + lane) for lane in range(ROWS_PER_BAND)]
+        lanes = [get(col("sketch"), band * ROWS_PER_BAND + lane) for lane in range(ROWS_PER_BAND)]
         named = [lane.alias(f"lane{number}") for number, lane in enumerate(lanes)]
         keys = rows.select(col("row"), *named)
-        groups = keys.groupby(*(f"lane{number}" for number in range(ROWS_PER_BAND))).agg(col("row").list_agg())
-        for members in groups.where(col("row").list_count() > 1).to_pydict()["row"]:
+        groups = keys.groupby(*(f"lane{number}" for number in range(ROWS_PER_BAND))).agg(list_agg(col("row")))
+        for members in groups.where(length(col("row")) > 1).to_pydict()["row"]:
             for member in members:
                 left, right = sorted((root(members[0]), root(member)))
                 parents[right] = left

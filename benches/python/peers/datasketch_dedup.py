@@ -1,6 +1,6 @@
 """Near-duplicate removal with datasketch as its documentation does it: MinHash and MinHashLSH, nothing verified.
 
-datasketch_dedup.py corpus/raw.jsonl kept_ids.txt [--limit N]
+Usage: datasketch_dedup.py corpus/raw.jsonl kept_ids.txt [--limit N]
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""Near-duplicate removal with rensa as its documentation does it: R-MinHash and LSH, checked against estimates alone.
+"""Near-duplicate removal with rensa as its documentation does it: R-MinHash and LSH, nothing verified.
 
-rensa_dedup.py corpus/raw.jsonl kept_ids.txt [--limit N]
+Usage: rensa_dedup.py corpus/raw.jsonl kept_ids.txt [--limit N]
 """
 
 import argparse

@@ -19,7 +19,7 @@ const STEADY: u8 = 192;
 const HALVING: u8 = 4;
 
 impl Counts {
-    /// Zeros for about as many occurrences; a quarter as many bytes to twice as many, within 64 KiB and 128 MiB.
+    /// Zeros for about as many occurrences: a byte for each, within 64 KiB and 128 MiB.
     pub fn new(occurrences: usize) -> Self {
         let bits = occurrences.clamp(1 << 16, 1 << 27).next_power_of_two().trailing_zeros();
         let bytes = std::mem::ManuallyDrop::new(zeroed::<u8>(1 << bits));
