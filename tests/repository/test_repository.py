@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 # Folders that are made by tools, or by this project's own targets.
-MADE = {".git", ".venv", "target", "runs", "dist", "__pycache__"} | {
+MADE = {".git", ".hypothesis", ".venv", "target", "runs", "dist", "__pycache__"} | {
     f".{tool}_cache" for tool in ("mypy", "pytest", "ruff")
 }
 # Written by a tool, or a text that is not ours to shorten.
