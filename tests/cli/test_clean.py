@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -17,7 +18,6 @@ from tests.cli.conftest import EXAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.cli.conftest import Shell
 
@@ -302,7 +302,7 @@ def _many_rows(path: Path, count: int) -> None:
 def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(belle: Shell, count: int, within: float) -> None:
     """A second is promised; the test grants more, for machines that do other things too."""
     _many_rows(belle.folder / "raw.jsonl", count)
-    for after in ("run/.lock", "/".join(("run", "work", "inputs.json")), "run/manifest.json"):
+    for after in (Path("run", ".lock"), Path("run", "work", "inputs.json"), Path("run", "manifest.json")):
         process = subprocess.Popen(
             belle.command("clean", "raw.jsonl", "--out", "run"),
             cwd=belle.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
