@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     import argparse
 
     from belle_data.report.difference import Part
-    from belle_data.report.explain import Explanation, Explanations, Link, Row
+    from belle_data.report.explain import Explanation, Explanations, Link
+    from belle_data.report.finished_run import Row
 
 CONTEXT = 30
 """Characters of equal text that are shown on each side of a difference."""
