@@ -116,7 +116,7 @@ class FinishedRun:
 
         if removed.kept_id is None or removed.stage is None:
             return None
-        removals = self._removals_of(removed.stage)
+        removals = self._removals_if_there(removed.stage)
         if removals is not None:
             found = removals.filter(pc.equal(removals["row"], pa.scalar(removed.row, pa.uint32())))
             if found.num_rows == 1 and (kept := found["kept_row"][0].as_py()) is not None:
@@ -131,23 +131,50 @@ class FinishedRun:
 
         rows: list[int] = []
         for stage in self.stages:
-            removals = self._removals_of(stage)
+            removals = self._removals_if_there(stage)
             if removals is not None:
                 found = pc.equal(removals["kept_row"], pa.scalar(number, pa.uint32()))
                 rows += removals.filter(found)["row"].to_pylist()
         return len(rows), [self.ids[row].as_py() for row in sorted(rows)[:REMOVED_SHOWN]]
 
-    def _removals_of(self, stage: str) -> Any:
-        import pyarrow as pa  # noqa: PLC0415
+    def removals(self, stage: str) -> Any:
+        """What a stage removed: a table with the columns of `belle_data.stages.stage.removals_schema`.
+
+        Raises:
+            RunFolderError: The file is gone or damaged.
+        """
         import pyarrow.parquet as pq  # noqa: PLC0415
 
         if stage not in self._removals:
-            try:
-                removals = pq.read_table(self.folder / "stages" / f"{stage}.parquet", columns=["row", "kept_row"])
-            except (OSError, pa.ArrowInvalid):
-                removals = None
-            self._removals[stage] = removals
+            path = self.folder / "stages" / f"{stage}.parquet"
+            with _damage(path):
+                self._removals[stage] = pq.read_table(path).combine_chunks()
         return self._removals[stage]
+
+    def evidence(self, stage: str, name: str) -> Any:
+        """A further table that a stage left; None if it left no such table.
+
+        Raises:
+            RunFolderError: The file is damaged.
+        """
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        path = self.folder / "stages" / f"{stage}.{name}.parquet"
+        if not path.exists():
+            return None
+        with _damage(path):
+            return pq.read_table(path)
+
+    def kept(self) -> Any:
+        """Which rows are in the shards: a column of bool, one for each row."""
+        with _damage(self.folder / "rows.parquet"):
+            return self._file.read(columns=["kept"])["kept"]
+
+    def _removals_if_there(self, stage: str) -> Any:
+        try:
+            return self.removals(stage)
+        except RunFolderError:
+            return None
 
     def like(self, row_id: str, most: int = 3) -> list[str]:
         """Ids that are most like one that does not exist: of those with the longest common start."""
