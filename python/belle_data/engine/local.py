@@ -85,8 +85,9 @@ def clean(
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     sources = find_sources(names)
     threads = use_threads(threads)
-    folder = RunFolder(Path(out) if out is not None else default_folder(names))
-    _refuse_own_files(sources, folder)
+    path = Path(out) if out is not None else default_folder(names)
+    _refuse_own_files(sources, path)
+    folder = RunFolder(path)
     with folder.locked():
         run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent())
         return run.run()
@@ -105,8 +106,8 @@ def use_threads(threads: int | None) -> int:
     return _native.set_threads(threads or len(os.sched_getaffinity(0)))
 
 
-def _refuse_own_files(sources: Sequence[Source], folder: RunFolder) -> None:
-    home = folder.path.resolve()
+def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
+    home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):
             raise UsageError(
