@@ -63,7 +63,7 @@ def files(folder: Path) -> dict[str, bytes]:
         {"manifest.json": b"[" * 100_000},
         {"thesis.txt": b"mine"},
     ],
-    ids=lambda planted: "+".join(planted),
+    ids="+".join,
 )
 @pytest.mark.parametrize("force", [(), ("--force",)], ids=["", "force"])
 def test_a_folder_that_is_not_surely_ours_is_left_alone(
@@ -136,7 +136,7 @@ def test_a_lock_that_is_a_link_is_not_written_to(belle: Shell, rows: Rows) -> No
         {".lock": LOCK_MARK, "rejected/rejected.jsonl": b"", "work/inputs.json": b"{}", "manifest.json.tmp": b"{"},
         {".lock": LOCK_MARK, "manifest.json": b"{", "shards/part-00000.jsonl": b"old"},
     ],
-    ids=lambda left: "+".join(left),
+    ids="+".join,
 )
 def test_what_a_killed_run_leaves_is_gone_on_with(belle: Shell, rows: Rows, left: dict[str, bytes]) -> None:
     belle.write("raw.jsonl", rows)

@@ -103,7 +103,16 @@ def use_threads(threads: int | None) -> int:
 
     if threads is not None and not 1 <= threads <= 1024:
         raise UsageError("threads must be 1 to 1024", value=threads)
-    return _native.set_threads(threads or len(os.sched_getaffinity(0)))
+    return _native.set_threads(threads or _processors())
+
+
+def _processors() -> int:
+    """Processors that this process may use; where the system does not say, those of the machine, at most 1,024."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        # macOS has no such call, and some sandboxes forbid it.
+        return min(os.cpu_count() or 1, 1024)
 
 
 def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
