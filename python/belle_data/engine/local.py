@@ -256,6 +256,7 @@ class _Run:
                 if every_row is None:
                     every_row = pa.record_batch({"row": row_numbers(0, len(corpus))})
                 removals = stage.decide(every_row)
+                _refuse_undeclared(stage, removals)
             ledger.remove(number, removals)
             file = f"stages/{stage.name}.parquet"
             if not reused:
@@ -367,6 +368,21 @@ class _Run:
             "recipe": self.recipe.model_dump(mode="json"),
             "stages": [],
         }
+
+
+def _refuse_undeclared(stage: Stage, removals: Any) -> None:
+    """See that every reason is one of those that the stage declares: its place in the list is all that is stored."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    codes = removals["reason"]
+    highest = pc.max(codes).as_py()
+    if codes.null_count or (highest is not None and highest >= len(stage.reasons)):
+        known = ", ".join(f"{code} {reason}" for code, reason in enumerate(stage.reasons))
+        raise InternalError(
+            f"{stage.name} removes a row for a reason that it does not declare; it has {known}",
+            value=None if codes.null_count else highest,
+            hint="add the reason at the end of the stage's `reasons`, or correct its `decide`",
+        )
 
 
 def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:
