@@ -40,6 +40,21 @@ def test_a_reason_that_is_not_declared_is_refused(
     assert "hint: add the reason" in done.err
 
 
+def test_a_decision_is_given_row_numbers_alone(belle: Shell, rows: Rows, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the documentation of stages says."""
+    belle.write("raw.jsonl", rows)
+    given: list[pa.RecordBatch] = []
+    decide = ExactDedup.decide
+
+    def watched(stage: ExactDedup, batch: pa.RecordBatch) -> pa.RecordBatch:
+        given.append(batch)
+        return decide(stage, batch)
+
+    monkeypatch.setattr(ExactDedup, "decide", watched)
+    assert belle.here("clean", "raw.jsonl", "-q").code == 0
+    assert [(batch.schema.names, batch.num_rows) for batch in given] == [(["row"], 7)]
+
+
 class Counting(Silent):
     """Remembers the last count of every step."""
 
