@@ -77,3 +77,17 @@ def test_the_progress_of_writing_counts_rows(belle: Shell, rows: Rows, tmp_path:
     clean(source, out=tmp_path / "run", listener=listener)
     assert listener.steps["write"] == (7, 7, "rows")
     assert listener.steps["read"] == (source.stat().st_size, source.stat().st_size, "B")
+
+
+def test_exact_dedup_compares_texts_and_nothing_else(belle: Shell) -> None:
+    """Neither who speaks, nor where a turn ends, nor the rest of the row; as its documentation says."""
+    asked = [{"role": "user", "content": "一"}, {"role": "assistant", "content": "二"}]
+    turned = [{"role": "assistant", "content": "一"}, {"role": "user", "content": "二"}]
+    joined = [{"role": "user", "content": "一\n二"}, {"role": "assistant", "content": ""}]
+    other = [{"role": "user", "content": "一二"}, {"role": "assistant", "content": ""}]
+    belle.write("raw.jsonl", [{"messages": turns, "n": n} for n, turns in enumerate([asked, turned, joined, other])])
+    whole = belle.here("clean", "raw.jsonl", "--stages", "exact_dedup", "--json", "-q", "--out", "whole").json()
+    assert whole["stages"][0]["removed"] == {"same_text": 2}
+    field = ("--set", "exact_dedup.field=prompt")
+    prompt = belle.here("clean", "raw.jsonl", "--stages", "exact_dedup", *field, "--json", "-q", "--out", "p").json()
+    assert prompt["stages"][0]["removed"] == {"same_text": 0}
