@@ -48,7 +48,20 @@ def _run(arguments: list[str]) -> int:
     from belle_data.cli.parser import parse  # noqa: PLC0415
 
     options = parse(arguments)
+    _guard_mapped_files(options)
     return _command(options)
+
+
+def _guard_mapped_files(options: argparse.Namespace) -> None:
+    """Let the process end with a message, not by a signal, if an input is cut short while it is read.
+
+    Here and not in `belle_data.clean`: signal handlers belong to the program, not to a library.
+    """
+    if getattr(options, "dry_run", False):
+        return
+    from belle_data import _native  # noqa: PLC0415 - a mistyped flag must be told at once
+
+    _native.guard_mapped_files()
 
 
 def _command(options: argparse.Namespace) -> int:

@@ -21,7 +21,6 @@ INSTRUCTION_SETS = ("auto", "avx512", "avx2", "baseline")
 _EXIT_CODES = """\
 exit codes:
   0    done
-  1    done, but a gate failed
   2    wrong use, recipe or input
   130  interrupted; the same command goes on where it ended
 """

@@ -85,8 +85,9 @@ def clean(
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     sources = find_sources(names)
     threads = use_threads(threads)
-    folder = RunFolder(Path(out) if out is not None else default_folder(names))
-    _refuse_own_files(sources, folder)
+    path = Path(out) if out is not None else default_folder(names)
+    _refuse_own_files(sources, path)
+    folder = RunFolder(path)
     with folder.locked():
         run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent())
         return run.run()
@@ -102,11 +103,20 @@ def use_threads(threads: int | None) -> int:
 
     if threads is not None and not 1 <= threads <= 1024:
         raise UsageError("threads must be 1 to 1024", value=threads)
-    return _native.set_threads(threads or len(os.sched_getaffinity(0)))
+    return _native.set_threads(threads or _processors())
 
 
-def _refuse_own_files(sources: Sequence[Source], folder: RunFolder) -> None:
-    home = folder.path.resolve()
+def _processors() -> int:
+    """Processors that this process may use; where the system does not say, those of the machine, at most 1,024."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        # macOS has no such call, and some sandboxes forbid it.
+        return min(os.cpu_count() or 1, 1024)
+
+
+def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
+    home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):
             raise UsageError(
@@ -246,6 +256,7 @@ class _Run:
                 if every_row is None:
                     every_row = pa.record_batch({"row": row_numbers(0, len(corpus))})
                 removals = stage.decide(every_row)
+                _refuse_undeclared(stage, removals)
             ledger.remove(number, removals)
             file = f"stages/{stage.name}.parquet"
             if not reused:
@@ -357,6 +368,21 @@ class _Run:
             "recipe": self.recipe.model_dump(mode="json"),
             "stages": [],
         }
+
+
+def _refuse_undeclared(stage: Stage, removals: Any) -> None:
+    """See that every reason is one of those that the stage declares: its place in the list is all that is stored."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    codes = removals["reason"]
+    highest = pc.max(codes).as_py()
+    if codes.null_count or (highest is not None and highest >= len(stage.reasons)):
+        known = ", ".join(f"{code} {reason}" for code, reason in enumerate(stage.reasons))
+        raise InternalError(
+            f"{stage.name} removes a row for a reason that it does not declare; it has {known}",
+            value=None if codes.null_count else highest,
+            hint="add the reason at the end of the stage's `reasons`, or correct its `decide`",
+        )
 
 
 def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:
