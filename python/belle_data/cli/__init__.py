@@ -65,13 +65,10 @@ def _guard_mapped_files(options: argparse.Namespace) -> None:
 
 
 def _command(options: argparse.Namespace) -> int:
-    if options.command == "explain":
-        from belle_data.cli.explain import explain_command  # noqa: PLC0415
+    from importlib import import_module  # noqa: PLC0415
 
-        return explain_command(options)
-    from belle_data.cli.clean import clean_command  # noqa: PLC0415
-
-    return clean_command(options)
+    code: int = import_module(f"belle_data.cli.{options.command}").run(options)
+    return code
 
 
 def _report(error: Exception, *, verbose: bool) -> int:

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from belle_data.cli.page import Page, place, printable, similarity_text
+from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
 
@@ -15,7 +16,25 @@ if TYPE_CHECKING:
     from belle_data.report.explain import Explanation, Explanations, Link
 
 
-def explain_command(options: argparse.Namespace) -> int:
+def parser() -> Parser:
+    """The words of the command."""
+    words = Parser(
+        "explain",
+        usage="explain RUN ROW_ID [OPTIONS]",
+        description="Says what happened to a row of a finished run: kept, or removed by which stage, why, and for "
+        "which row; then shows both texts with the difference marked: [-only in the removed row-]{+only in the row it "
+        "went for+}.",
+        epilog=EXIT_CODES,
+    )
+    words.add_argument("run", metavar="RUN", help="the run folder")
+    words.add_argument("row_id", metavar="ROW_ID", help="the row's own id, or file:line")
+    words.add_argument("--json", action="store_true", help="print one JSON object")
+    add_loudness(words)
+    words.add_argument("-h", "--help", action="help", help="show this and leave")
+    return words
+
+
+def run(options: argparse.Namespace) -> int:
     """Explain the row that the options name.
 
     Raises:

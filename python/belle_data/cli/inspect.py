@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from belle_data.cli.page import Page, place, printable, similarity_text
+from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
 
@@ -18,7 +19,31 @@ MOST_CHARACTERS = 300
 """Characters of a turn that are shown; all of them with ``-v``."""
 
 
-def inspect_command(options: argparse.Namespace) -> int:
+def parser() -> Parser:
+    """The words of the command."""
+    words = Parser(
+        "inspect",
+        usage="inspect RUN [--stage NAME] [--reason NAME] [OPTIONS]",
+        description="Shows examples of the rows that a finished run removed, and of those that just stayed: the ones "
+        "that came nearest to the threshold. So it can be judged whether a stage removes the right rows.",
+        epilog=EXIT_CODES,
+    )
+    words.add_argument("run", metavar="RUN", help="the run folder")
+    words.add_argument("--stage", metavar="NAME", help="only this stage")
+    words.add_argument("--reason", metavar="NAME", help="only this reason")
+    words.add_argument(
+        "-n", "--count", metavar="N", type=whole_number, default=10, help="so many examples of each kind (10)"
+    )
+    words.add_argument(
+        "--nearest", action="store_true", help="of the removed rows those nearest to the threshold, not an even spread"
+    )
+    words.add_argument("--json", action="store_true", help="print one JSON object")
+    add_loudness(words)
+    words.add_argument("-h", "--help", action="help", help="show this and leave")
+    return words
+
+
+def run(options: argparse.Namespace) -> int:
     """Show the examples that the options ask for.
 
     Raises:
