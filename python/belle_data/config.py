@@ -101,17 +101,50 @@ def load_recipe(
     values: dict[str, Any] = {}
     if path is not None:
         values = _read_toml(Path(path))
+    mistakes = _apply_all(values, settings)
+    for table, entries in (overrides or {}).items():
+        if not isinstance(entries, dict):
+            values[table] = entries
+        elif isinstance(values.setdefault(table, {}), dict):
+            values[table].update(entries)
+    return _validated(values, mistakes, path)
+
+
+def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """A recipe with ``table.key=value`` settings on top.
+
+    Raises:
+        RecipeError: There are mistakes; all of them are named at once.
+    """
+    values = recipe.model_dump(mode="json")
+    return _validated(values, _apply_all(values, settings), None)
+
+
+def changed_settings(recipe: Recipe) -> dict[str, Any]:
+    """The settings that are not at their default, by their dotted name."""
+    defaults = Recipe().model_dump(mode="json")
+    changed: dict[str, Any] = {}
+    for name, value in recipe.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            inner = {f"{name}.{key}": one for key, one in value.items() if one != defaults[name][key]}
+            changed.update(inner)
+        elif value != defaults[name]:
+            changed[name] = value
+    return changed
+
+
+def _apply_all(values: dict[str, Any], settings: Sequence[str]) -> list[RecipeError]:
+    """Put settings on top of values; gives the mistakes."""
     mistakes = []
     for setting in settings:
         try:
             _apply(values, setting)
         except RecipeError as error:
             mistakes.append(error)
-    for table, entries in (overrides or {}).items():
-        if not isinstance(entries, dict):
-            values[table] = entries
-        elif isinstance(values.setdefault(table, {}), dict):
-            values[table].update(entries)
+    return mistakes
+
+
+def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | Path | None) -> Recipe:
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:

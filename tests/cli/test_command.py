@@ -65,7 +65,7 @@ def test_help_agrees_with_the_recipe() -> None:
     assert get_args(OutputConfig.model_fields["compress"].annotation) == words.COMPRESSIONS
     known = {"input": InputConfig.model_fields, "output": OutputConfig.model_fields}
     assert all(key in known[table] for table, key in words.RECIPE_FLAGS.values())
-    shown = words._clean().format_help()
+    shown = words.parser().format_help()
     assert f"({OutputConfig().shard_rows})" in shown
     assert f"({InputConfig().max_line_bytes >> 20}MiB)" in shown
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
+from belle_data.cli.report import show_run
 from belle_data.cli.terminal import closest, emit, emit_json
 from belle_data.errors import UsageError
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import argparse
 
     from belle_data.config import Recipe
+    from belle_data.engine.progress import Listener
+    from belle_data.report.summary import RunReport
 
 
 FORMATS = ("auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed")
@@ -115,18 +117,15 @@ def run(options: argparse.Namespace) -> int:
         return 0
     _use_instruction_set(options.instruction_set)
 
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415
-    from belle_data.engine.local import clean  # noqa: PLC0415
-    from belle_data.report.summary import summary_text  # noqa: PLC0415
+    def make(listener: Listener) -> RunReport:
+        from belle_data.engine.local import clean  # noqa: PLC0415
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    if options.verbose:
-        from belle_data.cli.plan import stage_plans, stages_text  # noqa: PLC0415
+        if options.verbose:
+            from belle_data.cli.plan import stage_plans, stages_text  # noqa: PLC0415
 
-        # Not the sources: to look at a pipe is to begin reading it.
-        listener.message(stages_text(stage_plans(recipe)))
-    try:
-        report = clean(
+            # Not the sources: to look at a pipe is to begin reading it.
+            listener.message(stages_text(stage_plans(recipe)))
+        return clean(
             options.inputs,
             out=options.out,
             recipe=recipe,
@@ -134,13 +133,8 @@ def run(options: argparse.Namespace) -> int:
             force=options.force,
             listener=listener,
         )
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(report.to_dict())
-    else:
-        emit(summary_text(report))
-    return 0
+
+    return show_run(options, make)
 
 
 def settings_given(options: argparse.Namespace) -> dict[str, Any]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
-from belle_data.cli.terminal import emit, emit_json
+from belle_data.cli.report import show_run
 
 if TYPE_CHECKING:
     import argparse
@@ -17,9 +16,9 @@ def parser() -> Parser:
     words = Parser(
         "rethreshold",
         usage="rethreshold RUN --set TABLE.KEY=VALUE --out FOLDER [OPTIONS]",
-        description="Makes a new run with other settings out of a finished one, from what that wrote down: the result is that "
-        "of clean with these settings. Where what was written down does not tell the result, such as for a lower "
-        "threshold, which needs pairs that were never looked at, it says so and what to run instead.",
+        description="Makes a new run with other settings out of a finished one, from what that wrote down: the "
+        "result is that of clean with these settings. Where what was written down does not tell the result, such as "
+        "for a lower threshold, which needs pairs that were never looked at, it says so and what to run instead.",
         epilog=EXIT_CODES,
     )
     words.add_argument("run", metavar="RUN", help="the folder of the finished run; it is not changed")
@@ -47,24 +46,16 @@ def run(options: argparse.Namespace) -> int:
         BelleError: Wrong use, no such run, or a result that what was written down does not tell.
         KeyboardInterrupt: The user pressed Ctrl-C.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.engine.redecide import rethreshold  # noqa: PLC0415
-    from belle_data.report.summary import summary_text  # noqa: PLC0415
+    from belle_data.engine.redecide import rethreshold  # noqa: PLC0415 - `--help` must not wait for it
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
-        report = rethreshold(
+    return show_run(
+        options,
+        lambda listener: rethreshold(
             options.run,
             settings=options.settings,
             out=options.out,
             threads=options.threads,
             force=options.force,
             listener=listener,
-        )
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(report.to_dict())
-    else:
-        emit(summary_text(report))
-    return 0
+        ),
+    )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
-from belle_data.cli.terminal import emit, emit_json
+from belle_data.cli.report import show_run
 
 if TYPE_CHECKING:
     import argparse
@@ -17,9 +16,9 @@ def parser() -> Parser:
     words = Parser(
         "undo",
         usage="undo RUN --stage NAME [--reason NAME] --out FOLDER [OPTIONS]",
-        description="Makes a new run out of a finished one, in which the rows that a stage removed are back: the result is that "
-        "of clean without the stage, or with that reason switched off. Where what was written down does not tell the "
-        "result, since later stages never saw these rows, it says so and what to run instead.",
+        description="Makes a new run out of a finished one, in which the rows that a stage removed are back: the "
+        "result is that of clean without the stage, or with that reason switched off. Where what was written down does "
+        "not tell the result, since later stages never saw these rows, it says so and what to run instead.",
         epilog=EXIT_CODES,
     )
     words.add_argument("run", metavar="RUN", help="the folder of the finished run; it is not changed")
@@ -41,13 +40,11 @@ def run(options: argparse.Namespace) -> int:
         BelleError: Wrong use, no such run, or a result that what was written down does not tell.
         KeyboardInterrupt: The user pressed Ctrl-C.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.engine.redecide import undo  # noqa: PLC0415
-    from belle_data.report.summary import summary_text  # noqa: PLC0415
+    from belle_data.engine.redecide import undo  # noqa: PLC0415 - `--help` must not wait for it
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
-        report = undo(
+    return show_run(
+        options,
+        lambda listener: undo(
             options.run,
             stage=options.stage,
             reason=options.reason,
@@ -55,11 +52,5 @@ def run(options: argparse.Namespace) -> int:
             threads=options.threads,
             force=options.force,
             listener=listener,
-        )
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(report.to_dict())
-    else:
-        emit(summary_text(report))
-    return 0
+        ),
+    )

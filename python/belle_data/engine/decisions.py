@@ -23,6 +23,8 @@ class Decision:
     """A table with the columns of `belle_data.stages.stage.removals_schema`."""
     evidence: dict[str, Any]
     """Further tables by name: `Stage.evidence`."""
+    files: dict[str, str | None] | None = None
+    """Hash of each file in the run folder that holds it already; None if none does."""
 
 
 def write_decision(folder: RunFolder, stage: Stage, decision: Decision) -> dict[str, str | None]:

@@ -3,42 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from belle_data.config import Recipe, changed_settings, load_recipe
-from belle_data.engine.decisions import Decision, read_decision
-from belle_data.engine.run_folder import read_manifest
-from belle_data.errors import BelleError, RunFolderError, UsageError
+from belle_data.config import Recipe, changed_settings, with_settings
+from belle_data.engine.decisions import read_decision
+from belle_data.engine.history import Origin
+from belle_data.errors import RunFolderError, UsageError
 from belle_data.pipeline import STAGES, stages_of
+from belle_data.report.finished_run import finished_manifest
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
 
+    from belle_data.engine.decisions import Decision
     from belle_data.engine.progress import Listener
     from belle_data.report.summary import RunReport
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """The finished run that a new one is made of."""
-
-    inputs: list[dict[str, Any]]
-    """What it read; the new run must read the same."""
-    before: dict[str, Decision]
-    """What its stages decided."""
-    redecided: str | None
-    """The stage that decides anew from what it wrote down; None if one is only left out."""
-    command: str
-    """What computes the new run from the start."""
-
-    def refusal(self, why: str) -> UsageError:
-        """The error for a change that what was written down does not tell."""
-        return UsageError(f"what the run wrote down does not tell this result: {why}", hint=f"run {self.command}")
 
 
 def rethreshold(
@@ -73,7 +56,7 @@ def rethreshold(
         >>> rethreshold("runs/a", settings=["near_dedup.threshold=0.9"], out="runs/b").rows_out  # doctest: +SKIP
     """
     manifest, old = _finished(Path(run))
-    new = load_recipe(None, settings, old.model_dump(mode="json"), settings_last=True)
+    new = with_settings(old, settings)
     return _run(Path(run), manifest, old, new, Path(out), threads, listener, force=force)
 
 
@@ -124,7 +107,7 @@ def undo(
 
 
 def _finished(folder: Path) -> tuple[dict[str, Any], Recipe]:
-    manifest = read_manifest(folder)
+    manifest = finished_manifest(folder)
     try:
         return manifest, Recipe.model_validate(manifest["recipe"])
     except ValidationError:
@@ -144,7 +127,7 @@ def _run(
     *,
     force: bool,
 ) -> RunReport:
-    from belle_data.engine.local import clean_again  # noqa: PLC0415 - it knows what an origin is
+    from belle_data.engine.local import run_recipe  # noqa: PLC0415 - loads all of the engine
 
     if out.resolve() == run.resolve():
         raise UsageError("a run is not overwritten by its own change", path=out, hint="name another folder with --out")
@@ -156,7 +139,7 @@ def _run(
         command=command_of(names, new, out),
     )
     _refuse_what_cannot_be_told(origin, old, new)
-    return clean_again(run, names, new, out, origin, threads=threads, force=force, listener=listener)
+    return run_recipe(names, new, out, threads=threads, force=force, listener=listener, origin=origin)
 
 
 def _decisions(run: Path, manifest: dict[str, Any]) -> dict[str, Decision]:
@@ -216,6 +199,3 @@ def command_of(inputs: Sequence[str], recipe: Recipe, out: Path) -> str:
         else:
             words += ["--set", f"{name}={value}"]
     return "python -m belle_data " + shlex.join(words)
-
-
-__all__ = ["BelleError", "Origin", "command_of", "rethreshold", "undo"]

@@ -3,7 +3,7 @@
     manifest.json           inputs with size and hash, recipe, versions, per stage fingerprint and counts
     report.json             what was measured: times, rates, memory
     rows.parquet            one line per row of the input: kept, or removed by which stage, why and for which row
-    stages/<stage>.parquet  what each stage removed
+    stages/<stage>.parquet  what each stage removed; beside it what else it wrote down, as <stage>.<name>.parquet
     shards/part-NNNNN.jsonl the kept rows, with .gz or .zst after it if compressed
     rejected/rejected.jsonl the lines that are no rows
     work/                   decoded copies of inputs, and how the inputs were found; may be deleted
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the folder's layout."""
 TEMPORARY = ".tmp"
 LOCK_MARK = b"belle_data run folder\n"
 """What `.lock` holds: a folder is known by it before the first manifest is written."""
 _FOLDERS = ("stages", "shards", "rejected", "work")
 _SHARD = re.compile(r"part-\d{5,}\.jsonl(\.gz|\.zst)?")
-_STAGE = re.compile(r"[a-z][a-z0-9_]*\.parquet")
+_STAGE = re.compile(r"([a-z][a-z0-9_]*)(\.[a-z][a-z0-9_]*)?\.parquet")
 _WORK = re.compile(r"inputs\.json|source-[0-9a-f]+\.(jsonl|json|positions|parquet)")
 _LOCK_IN_MAKING = re.compile(r"\.belle_data-\d+-\d+\.tmp")
 
@@ -176,12 +176,13 @@ class RunFolder:
             return _WORK.fullmatch(whole) is not None
         if folder == "rejected":
             return whole == "rejected.jsonl"
-        return name in self._stage_files() if whole == name else _STAGE.fullmatch(whole) is not None
+        match = _STAGE.fullmatch(whole)
+        return match is not None and (whole != name or match[1] in self._stage_names())
 
-    def _stage_files(self) -> set[str]:
+    def _stage_names(self) -> set[str]:
         stages = (self.read_json("manifest.json") or {}).get("stages")
         before = [one["name"] for one in stages if isinstance(one, dict) and "name" in one] if stages else []
-        return {f"{name}.parquet" for name in [*before, *(stage.name for stage in STAGES)]}
+        return {*before, *(stage.name for stage in STAGES)}
 
     def clear(self) -> None:
         """Remove everything that a run made; what has another name stays."""

@@ -50,7 +50,7 @@ class FinishedRun:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self.manifest = _finished_manifest(self.folder)
+        self.manifest = finished_manifest(self.folder)
         self.recipe: dict[str, Any] = self.manifest["recipe"]
         self.stages: list[str] = [stage["name"] for stage in self.manifest["stages"]]
 
@@ -224,7 +224,12 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _finished_manifest(folder: Path) -> dict[str, Any]:
+def finished_manifest(folder: Path) -> dict[str, Any]:
+    """Read the manifest of a finished run.
+
+    Raises:
+        RunFolderError: There is no finished run in the folder, or one of another version.
+    """
     if not folder.is_dir():
         raise RunFolderError("there is no such run folder", path=folder, hint=_folders_like(folder))
     manifest = _read_json(folder / "manifest.json")

@@ -30,7 +30,7 @@ class ExactDedup(DuplicateStage):
     name: ClassVar[str] = "exact_dedup"
     version: ClassVar[int] = 1
     reasons: ClassVar[tuple[str, ...]] = ("same_text",)
-    Config = ExactDedupConfig
+    Config: ClassVar[type[BaseModel]] = ExactDedupConfig
 
     def __init__(self, config: ExactDedupConfig | None = None) -> None:
         from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel

@@ -109,7 +109,7 @@ class NearDedup(DuplicateStage):
     name: ClassVar[str] = "near_dedup"
     version: ClassVar[int] = 1
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
-    Config = NearDedupConfig
+    Config: ClassVar[type[BaseModel]] = NearDedupConfig
 
     def __init__(self, config: NearDedupConfig | None = None) -> None:
         from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from belle_data import _native
+    from belle_data.engine.decisions import Decision
 
 
 class Stage(Protocol):
@@ -29,8 +30,18 @@ class Stage(Protocol):
     """Columns that it creates for later stages."""
     reasons: ClassVar[tuple[str, ...]]
     """The closed list of words for why a row goes; the ledger holds the place in it."""
+    Config: ClassVar[type[BaseModel]]
+    """The type of the settings."""
     config: BaseModel
     """The settings."""
+
+    @classmethod
+    def threshold_of(cls, config: Any, reason: str) -> float | None:
+        """The value from which on a row goes for a reason; None if it is no matter of a value, or switched off."""
+
+    @classmethod
+    def without(cls, config: Any, reason: str) -> Any:
+        """The settings with one of several reasons switched off."""
 
     def scan(self, batch: pa.RecordBatch) -> None:
         """Remember what the decision needs of every row of a batch. Batches come once each, in the order of rows."""
@@ -43,6 +54,19 @@ class Stage(Protocol):
 
         Of the batch only the column ``row`` may be read: the runner, which keeps no texts, gives nothing else. What
         the decision needs of a row is remembered in `scan`.
+        """
+
+    def not_told_by(self, before: BaseModel) -> str | None:
+        """Why a decision with the settings `before` does not tell the one with today's; None if it does."""
+
+    def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
+        """Decide as `finish` does, but from a decision that tells it, without having scanned."""
+
+    def evidence(self) -> dict[str, pa.Table]:
+        """What else is worth keeping of the decision: tables by name, each goes to ``stages/<stage>.<name>.parquet``.
+
+        Known names: ``scores``, a column of values for each reason and an entry for each row; ``near_misses``, with
+        ``row``, ``other_row`` and ``similarity``, the pairs that came nearest to the threshold and stayed.
         """
 
     def progress(self) -> tuple[int, int]:
