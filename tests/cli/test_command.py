@@ -122,6 +122,8 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         (["clean", "raw.jsonl", "--threads", "0"], "threads must be 1 to 1024: 0", None),
         (["explain", "runs/x", "a", "--verbos"], "unknown option --verbos", "did you mean --verbose?"),
         (["clean", "raw.jsonl", "--instruction-set", "avx"], "unknown instruction set: 'avx'", "did you mean avx2?"),
+        (["clean", "raw.jsonl", "--out", ""], "the name of the run folder is empty: ''", "leave out --out"),
+        (["clean", "raw.jsonl", "--out", "", "--dry-run"], "the name of the run folder is empty: ''", None),
         (["clean", "raw.json"], "raw.json: no such file", "did you mean raw.jsonl?"),
         (["clean", "raw.jsonl", "--recipe", "no.toml"], "no.toml: the recipe cannot be read", "recipes/"),
         (["clean", "raw.jsonl", "--stages", "near_dup"], "unknown stage: 'near_dup'", "did you mean near_dedup?"),

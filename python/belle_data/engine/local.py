@@ -47,6 +47,19 @@ def default_folder(inputs: Sequence[str]) -> Path:
     return Path("runs") / (name or "clean")
 
 
+def folder_of(out: str | os.PathLike[str] | None, inputs: Sequence[str]) -> Path:
+    """The run folder that `out` names, or the one of the inputs without it.
+
+    Raises:
+        UsageError: `out` is empty.
+    """
+    if out is None:
+        return default_folder(inputs)
+    if not os.fspath(out):
+        raise UsageError("the name of the run folder is empty", value=out, hint="name a folder, or leave out --out")
+    return Path(out)
+
+
 def clean(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
@@ -87,7 +100,7 @@ def clean(
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     sources = find_sources(names)
     threads = use_threads(threads)
-    path = Path(out) if out is not None else default_folder(names)
+    path = folder_of(out, names)
     _refuse_own_files(sources, path)
     folder = RunFolder(path)
     with folder.locked():
