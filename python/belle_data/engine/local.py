@@ -131,6 +131,8 @@ def _processors() -> int:
 
 
 def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
+    if not folder.is_dir():
+        return
     home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):
