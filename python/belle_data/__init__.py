@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from belle_data import kernels
     from belle_data.config import Recipe, load_recipe
     from belle_data.engine.local import clean
+    from belle_data.errors import BelleError
     from belle_data.report.explain import explain
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
 
-__all__ = ["Recipe", "RunReport", "__version__", "clean", "explain", "kernels", "load_recipe"]
+__all__ = ["BelleError", "Recipe", "RunReport", "__version__", "clean", "explain", "kernels", "load_recipe"]
 
 _HOMES = {
+    "BelleError": "belle_data.errors",
     "Recipe": "belle_data.config",
     "RunReport": "belle_data.report.summary",
     "clean": "belle_data.engine.local",

@@ -209,6 +209,10 @@ def _mistake(error: Any) -> RecipeError:
         return RecipeError(what, value=error["input"], hint=_suggestion(error["input"], known))
     if kind in _PLAIN_MESSAGES:
         return RecipeError(f"`{where}` {_PLAIN_MESSAGES[kind]}", value=error["input"])
+    if kind in {"setting_conflict", "value_error"}:
+        # About several settings of the table: all of it is no value to show.
+        context = error.get("ctx", {})
+        return RecipeError(f"`{where}`: {context.get('error', error['msg'])}", hint=context.get("hint"))
     message = str(error["msg"])
     message = message[:1].lower() + message[1:]
     return RecipeError(f"`{where}`: {message}" if where else message, value=error["input"])

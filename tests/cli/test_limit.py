@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
 SPACED = [
-    '{"text": "第一行"}', "", "{broken", '{"text": "第二行"}  ', "{broken too", "", '{"text": "第三行"}', "[]", "", '{"text": "第四行"}',
+    '{"text": "第一行"}', "", "{broken", '{"text": "第二行"}  ', "{broken too", "",
+    '{"text": "第三行"}', "[]", "", '{"text": "第四行"}',
 ]  # fmt: skip
 """Rows on lines 1, 4, 7 and 10, with bad and blank lines between them."""
 

@@ -190,3 +190,34 @@ def test_a_failed_run_leaves_what_is_of_use(belle: Shell, rows: Rows) -> None:
     assert belle.here("clean", "raw.jsonl").code == 0
     assert belle.here("clean", "empty.jsonl").code == 2
     assert sorted(path.name for path in (belle.folder / "runs").iterdir()) == ["bad", "raw"]
+
+
+def test_what_a_run_wrote_is_no_input(belle: Shell, rows: Rows) -> None:
+    """A second run over the same folder must not read the first one's shards, copies and rejected lines as data."""
+    (belle.folder / "data").mkdir()
+    belle.write("data/raw.jsonl", rows)
+    for run in ("data/runs/one", "data/runs/two"):
+        report = belle.here("clean", "data", "--out", run, "--json").json()
+        assert [one["name"] for one in report["inputs"]] == ["data/raw.jsonl"]
+    found = belle.here("clean", "data/**/*.jsonl", "--out", "three", "--json").json()
+    assert [one["name"] for one in found["inputs"]] == ["data/raw.jsonl"]
+    again = belle.here("clean", "data/runs/one/shards", "--out", "four", "--json").json()
+    assert again["rows_in"] == again["rows_out"] == 5
+    named = belle.here("clean", "data/runs/one", "--out", "five")
+    assert named.code == 2
+    assert named.err == (
+        "error: data/runs/one: the folder is that of a run, not of data\n"
+        "hint: to clean the rows that it kept, name data/runs/one/shards\n"
+    )
+    nothing = belle.here("clean", "data/runs", "--out", "five")
+    assert (nothing.code, "data/runs: the folder holds no data" in nothing.err) == (2, True)
+
+
+@pytest.mark.parametrize("out", ["taken", "taken/below"])
+def test_a_file_where_the_folder_must_be(belle: Shell, rows: Rows, out: str) -> None:
+    belle.write("raw.jsonl", rows)
+    plant(belle.folder, {"taken": b"mine"})
+    done = belle.here("clean", "raw.jsonl", "--out", out)
+    assert done.code == 2
+    assert "hint: there is a file where a folder must be: name another folder with --out" in done.err
+    assert files(belle.folder).keys() == {"raw.jsonl", "taken"}

@@ -73,7 +73,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser: Parser = import_module(f"belle_data.cli.{command}").parser()
     options, unknown = parser.parse_known_intermixed_args(arguments[1:])
     if unknown:
-        _refuse(parser, unknown)
+        _refuse(parser, unknown, arguments)
     options.command = command
     return options
 
@@ -87,15 +87,34 @@ def _unknown_command(command: str) -> str:
     return f"the commands are {', '.join(COMMANDS)}"
 
 
-def _refuse(parser: argparse.ArgumentParser, unknown: list[str]) -> NoReturn:
+def _refuse(parser: argparse.ArgumentParser, unknown: list[str], arguments: list[str]) -> NoReturn:
     flags = [flag for action in parser._actions for flag in action.option_strings]  # noqa: SLF001 - there is no public list
     wrong = next((word for word in unknown if word.startswith("-")), unknown[0])
     name = wrong.partition("=")[0]
     if not name.startswith("-"):
         raise UsageError("one argument too many", value=wrong, hint=f"{parser.prog} --help shows the use")
+    setting = _as_setting(wrong, arguments) if "--set" in flags else None
+    if setting is not None:
+        raise UsageError(f"unknown option {name}", hint=f"a setting of a stage is given as {setting}")
     near = closest(name, flags)
     hint = f"did you mean {near}?" if near else f"{parser.prog} --help lists the options"
     raise UsageError(f"unknown option {name}", hint=hint)
+
+
+def _as_setting(flag: str, arguments: list[str]) -> str | None:
+    """How the setting that somebody typed as a flag is given, if it is one: ``--set near_dedup.threshold=0.9``."""
+    from belle_data.config import Recipe  # noqa: PLC0415 - the models are slow to load, and needed for a mistake only
+
+    name, equals, value = flag.lstrip("-").replace("-", "_").partition("=")
+    if equals:
+        value = flag.partition("=")[2]
+    else:
+        following = arguments[arguments.index(flag) + 1 :][:1]
+        value = next((word for word in following if not word.startswith("--")), "VALUE")
+    stages = Recipe().stages
+    table, _, key = name.rpartition(".")
+    homes = [stage for stage in stages if table in {"", stage} and key in type(getattr(Recipe(), stage)).model_fields]
+    return " or ".join(f"--set {stage}.{key}={escaped(value)}" for stage in homes) or None
 
 
 def _top() -> Parser:

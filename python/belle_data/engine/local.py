@@ -47,6 +47,19 @@ def default_folder(inputs: Sequence[str]) -> Path:
     return Path("runs") / (name or "clean")
 
 
+def folder_of(out: str | os.PathLike[str] | None, inputs: Sequence[str]) -> Path:
+    """The run folder that `out` names, or the one of the inputs without it.
+
+    Raises:
+        UsageError: `out` is empty.
+    """
+    if out is None:
+        return default_folder(inputs)
+    if not os.fspath(out):
+        raise UsageError("the name of the run folder is empty", value=out, hint="name a folder, or leave out --out")
+    return Path(out)
+
+
 def clean(
     inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     *,
@@ -85,8 +98,7 @@ def clean(
     names = [os.fspath(name) for name in given]
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
-    path = Path(out) if out is not None else default_folder(names)
-    return run_recipe(names, recipe, path, threads=threads, force=force, listener=listener)
+    return run_recipe(names, recipe, folder_of(out, names), threads=threads, force=force, listener=listener)
 
 
 def run_recipe(
@@ -135,6 +147,8 @@ def _processors() -> int:
 
 
 def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
+    if not folder.is_dir():
+        return
     home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):

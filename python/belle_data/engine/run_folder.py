@@ -24,7 +24,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from belle_data.errors import RunFolderError
-from belle_data.pipeline import STAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -180,8 +179,10 @@ class RunFolder:
         return match is not None and (whole != name or match[1] in self._stage_names())
 
     def _stage_names(self) -> set[str]:
+        from belle_data.pipeline import STAGES  # noqa: PLC0415 - to look for inputs must not wait for the models
+
         stages = (self.read_json("manifest.json") or {}).get("stages")
-        before = [one["name"] for one in stages if isinstance(one, dict) and "name" in one] if stages else []
+        before = [str(one.get("name")) for one in stages if isinstance(one, dict)] if isinstance(stages, list) else []
         return {*before, *(stage.name for stage in STAGES)}
 
     def clear(self) -> None:
@@ -301,8 +302,11 @@ def _errors(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         where = error.filename or path
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
         raise RunFolderError(
             f"cannot write here ({error.strerror or error})",
             path=where,
-            hint="check the rights and the free space, or name another folder with --out",
+            hint="there is a file where a folder must be: name another folder with --out"
+            if in_the_way
+            else "check the rights and the free space, or name another folder with --out",
         ) from None

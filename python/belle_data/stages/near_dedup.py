@@ -6,6 +6,7 @@ from math import nan
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from belle_data.stages.duplicates import FIELD_DESCRIPTION, FOLD_DESCRIPTION, CompareField, DuplicateStage, FoldName
 
@@ -50,6 +51,21 @@ class NearDedupConfig(BaseModel):
         if not (0 < target < 1 and 0 < threshold <= 1 and 1 <= permutations <= 4096):
             return values
         permutations, bands, rows = banding_for(target, threshold, int(permutations))
+        # Equal ones are no conflict: a recipe that was resolved, as a manifest holds it, can be used again.
+        derived = {"bands": bands, "rows_per_band": rows}
+        clash = [key for key, value in derived.items() if key in values and _number(values[key]) != value]
+        if clash:
+            which = " and ".join(f"`{key}`" for key in clash)
+            raise PydanticCustomError(
+                "setting_conflict",
+                "{which} cannot be set beside `target_recall`, which derives {values}",
+                {
+                    "which": which,
+                    "values": f"{bands} bands of {rows} rows",
+                    "hint": f"drop {' and '.join(f'near_dedup.{key}' for key in clash)}, or drop "
+                    "near_dedup.target_recall",
+                },
+            )
         return {**values, "permutations": permutations, "bands": bands, "rows_per_band": rows}
 
     @model_validator(mode="after")
