@@ -14,13 +14,27 @@ if TYPE_CHECKING:
     from belle_data import kernels
     from belle_data.config import Recipe, load_recipe
     from belle_data.engine.local import clean
+    from belle_data.engine.redecide import rethreshold, undo
     from belle_data.errors import BelleError
     from belle_data.report.explain import explain
+    from belle_data.report.inspect import inspect
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
 
-__all__ = ["BelleError", "Recipe", "RunReport", "__version__", "clean", "explain", "kernels", "load_recipe"]
+__all__ = [
+    "BelleError",
+    "Recipe",
+    "RunReport",
+    "__version__",
+    "clean",
+    "explain",
+    "inspect",
+    "kernels",
+    "load_recipe",
+    "rethreshold",
+    "undo",
+]
 
 _HOMES = {
     "BelleError": "belle_data.errors",
@@ -28,7 +42,10 @@ _HOMES = {
     "RunReport": "belle_data.report.summary",
     "clean": "belle_data.engine.local",
     "explain": "belle_data.report.explain",
+    "inspect": "belle_data.report.inspect",
     "load_recipe": "belle_data.config",
+    "rethreshold": "belle_data.engine.redecide",
+    "undo": "belle_data.engine.redecide",
 }
 
 
