@@ -72,7 +72,7 @@ fn decide_within(
         let end = limits.end_of_block(&lengths, start, rows);
         decision.decide_block(start..end, removals)?;
         start = end;
-        rows *= 2;
+        rows = rows.saturating_mul(2);
     }
     Ok(())
 }
@@ -119,6 +119,7 @@ fn count(
 struct Buffers {
     read: ReadBuffers,
     keys: Vec<u64>,
+    hits: Vec<u16>,
     candidates: Vec<u32>,
     compare: CompareBuffers,
 }
@@ -187,7 +188,7 @@ impl Decision<'_> {
     fn ask(&self, rows: &[Standing], buffers: &mut Buffers) -> Result<Part, Cancelled> {
         let mut part = Part::default();
         let none_fresh = Fresh { first: self.kept.len(), hashes: Vec::new() };
-        let Buffers { read, keys, candidates, compare } = buffers;
+        let Buffers { read, keys, hits, candidates, compare } = buffers;
         for (at, row) in rows.iter().enumerate() {
             self.progress.check()?;
             if let Some(next) = rows.get(at + LOOK_AHEAD) {
@@ -195,7 +196,7 @@ impl Decision<'_> {
             }
             let hashes = &*self.reader.distinct(row.row, read);
             let prefix = Prefix::of(&self.reader, &self.counts, hashes, keys);
-            self.kept.candidates(&self.reader, &prefix, 0, candidates);
+            self.kept.candidates(&self.reader, &prefix, 0, hits, candidates);
             let found = self.first_match(*row, hashes, &prefix, candidates, &none_fresh, compare)?;
             if let Some(removal) = found {
                 part.removals.push(removal);
@@ -230,8 +231,8 @@ impl Decision<'_> {
             let hashes = &part.hashes[hashes_start..row.hashes_end];
             (keys_start, hashes_start) = (row.keys_end, row.hashes_end);
             let prefix = Prefix { size: row.size, unique: row.unique, keys };
-            let Buffers { candidates, compare, .. } = buffers;
-            self.kept.candidates(&self.reader, &prefix, fresh.first, candidates);
+            let Buffers { hits, candidates, compare, .. } = buffers;
+            self.kept.candidates(&self.reader, &prefix, fresh.first, hits, candidates);
             if let Some(removal) = self.first_match(row.row, hashes, &prefix, candidates, fresh, compare)? {
                 removals.push(removal);
             } else {

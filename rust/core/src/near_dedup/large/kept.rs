@@ -2,10 +2,11 @@
 
 use super::Standing;
 use super::postings::Postings;
-use crate::near_dedup::exact_join::counts::Counts;
+use crate::near_dedup::exact_join::counts::{Counts, HALVING, STEADY};
 use crate::near_dedup::exact_join::reader::Reader;
 
 /// What bounds the memory of a component and of a block.
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most rows of a block.
     pub block_rows: usize,
@@ -64,6 +65,18 @@ impl<'a> Prefix<'a> {
     /// How many of `keys` are needed to meet a row that is no smaller.
     fn short(&self, reader: &Reader<'_>) -> usize {
         (self.size - reader.least_with_larger(self.size) + 1).saturating_sub(self.unique).min(self.keys.len())
+    }
+
+    /// How many of `keys` are looked up wherever they stand in another row's prefix: those that are needed, and as many
+    /// behind them as are not much more frequent. So similar rows have many hits, not only one, and what the rows of a
+    /// template have in common is left out.
+    fn counted(&self, reader: &Reader<'_>) -> usize {
+        const CHEAP: u64 = 16;
+        let short = self.short(reader);
+        let last = if short == 0 { 0 } else { self.keys[short - 1] >> 56 };
+        // Above `STEADY` a count is a logarithm.
+        let most = if last < u64::from(STEADY) { (2 * last).max(CHEAP) } else { last + u64::from(HALVING) };
+        short + self.keys[short..].partition_point(|&key| key >> 56 <= most)
     }
 }
 
@@ -133,8 +146,7 @@ impl Kept {
         } else {
             let short = prefix.short(reader);
             for (at, &key) in prefix.keys.iter().enumerate() {
-                let key = if at < short { key } else { key ^ BEHIND };
-                self.postings.push(key, kept, prefix.unique + at);
+                self.postings.push(if at < short { key } else { key ^ BEHIND }, kept);
             }
             self.keys.extend(prefix.keys.iter().map(|&key| upper(key)));
             self.uniques.push(prefix.unique as u32);
@@ -142,32 +154,54 @@ impl Kept {
         self.key_ends.push(self.keys.len());
     }
 
-    /// Numbers, ascending, of the rows from `since` on that may be similar to a row.
-    pub fn candidates(&self, reader: &Reader<'_>, prefix: &Prefix<'_>, since: u32, candidates: &mut Vec<u32>) {
+    /// Numbers, ascending, of the rows from `since` on that may be similar to a row. `hits` is all zeros, before and
+    /// after.
+    pub fn candidates(
+        &self,
+        reader: &Reader<'_>,
+        prefix: &Prefix<'_>,
+        since: u32,
+        hits: &mut Vec<u16>,
+        candidates: &mut Vec<u32>,
+    ) {
         candidates.clear();
         if since == self.len() {
             return;
         }
+        hits.resize(self.rows.len(), 0);
         self.postings.prefetch(prefix.keys);
-        let short = prefix.short(reader);
+        let counted = prefix.counted(reader);
         for (at, &key) in prefix.keys.iter().enumerate() {
-            let position = prefix.unique + at;
-            let mut found = |kept: u32, other_position: usize| {
-                // From the first shared shingle on, no more can be shared than the rest of either row.
-                let size = self.sizes[kept as usize] as usize;
-                if reader.may_suffice((prefix.size - position).min(size - other_position), prefix.size + size) {
+            let mut found = |kept: u32| {
+                let hits = &mut hits[kept as usize];
+                if *hits == 0 {
                     candidates.push(kept);
                 }
+                *hits = hits.saturating_add(1);
             };
             self.postings.rows_with(key, since, &mut found);
-            if at < short {
+            if at < counted {
                 self.postings.rows_with(key ^ BEHIND, since, &mut found);
             }
         }
+        let behind = prefix.size - prefix.unique - counted;
+        candidates.retain(|&kept| {
+            let kept = kept as usize;
+            let (hits, size) = (std::mem::take(&mut hits[kept]), self.sizes[kept] as usize);
+            // In the order of the shingles one prefix ends first: what is common up to there was counted, and no more
+            // than all that is behind it can follow.
+            let most = usize::from(hits) + behind.max(self.behind(kept));
+            hits == u16::MAX || reader.may_suffice(most.min(size).min(prefix.size), prefix.size + size)
+        });
         let from = self.unindexed.partition_point(|&kept| kept < since);
         candidates.extend_from_slice(&self.unindexed[from..]);
         candidates.sort_unstable();
-        candidates.dedup();
+    }
+
+    /// Shingles of a row that are not in its prefix.
+    fn behind(&self, kept: usize) -> usize {
+        let start = if kept == 0 { 0 } else { self.key_ends[kept - 1] };
+        (self.sizes[kept] - self.uniques[kept]) as usize - (self.key_ends[kept] - start)
     }
 
     /// Whether what is known of both rows' prefixes leaves it open that they are similar.

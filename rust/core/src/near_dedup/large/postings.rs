@@ -22,8 +22,6 @@ const GRAIN: usize = 4;
 const LONGEST: usize = 127;
 /// Entries that a bucket is meant for.
 const PER_BUCKET: usize = 2;
-/// Positions are told apart up to here.
-const LAST_POSITION: usize = 255;
 /// No chunk.
 const NONE: u32 = 0;
 
@@ -65,7 +63,7 @@ impl Postings {
     }
 
     /// Adds a row with a shingle. `row` is at least that of every entry so far.
-    pub fn push(&mut self, key: u64, row: u32, position: usize) {
+    pub fn push(&mut self, key: u64, row: u32) {
         let bucket = self.bucket(key);
         let first = self.heads[bucket];
         let mut at = first as usize * GRAIN;
@@ -79,26 +77,25 @@ impl Postings {
         }
         head.used += 1;
         self.words[at] = head.word();
-        self.words[at + head.used] = key << 40 | u64::from(row) << 8 | position.min(LAST_POSITION) as u64;
+        self.words[at + head.used] = key << 32 | u64::from(row);
         self.len += 1;
     }
 
-    /// Calls `found(row, position)` for the rows from `since` on that have a shingle, the last first, each with the
-    /// shingle's position in it or a smaller one. A few rows may come that have another shingle.
+    /// Calls `found` for the rows from `since` on that have a shingle, the last first. A few rows may come that have
+    /// another shingle.
     #[inline]
-    pub fn rows_with(&self, key: u64, since: u32, mut found: impl FnMut(u32, usize)) {
-        let tag = key << 40;
+    pub fn rows_with(&self, key: u64, since: u32, mut found: impl FnMut(u32)) {
         let mut chunk = self.heads[self.bucket(key)];
         while chunk != NONE {
             let at = chunk as usize * GRAIN;
             let head = Head::of(self.words[at]);
             for &entry in self.words[at + 1..=at + head.used].iter().rev() {
-                let row = (entry >> 8) as u32;
+                let row = entry as u32;
                 if row < since {
                     return;
                 }
-                if (entry ^ tag) >> 40 == 0 {
-                    found(row, (entry & 0xff) as usize);
+                if (entry >> 32) as u32 == key as u32 {
+                    found(row);
                 }
             }
             chunk = head.next;
@@ -122,20 +119,20 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_row_is_found_once_and_in_order(pushes in prop::collection::vec((0u64..40, 0usize..300), 0..3_000), since in 0u32..400) {
+        fn every_row_is_found_once_and_in_order(pushes in prop::collection::vec(0u64..40, 0..3_000), since in 0u32..400) {
             let mut postings = Postings::for_about(0);
             let mut expected = vec![Vec::new(); 40];
-            for (row, &(shingle, position)) in pushes.iter().enumerate() {
+            for (row, &shingle) in pushes.iter().enumerate() {
                 let row = row as u32 / 8;
-                postings.push(mix(shingle), row, position);
+                postings.push(mix(shingle), row);
                 if row >= since {
-                    expected[shingle as usize].insert(0, (row, position.min(255)));
+                    expected[shingle as usize].insert(0, row);
                 }
             }
             prop_assert_eq!(postings.len(), pushes.len());
             for (shingle, expected) in expected.into_iter().enumerate() {
                 let mut found = Vec::new();
-                postings.rows_with(mix(shingle as u64), since, |row, position| found.push((row, position)));
+                postings.rows_with(mix(shingle as u64), since, |row| found.push(row));
                 prop_assert_eq!(found, expected);
             }
         }
