@@ -123,7 +123,7 @@ class NearDedup(DuplicateStage):
     """
 
     name: ClassVar[str] = "near_dedup"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
     Config: ClassVar[type[BaseModel]] = NearDedupConfig
 

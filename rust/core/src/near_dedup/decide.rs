@@ -1,18 +1,31 @@
 //! Who is removed for whom, component by component.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
+use super::large::{STEPS_PER_ROW, Standing, decide_large};
 use super::shingle::{ShingleBuffers, shingle_hashes};
 use super::signatures::Signatures;
 use super::sketch::equal_lanes;
 use super::verify::ShingleSet;
 use super::{Parameters, Removal};
 use crate::batch::{RowScratch, Rows};
+use crate::progress::{Cancelled, Progress};
 use crate::text::field_points;
 
-/// From this size on a component's candidates are looked up by band, not pair by pair.
+/// From this size on a component's candidates are looked up by their shingles, not pair by pair.
 const LARGE_COMPONENT: usize = 512;
+/// Shingles that are held of a component that is decided pair by pair; with more, it counts as large too.
+const MOST_HELD: usize = 1 << 22;
+
+/// Whether a component of so many rows is decided by looking candidates up; several threads then work on it.
+pub fn is_large(rows: usize) -> bool {
+    rows >= LARGE_COMPONENT
+}
+
+/// The steps that deciding a component of so many rows reports.
+pub fn steps(rows: usize) -> u64 {
+    rows as u64 * if is_large(rows) { STEPS_PER_ROW } else { 1 }
+}
 
 /// Everything that deciding reads.
 pub struct Context<'a> {
@@ -74,13 +87,18 @@ struct HashPool {
 /// Decides one component: in the order of keeping, each row that still stands removes its verified duplicates.
 ///
 /// This is the lexicographically first maximal independent set of the component's graph, in which two rows are
-/// joined if they share a band, agree in enough lanes and have a Jaccard similarity of at least the threshold.
+/// joined if they share a band, agree in enough lanes and have a Jaccard similarity of at least the threshold. The
+/// steps of a component that is not large are left to the caller to report.
+///
+/// # Errors
+/// [`Cancelled`], if `progress` says so.
 pub fn decide_component(
     context: &Context<'_>,
     component: &[u32],
     buffers: &mut DecideBuffers,
+    progress: &Progress,
     removals: &mut Vec<Removal>,
-) {
+) -> Result<(), Cancelled> {
     let mut members = std::mem::take(&mut buffers.members);
     members.clear();
     members.extend(component.iter().map(|&index| Member {
@@ -94,21 +112,47 @@ pub fn decide_component(
         unequal => unequal,
     });
     buffers.hashes.all.clear();
-    if members.len() < LARGE_COMPONENT {
-        for keeper in 0..members.len() {
-            if !members[keeper].removed {
-                let mut set_is_keepers = false;
-                for candidate in keeper + 1..members.len() {
-                    if !members[candidate].removed && is_candidate(context, &members, keeper, candidate) {
-                        verify(context, &mut members, keeper, candidate, &mut set_is_keepers, buffers, removals);
-                    }
-                }
-            }
-        }
-    } else {
-        decide_large(context, &mut members, buffers, removals);
+    let mut decided = 0;
+    if !is_large(members.len()) {
+        decided = decide_pairs(context, &mut members, buffers, MOST_HELD, progress, removals)?;
+        progress.expect(STEPS_PER_ROW * (members.len() - decided) as u64);
+    }
+    if decided < members.len() {
+        buffers.hashes.all = Vec::new();
+        let left = members[decided..].iter().filter(|member| !member.removed);
+        let standing: Vec<Standing> = left.map(|&Member { index, row, .. }| Standing { index, row }).collect();
+        progress.advance(STEPS_PER_ROW * (members.len() - decided - standing.len()) as u64);
+        decide_large(context, &standing, progress, removals)?;
     }
     buffers.members = members;
+    Ok(())
+}
+
+/// Decides pair by pair. Returns how many keepers are done: all, or fewer where too many shingles would be held.
+fn decide_pairs(
+    context: &Context<'_>,
+    members: &mut [Member],
+    buffers: &mut DecideBuffers,
+    most_held: usize,
+    progress: &Progress,
+    removals: &mut Vec<Removal>,
+) -> Result<usize, Cancelled> {
+    for keeper in 0..members.len() {
+        if members[keeper].removed {
+            continue;
+        }
+        let mut set_is_keepers = false;
+        for candidate in keeper + 1..members.len() {
+            if !members[candidate].removed && is_candidate(context, members, keeper, candidate) {
+                progress.check()?;
+                if buffers.hashes.all.len() > most_held {
+                    return Ok(keeper);
+                }
+                verify(context, members, keeper, candidate, &mut set_is_keepers, buffers, removals);
+            }
+        }
+    }
+    Ok(members.len())
 }
 
 fn is_candidate(context: &Context<'_>, members: &[Member], left: usize, right: usize) -> bool {
@@ -116,50 +160,6 @@ fn is_candidate(context: &Context<'_>, members: &[Member], left: usize, right: u
     let signatures = context.signatures;
     equal_lanes(signatures.signature(left), signatures.signature(right)) >= context.least_equal
         && signatures.share_band(left, right, context.parameters.bands)
-}
-
-/// The same decisions, but a keeper looks only at the members that share a band with it.
-fn decide_large(
-    context: &Context<'_>,
-    members: &mut [Member],
-    buffers: &mut DecideBuffers,
-    removals: &mut Vec<Removal>,
-) {
-    let bands: Vec<HashMap<u64, Vec<u32>>> = (0..context.parameters.bands)
-        .map(|band| {
-            let mut groups = HashMap::<u64, Vec<u32>>::new();
-            for (at, member) in members.iter().enumerate() {
-                groups.entry(context.signatures.band_key(member.index as usize, band)).or_default().push(at as u32);
-            }
-            groups
-        })
-        .collect();
-    let mut last_keeper = vec![u32::MAX; members.len()];
-    let mut candidates = Vec::new();
-    for keeper in 0..members.len() {
-        if members[keeper].removed {
-            continue;
-        }
-        candidates.clear();
-        for (band, groups) in bands.iter().enumerate() {
-            let key = context.signatures.band_key(members[keeper].index as usize, band);
-            let group = groups.get(&key).map_or(&[][..], Vec::as_slice);
-            let after = group.partition_point(|&at| at as usize <= keeper);
-            for &at in &group[after..] {
-                if !members[at as usize].removed && last_keeper[at as usize] != keeper as u32 {
-                    last_keeper[at as usize] = keeper as u32;
-                    candidates.push(at as usize);
-                }
-            }
-        }
-        candidates.sort_unstable();
-        let mut set_is_keepers = false;
-        for &candidate in &candidates {
-            if is_candidate(context, members, keeper, candidate) {
-                verify(context, members, keeper, candidate, &mut set_is_keepers, buffers, removals);
-            }
-        }
-    }
 }
 
 fn verify(

@@ -12,10 +12,10 @@
 //! same argument holds for T's kept rows: they are what the greedy pass over all pairs keeps.
 
 mod audit;
-mod counts;
+pub(super) mod counts;
 mod index;
 mod matches;
-mod reader;
+pub(super) mod reader;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -140,4 +140,4 @@ fn adopt(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -9,6 +9,7 @@ mod components;
 pub mod datasketch;
 mod decide;
 mod exact_join;
+mod large;
 pub mod shingle;
 pub mod signatures;
 pub mod sketch;
@@ -18,7 +19,7 @@ use rayon::prelude::*;
 
 use self::band::connect_bands;
 use self::components::Components;
-use self::decide::{Context, DecideBuffers, decide_component};
+use self::decide::{Context, DecideBuffers, decide_component, is_large, steps};
 use self::shingle::{LARGEST_SHINGLE, ShingleBuffers, ShingleSize, shingle_hashes};
 use self::signatures::Signatures;
 use self::sketch::Permutations;
@@ -122,6 +123,8 @@ pub struct NearDedup {
 const ROWS_PER_TASK: usize = 256;
 /// Components that one task decides.
 const COMPONENTS_PER_TASK: usize = 256;
+/// From this size on components are decided one after the other, all threads working on one.
+const GIANT_COMPONENT: usize = 1 << 14;
 /// Components between asking for the rows of one and deciding it.
 const LOOK_AHEAD: usize = 4;
 
@@ -195,33 +198,7 @@ impl NearDedup {
             rows,
             least_equal,
         };
-        let count = starts.len() - 1;
-        let component = |number: usize| &members[starts[number] as usize..starts[number + 1] as usize];
-        progress.expect(count as u64);
-        let mut removals: Vec<Removal> = (0..count.div_ceil(COMPONENTS_PER_TASK))
-            .into_par_iter()
-            .try_fold(
-                || (DecideBuffers::default(), Vec::new()),
-                |(mut buffers, mut removals), task| {
-                    progress.check()?;
-                    let first = task * COMPONENTS_PER_TASK;
-                    let last = (first + COMPONENTS_PER_TASK).min(count);
-                    for number in first..last {
-                        if number + 2 * LOOK_AHEAD < count {
-                            context.prefetch_places(component(number + 2 * LOOK_AHEAD));
-                            context.prefetch(component(number + LOOK_AHEAD));
-                        }
-                        decide_component(&context, component(number), &mut buffers, &mut removals);
-                    }
-                    progress.advance((last - first) as u64);
-                    Ok((buffers, removals))
-                },
-            )
-            .map(|part| part.map(|(_, removals)| removals))
-            .try_reduce(Vec::new, |mut left, mut right| {
-                left.append(&mut right);
-                Ok(left)
-            })?;
+        let mut removals = decide_components(&context, &members, &starts, progress)?;
         removals.par_sort_unstable_by_key(|removal| removal.row);
         if self.parameters.exact {
             let stands: Vec<u32> = indices.iter().map(|&index| self.rows[index as usize]).collect();
@@ -229,6 +206,54 @@ impl NearDedup {
         }
         Ok(removals)
     }
+}
+
+/// Decides over components; each begins in `members` where `starts` says. In no order.
+fn decide_components(
+    context: &Context<'_>,
+    members: &[u32],
+    starts: &[u32],
+    progress: &Progress,
+) -> Result<Vec<Removal>, Cancelled> {
+    let count = starts.len() - 1;
+    let component = |number: usize| &members[starts[number] as usize..starts[number + 1] as usize];
+    progress.expect((0..count).map(|number| steps(component(number).len())).sum());
+    let mut removals = Vec::new();
+    let giants = (0..count).filter(|&number| component(number).len() >= GIANT_COMPONENT);
+    for number in giants {
+        decide_component(context, component(number), &mut DecideBuffers::default(), progress, &mut removals)?;
+    }
+    let others = (0..count.div_ceil(COMPONENTS_PER_TASK))
+        .into_par_iter()
+        .try_fold(
+            || (DecideBuffers::default(), Vec::new()),
+            |(mut buffers, mut removals), task| {
+                progress.check()?;
+                let first = task * COMPONENTS_PER_TASK;
+                let last = (first + COMPONENTS_PER_TASK).min(count);
+                let mut small = 0;
+                for number in first..last {
+                    if number + 2 * LOOK_AHEAD < count {
+                        context.prefetch_places(component(number + 2 * LOOK_AHEAD));
+                        context.prefetch(component(number + LOOK_AHEAD));
+                    }
+                    let component = component(number);
+                    if component.len() < GIANT_COMPONENT {
+                        decide_component(context, component, &mut buffers, progress, &mut removals)?;
+                    }
+                    small += if is_large(component.len()) { 0 } else { steps(component.len()) };
+                }
+                progress.advance(small);
+                Ok((buffers, removals))
+            },
+        )
+        .map(|part| part.map(|(_, removals)| removals))
+        .try_reduce(Vec::new, |mut left, mut right| {
+            left.append(&mut right);
+            Ok(left)
+        })?;
+    removals.extend(others);
+    Ok(removals)
 }
 
 /// Lanes that must be equal before a pair is verified: the threshold less [`SAFE_ERRORS`] standard errors.
