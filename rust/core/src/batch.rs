@@ -117,6 +117,22 @@ impl Batch {
         self.text_values.extend_from_slice(&other.text_values);
     }
 
+    /// Appends a row of turns, as role code and UTF-8 text, that stands on no line.
+    pub fn push_turns<'a>(&mut self, turns: impl Iterator<Item = (i8, &'a [u8])>) {
+        for (role, text) in turns {
+            self.roles.push(role);
+            self.text_values.extend_from_slice(text);
+            self.text_offsets.push(self.text_values.len() as i32);
+        }
+        self.turn_offsets.push(self.roles.len() as i32);
+        self.line_offset.push(0);
+        self.line_length.push(0);
+        self.line_number.push(0);
+        self.has_id.push(false);
+        self.id_offsets.push(self.id_values.len() as i32);
+        self.non_text_parts.push(0);
+    }
+
     /// A view of the turns.
     #[must_use]
     pub fn view(&self) -> Turns<'_> {

@@ -7,7 +7,7 @@ use super::shingle::{ShingleBuffers, shingle_hashes};
 use super::signatures::Signatures;
 use super::sketch::equal_lanes;
 use super::verify::ShingleSet;
-use super::{Parameters, Removal};
+use super::{Gathered, NEAR, Parameters, Removal};
 use crate::batch::{RowScratch, Rows};
 use crate::progress::{Cancelled, Progress};
 use crate::text::field_points;
@@ -68,6 +68,8 @@ pub struct DecideBuffers {
     members: Vec<Member>,
     set: ShingleSet,
     hashes: HashPool,
+    /// Near misses of the component, with the place of the row that stayed among the members.
+    misses: Vec<(u32, Removal)>,
 }
 
 struct Member {
@@ -97,7 +99,7 @@ pub fn decide_component(
     component: &[u32],
     buffers: &mut DecideBuffers,
     progress: &Progress,
-    removals: &mut Vec<Removal>,
+    gathered: &mut Gathered,
 ) -> Result<(), Cancelled> {
     let mut members = std::mem::take(&mut buffers.members);
     members.clear();
@@ -112,18 +114,23 @@ pub fn decide_component(
         unequal => unequal,
     });
     buffers.hashes.all.clear();
+    buffers.misses.clear();
     let mut decided = 0;
     if !is_large(members.len()) {
-        decided = decide_pairs(context, &mut members, buffers, MOST_HELD, progress, removals)?;
+        decided = decide_pairs(context, &mut members, buffers, MOST_HELD, progress, gathered)?;
         progress.expect(STEPS_PER_ROW * (members.len() - decided) as u64);
     }
     if decided < members.len() {
         buffers.hashes.all = Vec::new();
+        // What is decided now may still remove these rows, and then they did not stay.
+        buffers.misses.clear();
         let left = members[decided..].iter().filter(|member| !member.removed);
         let standing: Vec<Standing> = left.map(|&Member { index, row, .. }| Standing { index, row }).collect();
         progress.advance(STEPS_PER_ROW * (members.len() - decided - standing.len()) as u64);
-        decide_large(context, &standing, progress, removals)?;
+        decide_large(context, &standing, progress, gathered)?;
     }
+    let misses = buffers.misses.drain(..);
+    gathered.near_misses.extend(misses.filter(|miss| !members[miss.0 as usize].removed).map(|miss| miss.1));
     buffers.members = members;
     Ok(())
 }
@@ -135,7 +142,7 @@ fn decide_pairs(
     buffers: &mut DecideBuffers,
     most_held: usize,
     progress: &Progress,
-    removals: &mut Vec<Removal>,
+    gathered: &mut Gathered,
 ) -> Result<usize, Cancelled> {
     for keeper in 0..members.len() {
         if members[keeper].removed {
@@ -143,33 +150,36 @@ fn decide_pairs(
         }
         let mut set_is_keepers = false;
         for candidate in keeper + 1..members.len() {
-            if !members[candidate].removed && is_candidate(context, members, keeper, candidate) {
+            if !members[candidate].removed
+                && let Some(lanes) = candidate_lanes(context, members, keeper, candidate)
+            {
                 progress.check()?;
                 if buffers.hashes.all.len() > most_held {
                     return Ok(keeper);
                 }
-                verify(context, members, keeper, candidate, &mut set_is_keepers, buffers, removals);
+                verify(context, members, (keeper, candidate, lanes), &mut set_is_keepers, buffers, gathered);
             }
         }
     }
     Ok(members.len())
 }
 
-fn is_candidate(context: &Context<'_>, members: &[Member], left: usize, right: usize) -> bool {
+/// The lanes in which two rows agree, if that and a common band make them worth verifying.
+fn candidate_lanes(context: &Context<'_>, members: &[Member], left: usize, right: usize) -> Option<u16> {
     let (left, right) = (members[left].index as usize, members[right].index as usize);
     let signatures = context.signatures;
-    equal_lanes(signatures.signature(left), signatures.signature(right)) >= context.least_equal
-        && signatures.share_band(left, right, context.parameters.bands)
+    let lanes = equal_lanes(signatures.signature(left), signatures.signature(right));
+    let is_candidate = lanes >= context.least_equal && signatures.share_band(left, right, context.parameters.bands);
+    is_candidate.then_some(lanes as u16)
 }
 
 fn verify(
     context: &Context<'_>,
     members: &mut [Member],
-    keeper: usize,
-    candidate: usize,
+    (keeper, candidate, equal_lanes): (usize, usize, u16),
     set_is_keepers: &mut bool,
     buffers: &mut DecideBuffers,
-    removals: &mut Vec<Removal>,
+    gathered: &mut Gathered,
 ) {
     let keeper_range = member_hashes(context, &mut members[keeper], buffers);
     let candidate_range = member_hashes(context, &mut members[candidate], buffers);
@@ -181,9 +191,13 @@ fn verify(
     }
     let (shared, all) = buffers.set.overlap(keeper_hashes, candidate_hashes);
     let similarity = shared as f64 / all as f64;
+    let pair = Removal { row: members[candidate].row, kept_row: members[keeper].row, similarity, equal_lanes };
     if similarity >= context.parameters.threshold {
         members[candidate].removed = true;
-        removals.push(Removal { row: members[candidate].row, kept_row: members[keeper].row, similarity });
+        gathered.removals.push(pair);
+    } else if similarity >= context.parameters.threshold - NEAR {
+        // Another row may still remove the candidate.
+        buffers.misses.push((candidate as u32, pair));
     }
 }
 

@@ -16,12 +16,12 @@ use rayon::prelude::*;
 
 use self::kept::{Kept, Limits, Prefix};
 use self::pool::Pool;
-use super::Removal;
 use super::decide::Context;
 use super::exact_join::counts::Counts;
 use super::exact_join::reader::{LOOK_AHEAD, ReadBuffers, Reader};
 use super::sketch::equal_lanes;
 use super::verify::ShingleSet;
+use super::{Gathered, MOST_HELD_MISSES, NEAR, Removal};
 use crate::progress::{Cancelled, Progress};
 
 /// A row that nothing has removed.
@@ -49,9 +49,9 @@ pub fn decide_large(
     context: &Context<'_>,
     standing: &[Standing],
     progress: &Progress,
-    removals: &mut Vec<Removal>,
+    gathered: &mut Gathered,
 ) -> Result<(), Cancelled> {
-    decide_within(context, standing, &Limits::DEFAULT, progress, removals)
+    decide_within(context, standing, &Limits::DEFAULT, progress, gathered)
 }
 
 fn decide_within(
@@ -59,7 +59,7 @@ fn decide_within(
     standing: &[Standing],
     limits: &Limits,
     progress: &Progress,
-    removals: &mut Vec<Removal>,
+    gathered: &mut Gathered,
 ) -> Result<(), Cancelled> {
     let reader = Reader { parameters: context.parameters, rows: context.rows };
     let buffers = Pool::default();
@@ -70,7 +70,7 @@ fn decide_within(
     let (mut start, mut rows) = (0, FIRST_BLOCK);
     while start < standing.len() {
         let end = limits.end_of_block(&lengths, start, rows);
-        decision.decide_block(start..end, removals)?;
+        decision.decide_block(start..end, gathered)?;
         start = end;
         rows = rows.saturating_mul(2);
     }
@@ -144,6 +144,7 @@ struct Decision<'a> {
 #[derive(Default)]
 struct Part {
     removals: Vec<Removal>,
+    near_misses: Vec<Removal>,
     undecided: Vec<Undecided>,
     keys: Vec<u64>,
     hashes: Vec<u64>,
@@ -157,6 +158,8 @@ struct Undecided {
     /// Where its keys and its hashes end in the part.
     keys_end: usize,
     hashes_end: usize,
+    /// Where its near misses end in the part.
+    misses_end: usize,
 }
 
 /// The hashes of the rows that were kept since the block began.
@@ -167,7 +170,7 @@ struct Fresh<'a> {
 }
 
 impl Decision<'_> {
-    fn decide_block(&mut self, block: std::ops::Range<usize>, removals: &mut Vec<Removal>) -> Result<(), Cancelled> {
+    fn decide_block(&mut self, block: std::ops::Range<usize>, gathered: &mut Gathered) -> Result<(), Cancelled> {
         let this = &*self;
         let parts = this.standing[block]
             .par_chunks(ROWS_PER_TASK)
@@ -176,9 +179,10 @@ impl Decision<'_> {
         let mut buffers = self.buffers.take();
         let mut fresh = Fresh { first: self.kept.len(), hashes: Vec::new() };
         for part in &parts {
-            removals.extend_from_slice(&part.removals);
-            self.decide_part(part, &mut fresh, &mut buffers, removals)?;
+            gathered.removals.extend_from_slice(&part.removals);
+            self.decide_part(part, &mut fresh, &mut buffers, gathered)?;
         }
+        gathered.trim(MOST_HELD_MISSES);
         self.buffers.give(buffers);
         self.kept.hold(&fresh.hashes);
         Ok(())
@@ -197,7 +201,12 @@ impl Decision<'_> {
             let hashes = &*self.reader.distinct(row.row, read);
             let prefix = Prefix::of(&self.reader, &self.counts, hashes, keys);
             self.kept.candidates(&self.reader, &prefix, 0, hits, candidates);
-            let found = self.first_match(*row, hashes, &prefix, candidates, &none_fresh, compare)?;
+            let misses = part.near_misses.len();
+            let found =
+                self.first_match(*row, hashes, &prefix, candidates, &none_fresh, compare, &mut part.near_misses)?;
+            if found.is_some() {
+                part.near_misses.truncate(misses);
+            }
             if let Some(removal) = found {
                 part.removals.push(removal);
             } else {
@@ -209,6 +218,7 @@ impl Decision<'_> {
                     unique: prefix.unique,
                     keys_end: part.keys.len(),
                     hashes_end: part.hashes.len(),
+                    misses_end: part.near_misses.len(),
                 });
             }
         }
@@ -222,20 +232,26 @@ impl Decision<'_> {
         part: &'p Part,
         fresh: &mut Fresh<'p>,
         buffers: &mut Buffers,
-        removals: &mut Vec<Removal>,
+        gathered: &mut Gathered,
     ) -> Result<(), Cancelled> {
-        let (mut keys_start, mut hashes_start) = (0, 0);
+        let (mut keys_start, mut hashes_start, mut misses_start) = (0, 0, 0);
         for row in &part.undecided {
             self.progress.check()?;
             let keys = &part.keys[keys_start..row.keys_end];
             let hashes = &part.hashes[hashes_start..row.hashes_end];
-            (keys_start, hashes_start) = (row.keys_end, row.hashes_end);
+            let misses = &part.near_misses[misses_start..row.misses_end];
+            (keys_start, hashes_start, misses_start) = (row.keys_end, row.hashes_end, row.misses_end);
             let prefix = Prefix { size: row.size, unique: row.unique, keys };
             let Buffers { hits, candidates, compare, .. } = buffers;
             self.kept.candidates(&self.reader, &prefix, fresh.first, hits, candidates);
-            if let Some(removal) = self.first_match(row.row, hashes, &prefix, candidates, fresh, compare)? {
-                removals.push(removal);
+            let before = gathered.near_misses.len();
+            let found =
+                self.first_match(row.row, hashes, &prefix, candidates, fresh, compare, &mut gathered.near_misses)?;
+            if let Some(removal) = found {
+                gathered.near_misses.truncate(before);
+                gathered.removals.push(removal);
             } else {
+                gathered.near_misses.extend_from_slice(misses);
                 self.kept.push(&self.reader, row.row, &prefix);
                 fresh.hashes.push(hashes);
             }
@@ -243,7 +259,8 @@ impl Decision<'_> {
         Ok(())
     }
 
-    /// The first of the candidates, which are in the order of keeping, that the row is a near duplicate of.
+    /// The first of the candidates, which are in the order of keeping, that the row is a near duplicate of. Those that
+    /// it nearly is one of go to `near_misses`.
     fn first_match(
         &self,
         row: Standing,
@@ -252,6 +269,7 @@ impl Decision<'_> {
         candidates: &[u32],
         fresh: &Fresh<'_>,
         CompareBuffers { other, set }: &mut CompareBuffers,
+        near_misses: &mut Vec<Removal>,
     ) -> Result<Option<Removal>, Cancelled> {
         let (signatures, parameters) = (self.context.signatures, self.context.parameters);
         let mut set_is_rows = false;
@@ -261,9 +279,8 @@ impl Decision<'_> {
             }
             let kept = self.kept.row(candidate);
             let (left, right) = (kept.index as usize, row.index as usize);
-            if equal_lanes(signatures.signature(left), signatures.signature(right)) < self.context.least_equal
-                || !signatures.share_band(left, right, parameters.bands)
-            {
+            let lanes = equal_lanes(signatures.signature(left), signatures.signature(right));
+            if lanes < self.context.least_equal || !signatures.share_band(left, right, parameters.bands) {
                 continue;
             }
             self.progress.check()?;
@@ -280,8 +297,12 @@ impl Decision<'_> {
             };
             let (shared, all) = set.overlap(hashes, kept_hashes);
             let similarity = shared as f64 / all as f64;
+            let pair = Removal { row: row.row, kept_row: kept.row, similarity, equal_lanes: lanes as u16 };
             if similarity >= parameters.threshold {
-                return Ok(Some(Removal { row: row.row, kept_row: kept.row, similarity }));
+                return Ok(Some(pair));
+            }
+            if similarity >= parameters.threshold - NEAR {
+                near_misses.push(pair);
             }
         }
         Ok(None)

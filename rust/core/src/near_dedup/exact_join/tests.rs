@@ -74,7 +74,7 @@ fn finish(texts: &[String], parameters: &Parameters, alive: Option<&[bool]>) -> 
     let rows = TextRows::of(texts);
     let mut stage = NearDedup::new(parameters.clone());
     stage.scan(rows.0.view(), &(0..texts.len() as u32).collect::<Vec<_>>());
-    stage.finish(&rows, alive, &Progress::default()).unwrap()
+    stage.finish(&rows, alive, &Progress::default()).unwrap().removals
 }
 
 /// The kept rows, slowly: each row in order against all that are kept.

@@ -8,7 +8,7 @@ use crate::batch::Rows;
 use crate::near_dedup::decide::{DecideBuffers, decide_component};
 use crate::near_dedup::exact_join::tests::{TextRows, parameters};
 use crate::near_dedup::shingle::mix;
-use crate::near_dedup::{NearDedup, Parameters, least_equal};
+use crate::near_dedup::{Decided, NearDedup, Parameters, least_equal};
 
 const TEMPLATE: &str = "请把下面的句子翻译成地道的英文并说明理由";
 
@@ -62,20 +62,20 @@ impl Case {
         let mut order: Vec<u32> = (0..self.rows.len() as u32).collect();
         order.sort_by(|&left, &right| self.rows.keep_order(left, right));
         let standing: Vec<Standing> = order.into_iter().map(|row| Standing { index: row, row }).collect();
-        let mut removals = Vec::new();
-        self.with(|context| decide_within(context, &standing, limits, &Progress::default(), &mut removals)).unwrap();
-        removals.sort_by_key(|removal| removal.row);
-        removals
+        let mut gathered = Gathered::default();
+        self.with(|context| decide_within(context, &standing, limits, &Progress::default(), &mut gathered)).unwrap();
+        gathered.removals.sort_by_key(|removal| removal.row);
+        gathered.removals
     }
 
     /// The same pair by pair.
     fn pairs(&self) -> Vec<Removal> {
         let all: Vec<u32> = (0..self.rows.len() as u32).collect();
-        let mut removals = Vec::new();
+        let mut gathered = Gathered::default();
         let (mut buffers, progress) = (DecideBuffers::default(), Progress::default());
-        self.with(|context| decide_component(context, &all, &mut buffers, &progress, &mut removals)).unwrap();
-        removals.sort_by_key(|removal| removal.row);
-        removals
+        self.with(|context| decide_component(context, &all, &mut buffers, &progress, &mut gathered)).unwrap();
+        gathered.removals.sort_by_key(|removal| removal.row);
+        gathered.removals
     }
 }
 
@@ -104,6 +104,38 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn a_raised_threshold_gives_what_a_scan_with_it_gives(
+        texts in corpus(),
+        (low, high) in (0.3..0.9, 0.0..1.0).prop_map(|(low, part): (f64, f64)| (low, low + part * (1.0 - low))),
+        (bands, rows) in prop_oneof![Just((16, 4)), Just((4, 4)), Just((16, 1)), Just((3, 2))],
+        threads in 1usize..3,
+    ) {
+        let banded = |threshold| Parameters { exact: false, ..parameters(threshold, bands, rows) };
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let at = |threshold| {
+            let case = Case::of(&texts, &banded(threshold));
+            pool.install(|| case.stage.finish(&case.rows, None, &Progress::default())).unwrap()
+        };
+        let (before, expected) = (at(low), at(high));
+        let rows = TextRows::of(&texts);
+        let raise = |threshold, before: &Decided| {
+            pool.install(|| NearDedup::new(banded(threshold)).raise(before, &rows, &Progress::default())).unwrap()
+        };
+        let raised = raise(high, &before);
+        prop_assert_eq!(&raised.removals, &expected.removals);
+        // And once more from what was raised.
+        prop_assert_eq!(raise(1.0, &raised).removals, at(1.0).removals);
+        let goes = |row| before.removals.iter().any(|removal| removal.row == row);
+        for miss in &before.near_misses {
+            prop_assert!(miss.similarity < low && !goes(miss.row) && !goes(miss.kept_row));
+        }
+    }
+}
+
 #[test]
 fn threads_and_blocks_change_nothing() {
     // 30 originals of one template; each row is one of them with up to three characters changed.
@@ -127,12 +159,12 @@ fn threads_and_blocks_change_nothing() {
             assert_eq!(pool.install(|| case.large(&Limits::DEFAULT)), expected);
             assert_eq!(pool.install(|| case.pairs()), expected);
             let all = Progress::default();
-            let whole = pool.install(|| case.stage.finish(&case.rows, None, &all)).unwrap();
+            let whole = pool.install(|| case.stage.finish(&case.rows, None, &all)).unwrap().removals;
             let (done, announced) = all.state();
             assert_eq!(done, announced);
             let banded = Parameters { exact: false, ..case.parameters.clone() };
             let case = Case::of(&texts, &banded);
-            assert_eq!(pool.install(|| case.stage.finish(&case.rows, None, &all)).unwrap(), expected);
+            assert_eq!(pool.install(|| case.stage.finish(&case.rows, None, &all)).unwrap().removals, expected);
             assert!(whole.len() >= expected.len() - expected.len() / 10);
         }
     }
@@ -161,7 +193,7 @@ fn a_cancelled_decision_stops() {
     let all: Vec<u32> = (0..600).collect();
     for rows in [600, 60] {
         let decide = |context: &Context<'_>| {
-            decide_component(context, &all[..rows], &mut DecideBuffers::default(), &progress, &mut Vec::new())
+            decide_component(context, &all[..rows], &mut DecideBuffers::default(), &progress, &mut Gathered::default())
         };
         assert_eq!(case.with(decide), Err(Cancelled));
     }
