@@ -18,9 +18,12 @@ from __future__ import annotations
 import json
 import random
 import sys
-from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 FIRST_HAN, LAST_HAN = 0x4E00, 0x9FA5
 
@@ -42,7 +45,9 @@ def slots(draw: random.Random) -> Iterator[str]:
     template = [han(draw, 12) for _ in range(7)]
     words = [[han(draw, 4) for _ in range(60)] for _ in range(6)]
     while True:
-        yield template[0] + "".join(draw.choice(choices) + part for choices, part in zip(words, template[1:], strict=True))
+        yield template[0] + "".join(
+            draw.choice(choices) + part for choices, part in zip(words, template[1:], strict=True)
+        )
 
 
 def chain(draw: random.Random) -> Iterator[str]:
