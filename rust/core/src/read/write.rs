@@ -52,7 +52,7 @@ struct Scratch {
 
 /// How a line was written.
 struct Conversion {
-    /// The shape that it was read as.
+    /// The shape that it was read as; `alpaca` for a row that is the same in `belle`.
     from: Format,
     style: Style,
     /// It has the other shape as it stands.
@@ -95,8 +95,8 @@ impl RowWriter {
     /// taken for the row that it was made from.
     ///
     /// `alpaca` and `belle` hold an optional system text and turns that alternate and end with an answer; of any other
-    /// conversation they get the last answer with its question, and all of it as `conversations`. Plain text becomes
-    /// an answer without a question.
+    /// conversation they get the last answer with its question, and all of it as `conversations`; so
+    /// they do if the question could be taken for a conversation. Plain text becomes an answer without a question.
     ///
     /// # Errors
     /// Why the line is no row of the format it comes from; [`RejectReason::WrongType`] for a conversation that is to
@@ -105,7 +105,7 @@ impl RowWriter {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let (start, stop) = trim(line, 0, line.len());
         let line = &line[start..stop];
-        if self.from == self.to || self.to == Format::Mixed {
+        if self.from == self.to && !(self.lossless && has_source(line)) || self.to == Format::Mixed {
             out.extend_from_slice(line);
             return Ok(());
         }
@@ -129,8 +129,10 @@ impl RowWriter {
     }
 
     fn write_whole(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
-        if memchr::memmem::find(line, SOURCE.as_bytes()).is_some()
+        // A row that says that it has the target's shape already needs no look at where it comes from.
+        if has_source(line)
             && let Some(source) = self.find_source(line)
+            && source.to != self.to
         {
             let restored = std::mem::take(&mut self.restored);
             let written = if source.from == self.to {
@@ -177,7 +179,7 @@ impl RowWriter {
     ) -> Result<(), Failure> {
         let start = out.len();
         let conversion = self.scratch.convert(line, from, to, out)?;
-        if lossless {
+        if lossless && !conversion.unchanged {
             append(line, &Source { from, to }, conversion.style, &mut self.pieces, start, out);
         }
         Ok(())
@@ -229,11 +231,17 @@ impl Scratch {
             return Err(Failure::at(RejectReason::WrongType, 0, "the row is a conversation, which `text` cannot hold"));
         }
         items.clear();
+        let from = if reads_alike(&row, from, Format::Alpaca) { Format::Alpaca } else { from };
         let list = list_of(&row, from);
         let written = Written::new(&row, list, batch, items)?;
         write_object(&row, from, to, list, &written, &mut Sink { out, style });
         Ok(Conversion { from, style, unchanged: false })
     }
+}
+
+/// Whether the line may have a member of that name.
+fn has_source(line: &[u8]) -> bool {
+    memchr::memmem::find(line, SOURCE.as_bytes()).is_some()
 }
 
 /// Whether the line gives the same turns in both of the formats that share their keys.

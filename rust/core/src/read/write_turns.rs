@@ -78,7 +78,7 @@ impl<'a> Written<'a> {
 /// Writes the keys that hold the conversation in the shape of `to`, without braces.
 pub(super) fn write_shape(written: &Written, to: Format, sink: &mut Sink) {
     match to {
-        Format::Alpaca | Format::Belle => write_instruction(written, to, sink),
+        Format::Alpaca | Format::Belle => write_instruction(written, sink),
         Format::Messages => {
             sink.key("messages");
             write_list(written, write_message, sink);
@@ -182,14 +182,14 @@ fn call_key(text: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn write_instruction(written: &Written, to: Format, sink: &mut Sink) {
+fn write_instruction(written: &Written, sink: &mut Sink) {
     let turns = &written.turns[..];
     let (system, pairs) = match turns.split_first() {
         Some((first, rest)) if role_is(first.role, Role::System) => (Some(first.text), rest),
         _ => (None, turns),
     };
     let (question, answer) = last_exchange(turns);
-    let whole = fits(written, system, pairs) && !(to == Format::Belle && is_dialogue(question));
+    let whole = fits(written, system, pairs) && !is_dialogue(question);
     for (index, (key, text)) in [("instruction", question), ("input", b""), ("output", answer)].into_iter().enumerate()
     {
         if index > 0 {
