@@ -13,18 +13,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from belle_data import kernels
     from belle_data.config import Recipe, load_recipe
+    from belle_data.convert import ConvertReport, convert
     from belle_data.engine.local import clean
     from belle_data.report.explain import explain
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
 
-__all__ = ["Recipe", "RunReport", "__version__", "clean", "explain", "kernels", "load_recipe"]
+__all__ = ["ConvertReport", "Recipe", "RunReport", "__version__", "clean", "convert", "explain", "kernels", "load_recipe"]
 
 _HOMES = {
     "Recipe": "belle_data.config",
+    "ConvertReport": "belle_data.convert",
     "RunReport": "belle_data.report.summary",
     "clean": "belle_data.engine.local",
+    "convert": "belle_data.convert",
     "explain": "belle_data.report.explain",
     "load_recipe": "belle_data.config",
 }
