@@ -55,15 +55,19 @@ This page is written by `python -m belle_data.recipe_docs` from the models in `b
 """
 
 
-def recipe_toml() -> str:
-    """The text of ``recipes/clean.toml``."""
-    lines = [*_comment(_TOML_HEAD), ""]
+def recipe_toml(recipe: Recipe | None = None) -> str:
+    """A recipe as TOML, every setting with what it means; without one the text of ``recipes/clean.toml``.
+
+    A value that is not the default has the default beside it.
+    """
+    values = (recipe or Recipe()).model_dump(mode="json")
+    lines = [] if recipe else [*_comment(_TOML_HEAD), ""]
     for name, about in _settings(Recipe):
-        lines += [*_comment(_described(about)), _toml_line(name, about), ""]
+        lines += [*_comment(_described(about)), _toml_line(name, values[name], about["default"]), ""]
     for table, model in _tables():
         lines += [f"[{table}]", *_comment(_first_line(model)), ""]
         for name, about in _settings(model):
-            lines += [*_comment(_described(about)), _toml_line(name, about), ""]
+            lines += [*_comment(_described(about)), _toml_line(name, values[table][name], about["default"]), ""]
     return "\n".join(lines[:-1]) + "\n"
 
 
@@ -135,10 +139,12 @@ def _allowed(about: dict[str, Any]) -> str:
     return " ".join([noun[about["type"]], *bounds])
 
 
-def _toml_line(name: str, about: dict[str, Any]) -> str:
-    default = about["default"]
-    # JSON writes these kinds of values as TOML does.
-    return f"#{name} =" if default is None else f"{name} = {json.dumps(default, ensure_ascii=False)}"
+def _toml_line(name: str, value: Any, default: Any) -> str:
+    # JSON writes these kinds of values as TOML does; TOML has no null.
+    line = f"#{name} =" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}"
+    if value == default:
+        return line
+    return f"{line}  # default: {'not set' if default is None else json.dumps(default, ensure_ascii=False)}"
 
 
 def _comment(text: str) -> list[str]:

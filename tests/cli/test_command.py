@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from belle_data import __version__
+from belle_data.cli import clean as words
 from belle_data.cli import main
-from belle_data.cli import parser as words
+from belle_data.cli.parser import COMMANDS
 from belle_data.config import Format, InputConfig, OutputConfig, OutputFormat
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def test_help_is_quick_and_loads_nothing_heavy(belle: Shell) -> None:
         "heavy = {'pyarrow', 'pydantic', 'fsspec', 'belle_data._native', 'zstandard', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    for command in ([], ["clean"], ["explain"]):
+    for command in ([], *([name] for name in COMMANDS)):
         done = subprocess.run([sys.executable, "-c", program, *command], check=False, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
     began = time.perf_counter()
@@ -52,7 +53,9 @@ def test_help_names_every_command_and_flag(belle: Shell) -> None:
     assert "  explain " in top.out
     assert [flag for flag in FLAGS if flag not in clean.out] == []
     assert "RUN ROW_ID" in explain.out
-    assert "130" in clean.out
+    for shown in (top, clean, explain):
+        codes = shown.out.partition("exit codes:\n")[2].splitlines()
+        assert [line.split()[0] for line in codes] == ["0", "2", "130"]
 
 
 def test_help_agrees_with_the_recipe() -> None:

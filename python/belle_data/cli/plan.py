@@ -134,14 +134,18 @@ def _derived(config: dict[str, Any]) -> list[str]:
 
 def _folder_holds(folder: Path, sources: Sequence[Source]) -> str:
     """What is in the run folder now, without touching it."""
-    if not folder.exists():
-        return "nothing"
+    from belle_data.engine.run_folder import is_run_folder  # noqa: PLC0415 - `--help` must not wait for it
+
     try:
+        if not folder.exists() or not any(folder.iterdir()):
+            return "nothing"
+        if not is_run_folder(folder):
+            return "files that are not a run's: the run would stop"
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         names = [one["name"] for one in manifest["inputs"]]
         complete = bool(manifest["complete"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "no run"
+        return "an unfinished run"
     if names != [source.name for source in sources]:
         return "a run over other input"
     return "a run over this input" if complete else "a run over this input that was interrupted"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from belle_data import _native
+    from belle_data.engine.corpus import SourceSummary
     from belle_data.engine.progress import Listener
     from belle_data.sources import Source
     from belle_data.stages.stage import Stage
 
 REPEATED_IDS_SHOWN = 10
+NOTHING_CHANGED = "nothing changed since the last run: its result is reported again"
 
 
 def default_folder(inputs: Sequence[str]) -> Path:
@@ -85,8 +87,9 @@ def clean(
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     sources = find_sources(names)
     threads = use_threads(threads)
-    folder = RunFolder(Path(out) if out is not None else default_folder(names))
-    _refuse_own_files(sources, folder)
+    path = Path(out) if out is not None else default_folder(names)
+    _refuse_own_files(sources, path)
+    folder = RunFolder(path)
     with folder.locked():
         run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent())
         return run.run()
@@ -102,11 +105,20 @@ def use_threads(threads: int | None) -> int:
 
     if threads is not None and not 1 <= threads <= 1024:
         raise UsageError("threads must be 1 to 1024", value=threads)
-    return _native.set_threads(threads or len(os.sched_getaffinity(0)))
+    return _native.set_threads(threads or _processors())
 
 
-def _refuse_own_files(sources: Sequence[Source], folder: RunFolder) -> None:
-    home = folder.path.resolve()
+def _processors() -> int:
+    """Processors that this process may use; where the system does not say, those of the machine, at most 1,024."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        # macOS has no such call, and some sandboxes forbid it.
+        return min(os.cpu_count() or 1, 1024)
+
+
+def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
+    home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):
             raise UsageError(
@@ -135,50 +147,51 @@ class _Run:
         self.found = [{"name": one.name, "size": one.size, "stamp": one.stamp} for one in sources]
         if force:
             folder.clear()
-        self.previous = folder.read_json("manifest.json") or {}
-        self._check_previous()
+        self.previous = self._read_previous()
 
-    def _check_previous(self) -> None:
-        layout = self.previous.get("layout", LAYOUT)
+    def _read_previous(self) -> dict[str, Any]:
+        """The manifest of the run before; empty if there is none, or none that can be used."""
+        manifest = self.folder.read_json("manifest.json") or {}
+        layout = manifest.get("layout", LAYOUT)
         if layout != LAYOUT:
             raise RunFolderError(
                 f"the folder was made by a version of belle with another layout ({layout}, this one has {LAYOUT})",
                 path=self.folder.path,
                 hint="name another folder with --out, or compute everything again with --force",
             )
-        before = [one["name"] for one in self.previous.get("inputs", [])]
-        now = [one.name for one in self.sources]
-        if before and before != now:
+        try:
+            before = [one["name"] for one in manifest["inputs"] if {"size", "format", "hash", "rows"} <= one.keys()]
+            usable = len(before) == len(manifest["inputs"]) and all(
+                {"name", "fingerprint", "file_hash"} <= record.keys() for record in manifest["stages"]
+            )
+            usable = usable and isinstance(manifest["recipe"]["input"], dict)
+        except (KeyError, TypeError, AttributeError):
+            return {}
+        if before and before != [one.name for one in self.sources]:
             raise RunFolderError(
                 f"the folder belongs to a run over other input ({', '.join(before[:3])})",
                 path=self.folder.path,
                 hint="name another folder with --out, or overwrite this one with --force",
             )
+        return manifest if usable else {}
 
     def run(self) -> RunReport:
         watch, memory = Stopwatch(), MemoryWatch()
-        trusted = self._inputs_unchanged()
-        if trusted and (report := self._finished_report()) is not None:
-            self.listener.message("nothing changed since the last run: its result is reported again")
+        if self._inputs_unchanged() and (report := self._finished_report(self.previous["inputs"])) is not None:
+            self.listener.message(NOTHING_CHANGED)
             return report
         with memory:
-            expected = self._fingerprints(self.previous["inputs"]) if trusted else []
-            reusable = self._reusable(expected)
-            pending = [stage for stage in self.stages if stage.name not in reusable]
             timing: dict[str, Any] = {}
 
             step = Stopwatch()
-            opened = open_sources(self.sources, self.recipe, self.folder, self.listener)
-            corpus, summaries = read_corpus(
-                opened, self.recipe, self.folder, [stage.scan for stage in pending], self.listener
-            )
+            corpus, summaries, reusable = self._read()
             timing["read"] = step.read()
             inputs = [asdict(summary) for summary in summaries]
             fingerprints = self._fingerprints(inputs)
-            if trusted and fingerprints != expected:
-                raise InternalError("an input changed without a new time of change", hint="run again with --force")
             manifest = self._manifest(inputs)
             self.folder.write_json("work/inputs.json", {"found": self.found, "inputs": inputs})
+            if (report := self._finished_report(inputs)) is not None:
+                return self._repeated(report, manifest)
 
             ledger, stage_reports = self._decide(corpus, manifest, fingerprints, reusable)
 
@@ -224,6 +237,38 @@ class _Run:
             self.folder.write_json("report.json", report.to_dict())
         return report
 
+    def _read(self) -> tuple[Any, list[SourceSummary], dict[str, Any]]:
+        """Read the input: the corpus, what was read of each source, and what the stages removed that need not run.
+
+        Only the content decides whether a stage must run, and it is known when all is read. If names and sizes are
+        those of the run before, the content is taken to be the same, and finished stages do not look at it.
+        """
+        opened = open_sources(self.sources, self.recipe, self.folder, self.listener)
+        before = self.previous.get("inputs", [])
+        alike = [(one["name"], one["size"]) for one in before] == [(one.name, one.size) for one in self.sources]
+        expected = self._fingerprints(before) if alike else []
+        reusable = self._reusable(expected)
+        scan = [stage.scan for stage in self.stages if stage.name not in reusable]
+        corpus, summaries = read_corpus(opened, self.recipe, self.folder, scan, self.listener)
+        fingerprints = self._fingerprints([asdict(summary) for summary in summaries])
+        if reusable and fingerprints != expected:
+            # Other content of the same size: every stage must see it, and none may remember what it saw before.
+            del corpus
+            self.stages = stages_of(self.recipe)
+            scan = [stage.scan for stage in self.stages]
+            corpus, summaries = read_corpus(opened, self.recipe, self.folder, scan, self.listener)
+            reusable = {}
+        return corpus, summaries, reusable or self._reusable(fingerprints)
+
+    def _repeated(self, report: RunReport, manifest: dict[str, Any]) -> RunReport:
+        """The report of the run before, whose result is that of this one; what was found is noted for the next."""
+        report = replace(report, inputs=manifest["inputs"])
+        about = {key: manifest[key] for key in ("inputs", "recipe")}
+        self.folder.write_json("manifest.json", {**self.previous, **about})
+        self.folder.write_json("report.json", report.to_dict())
+        self.listener.message(NOTHING_CHANGED)
+        return report
+
     def _decide(
         self, corpus: Any, manifest: dict[str, Any], fingerprints: list[str], reusable: dict[str, Any]
     ) -> tuple[Any, list[StageReport]]:
@@ -246,6 +291,7 @@ class _Run:
                 if every_row is None:
                     every_row = pa.record_batch({"row": row_numbers(0, len(corpus))})
                 removals = stage.decide(every_row)
+                _refuse_undeclared(stage, removals)
             ledger.remove(number, removals)
             file = f"stages/{stage.name}.parquet"
             if not reused:
@@ -303,8 +349,10 @@ class _Run:
     def _fingerprints(self, inputs: list[dict[str, Any]]) -> list[str]:
         """One per stage: a hash of all that its result depends on."""
         settings = self.recipe.model_dump(mode="json")
+        # The other settings of reading choose what is read, and that is in the hash.
+        longest = self.recipe.input.max_line_bytes
         content = [{key: one[key] for key in ("name", "format", "hash", "rows")} for one in inputs]
-        last = _hash({"layout": LAYOUT, "inputs": content, "input": settings["input"]})
+        last = _hash({"layout": LAYOUT, "inputs": content, "max_line_bytes": longest})
         fingerprints = []
         for stage in self.stages:
             last = _hash({"stage": stage.name, "version": stage.version, "config": settings[stage.name], "after": last})
@@ -329,9 +377,9 @@ class _Run:
             reusable[stage.name] = pq.read_table(path).combine_chunks()
         return reusable
 
-    def _finished_report(self) -> RunReport | None:
-        """The report of the last run, if nothing it depends on has changed and its files are there."""
-        fingerprints = self._fingerprints(self.previous["inputs"])
+    def _finished_report(self, inputs: list[dict[str, Any]]) -> RunReport | None:
+        """The report of the last run, if it is finished, its result is that for `inputs`, and its files are there."""
+        fingerprints = self._fingerprints(inputs)
         sizes = {f"shards/{shard['name']}": shard["bytes"] for shard in self.previous.get("shards", [])}
         sizes["rows.parquet"] = self.previous.get("ledger_bytes")
         whole = all(self.folder.size_of(name) == size for name, size in sizes.items())
@@ -357,6 +405,21 @@ class _Run:
             "recipe": self.recipe.model_dump(mode="json"),
             "stages": [],
         }
+
+
+def _refuse_undeclared(stage: Stage, removals: Any) -> None:
+    """See that every reason is one of those that the stage declares: its place in the list is all that is stored."""
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    codes = removals["reason"]
+    highest = pc.max(codes).as_py()
+    if codes.null_count or (highest is not None and highest >= len(stage.reasons)):
+        known = ", ".join(f"{code} {reason}" for code, reason in enumerate(stage.reasons))
+        raise InternalError(
+            f"{stage.name} removes a row for a reason that it does not declare; it has {known}",
+            value=None if codes.null_count else highest,
+            hint="add the reason at the end of the stage's `reasons`, or correct its `decide`",
+        )
 
 
 def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:

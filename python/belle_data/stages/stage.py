@@ -1,8 +1,8 @@
 """What a stage is: settings, columns, reasons, and how it decides which rows go.
 
 A stage sees record batches with the columns ``row`` (uint32, the row's number), ``id``, ``has_id``, ``content_hash``,
-``non_text_parts`` and ``turns`` (list of struct of role and text), and answers with the rows that it removes. It does
-no input or output, so that it runs under any engine.
+``non_text_parts`` and ``turns`` (list of struct of role and text) while it scans, and answers with the rows that it
+removes. It does no input or output, so that it runs under any engine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Stage(Protocol):
     version: ClassVar[int]
     """Goes up when the same input and settings give another result, so that finished runs notice."""
     needs: ClassVar[tuple[str, ...]]
-    """Columns that `scan` and `decide` read."""
+    """Columns that `scan` reads. The runner checks before it reads a byte that they will be there."""
     adds: ClassVar[tuple[str, ...]]
     """Columns that it creates for later stages."""
     reasons: ClassVar[tuple[str, ...]]
@@ -39,7 +39,11 @@ class Stage(Protocol):
         """Decide over everything that was scanned and still stands in the ledger."""
 
     def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Say which rows of a batch go, as a batch of `removals_schema`, ordered by row; the others are kept."""
+        """Say which rows of a batch go, as a batch of `removals_schema`, ordered by row; the others are kept.
+
+        Of the batch only the column ``row`` may be read: the runner, which keeps no texts, gives nothing else. What
+        the decision needs of a row is remembered in `scan`.
+        """
 
     def progress(self) -> tuple[int, int]:
         """How many steps of `finish` are done, and how many there are; (0, 0) before it starts."""

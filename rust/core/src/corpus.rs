@@ -107,7 +107,8 @@ impl Corpus {
     }
 
     /// Reads the whole lines of about `bytes` bytes from `start` on, in parallel, and at most `max_rows` rows of them;
-    /// what is read does not depend on the size of the chunks or the threads.
+    /// what is read does not depend on the size of the chunks or the threads. With the last of `max_rows` rows reading
+    /// ends: what stands after its line does not count as read.
     ///
     /// # Errors
     /// [`TooManyRows`]; the corpus is as before.
@@ -125,6 +126,8 @@ impl Corpus {
         let end = line_end(all, start.saturating_add(bytes.max(1)));
         let chunk = &all[start..end];
         let options = ReadOptions { format: *format, max_line_bytes };
+        let hashed_before = hasher.clone();
+        let lines_before = *lines;
         let (pieces, ()) = rayon::join(|| read_pieces(chunk, start as u64, &options), || hasher.update(chunk));
         let mut merged = Piece::default();
         for mut piece in pieces {
@@ -142,9 +145,13 @@ impl Corpus {
             merged.content_hashes.append(&mut piece.content_hashes);
             merged.rejected.append(&mut piece.rejected);
         }
-        if merged.batch.len() > max_rows {
+        let mut end = end;
+        if merged.batch.len() >= max_rows {
             merged.truncate(max_rows);
-            *lines = merged.batch.line_number.last().copied().unwrap_or(*lines);
+            end = merged.end().map_or(start, |last| line_end(all, last));
+            *lines = merged.batch.line_number.last().copied().unwrap_or(lines_before);
+            *hasher = hashed_before;
+            hasher.update(&all[start..end]);
         }
         for rejected in &mut merged.rejected {
             if let Some((line, byte)) = positions.as_ref().and_then(|positions| positions.place(rejected.line)) {
@@ -338,6 +345,12 @@ struct Piece {
 }
 
 impl Piece {
+    /// The byte after the last row, without its end of line.
+    fn end(&self) -> Option<usize> {
+        let (&offset, &length) = (self.batch.line_offset.last()?, self.batch.line_length.last()?);
+        Some(offset as usize + length as usize)
+    }
+
     /// Removes the rows from `rows` on, and the rejected lines after the last row that stays.
     fn truncate(&mut self, rows: usize) {
         self.batch.truncate(rows);
