@@ -13,21 +13,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from belle_data import kernels
     from belle_data.config import Recipe, load_recipe
-    from belle_data.convert import ConvertReport, convert
+    from belle_data.conversion import ConvertReport, convert
     from belle_data.engine.local import clean
     from belle_data.report.explain import explain
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
 
-__all__ = ["ConvertReport", "Recipe", "RunReport", "__version__", "clean", "convert", "explain", "kernels", "load_recipe"]
+__all__ = [
+    "ConvertReport",
+    "Recipe",
+    "RunReport",
+    "__version__",
+    "clean",
+    "convert",
+    "explain",
+    "kernels",
+    "load_recipe",
+]
 
 _HOMES = {
     "Recipe": "belle_data.config",
-    "ConvertReport": "belle_data.convert",
+    "ConvertReport": "belle_data.conversion",
     "RunReport": "belle_data.report.summary",
     "clean": "belle_data.engine.local",
-    "convert": "belle_data.convert",
+    "convert": "belle_data.conversion",
     "explain": "belle_data.report.explain",
     "load_recipe": "belle_data.config",
 }

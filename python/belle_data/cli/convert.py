@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json
 from belle_data.errors import UsageError, escaped
 
@@ -14,46 +15,54 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 
-def add_convert_options(parser: argparse.ArgumentParser) -> None:
-    """Add what ``convert`` understands, but for ``--verbose``, ``--quiet`` and ``--help``."""
-    parser.add_argument(
-        "inputs", metavar="INPUT", nargs="*", help="files, folders, globs, URLs or -, as for clean"
+def parser() -> Parser:
+    """The words of the command."""
+    words = Parser(
+        "convert",
+        usage="convert INPUT [INPUT ...] --to NAME --out PATH [OPTIONS]",
+        description="Writes rows in another format. What that cannot hold is kept in the row, under belle_source, so that "
+        "converting back gives the line as it was, byte for byte. Into a folder it writes a file for each source and a "
+        "dataset_info.json, with which LLaMA-Factory trains on them.",
+        epilog=EXIT_CODES,
     )
-    parser.add_argument("--to", metavar="NAME", required=True, help="messages, alpaca, belle, sharegpt or text")
-    parser.add_argument(
+    words.add_argument("inputs", metavar="INPUT", nargs="*", help="files, folders, globs, URLs or -, as for clean")
+    words.add_argument("--to", metavar="NAME", required=True, help="messages, alpaca, belle, sharegpt or text")
+    words.add_argument(
         "--out", metavar="PATH", required=True, help="x.jsonl, x.jsonl.gz or x.jsonl.zst for all rows, or a folder"
     )
-    parser.add_argument("--format", metavar="NAME", default="auto", help="shape of the input's rows (auto)")
-    parser.add_argument(
+    words.add_argument("--format", metavar="NAME", default="auto", help="shape of the input's rows (auto)")
+    words.add_argument(
         "--dataset-info", metavar="FILE[:NAME]", help="a dataset_info.json that names the files' columns"
     )
-    parser.add_argument("--compress", metavar="KIND", help="compression of the files: none, gz, zst")
-    parser.add_argument(
-        "--plain", action="store_true", help="no belle_source: rows cannot come back byte for byte"
-    )
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
-    parser.add_argument(
+    words.add_argument("--compress", metavar="KIND", help="compression of the files: none, gz, zst")
+    words.add_argument("--plain", action="store_true", help="no belle_source: rows cannot come back byte for byte")
+    words.add_argument("--force", action="store_true", help="replace files that are there")
+    words.add_argument(
         "--max-bad-lines",
         metavar="N",
+        type=whole_number,
         help="fail above so many lines that are no rows (1 %% of the lines, at least 10)",
     )
-    parser.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
-    parser.add_argument("--threads", metavar="N", type=int, help="threads (one per processor)")
-    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    words.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
+    words.add_argument("--threads", metavar="N", type=int, help="threads (one per processor)")
+    words.add_argument("--json", action="store_true", help="print the summary as one JSON object")
+    add_loudness(words)
+    words.add_argument("-h", "--help", action="help", help="show this and leave")
+    return words
 
 
-def convert_command(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Convert what the options name and print a summary.
 
     Raises:
         BelleError: Wrong use or input.
     """
     from belle_data.cli.progress import progress_for  # noqa: PLC0415
-    from belle_data.convert import MAX_LINE_BYTES, convert  # noqa: PLC0415 - loads the kernels
+    from belle_data.conversion import MAX_LINE_BYTES, convert  # noqa: PLC0415 - loads the kernels
 
     if not options.inputs and options.dataset_info is None:
         raise UsageError("no input is named", hint="name files, folders, globs or URLs")
-    longest, bad = options.max_line_bytes, options.max_bad_lines
+    longest = options.max_line_bytes
     listener = progress_for(sys.stderr, quiet=options.quiet)
     try:
         report = convert(
@@ -65,7 +74,7 @@ def convert_command(options: argparse.Namespace) -> int:
             compress=options.compress,
             lossless=not options.plain,
             force=options.force,
-            max_bad_lines=None if bad is None else _number("--max-bad-lines", bad),
+            max_bad_lines=options.max_bad_lines,
             max_line_bytes=MAX_LINE_BYTES if longest is None else _size("--max-line-bytes", longest),
             threads=options.threads,
             listener=listener,
@@ -86,12 +95,6 @@ def convert_command(options: argparse.Namespace) -> int:
         lines.append(f"described in {report.dataset_info}")
     emit("\n".join(map(escaped, lines)))
     return 0
-
-
-def _number(flag: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise UsageError(f"{flag} must be a whole number", value=text)
-    return int(text)
 
 
 def _size(flag: str, text: str) -> int:

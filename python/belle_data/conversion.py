@@ -114,8 +114,6 @@ def convert(
         RunFolderError: The output cannot be written.
         KeyboardInterrupt: The user pressed Ctrl-C. Nothing is written then.
     """
-    from belle_data import _native  # noqa: PLC0415 - loads the kernels
-
     _known("format", to, FORMATS)
     _known("input format", format, SOURCE_FORMATS)
     given = [str(one) for one in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
@@ -128,7 +126,6 @@ def convert(
     if not as_file and (target.is_file() or target.suffix.lower() in {".json", ".parquet", ".csv", ".gz", ".zst"}):
         raise UsageError("no name of an output", path=target, hint="name x.jsonl, x.jsonl.gz, x.jsonl.zst or a folder")
     use_threads(threads)
-    _native.guard_mapped_files()
     jobs = _jobs(given, dataset_info, target, compression, as_file=as_file is not None)
     if not force:
         taken = next((job.path for job in jobs if job.path.exists()), None)
