@@ -292,7 +292,7 @@ class _Run:
                 row = json.loads(lines[start : lines.find(b"\n", start)])
                 turns = row.get("messages") if key == "tool_calls" else None
                 calls = isinstance(turns, list) and any(isinstance(turn, dict) and turn.get(key) for turn in turns)
-                if calls or key != "tool_calls" and key in row:
+                if calls or (key != "tool_calls" and key in row):
                     seen.add(key)
                     break
 

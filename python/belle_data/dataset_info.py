@@ -1,4 +1,4 @@
-"""``dataset_info.json`` of LLaMA-Factory: what it says about files that are read, and entries for files that are written.
+"""``dataset_info.json`` of LLaMA-Factory: what it says about files, and entries for files that are written.
 
 The file is an object with one description per data set: where the rows are (``file_name``), their ``formatting``
 (``alpaca`` or ``sharegpt``), the names of their ``columns``, and for lists of turns the names in a turn, the ``tags``.
@@ -177,21 +177,8 @@ def _description(name: str, entry: Any, mistakes: _Mistakes, *, named: bool) -> 
     formatting = entry.get("formatting", "alpaca")
     if formatting not in _FORMATTINGS:
         mistakes.add(f"{name}.formatting", f"must be one of {', '.join(_FORMATTINGS)}", value=formatting)
-    columns = _names(name, "columns", entry, _COLUMNS, mistakes)
     tags = _names(name, "tags", entry, (*_TAGS, "tool_calls_tag"), mistakes)
-    lists = formatting != "alpaca"
-    if columns is None:
-        columns = {"messages": "conversations"} if lists else {"prompt": "instruction", "query": "input"}
-        if not lists:
-            columns["response"] = "output"
-    elif (needed := "messages" if lists else "prompt") not in columns:
-        mistakes.add(f"{name}.columns", f"does not name `{needed}`", hint=f"a data set of {formatting} needs it")
-    ranking = entry.get("ranking", False)
-    if not isinstance(ranking, bool):
-        mistakes.add(f"{name}.ranking", "must be true or false", value=ranking)
-    elif ranking:
-        columns = {"chosen": "chosen", "rejected": "rejected", **columns}
-    _check_distinct(f"{name}.columns", columns, mistakes)
+    columns = _columns(name, entry, formatting, mistakes)
     file_name = entry.get("file_name")
     if file_name is None:
         elsewhere = next((key for key in _ELSEWHERE if key in entry), None)
@@ -205,6 +192,24 @@ def _description(name: str, entry: Any, mistakes: _Mistakes, *, named: bool) -> 
         mistakes.add(f"{name}.file_name", "must be the name of a file or folder", value=file_name)
         return None
     return Description(name, file_name, formatting, columns, {**_TAGS, **(tags or {})})
+
+
+def _columns(name: str, entry: Mapping[str, Any], formatting: object, mistakes: _Mistakes) -> dict[str, str]:
+    columns = _names(name, "columns", entry, _COLUMNS, mistakes)
+    lists = formatting != "alpaca"
+    if columns is None:
+        columns = {"messages": "conversations"} if lists else {"prompt": "instruction", "query": "input"}
+        if not lists:
+            columns["response"] = "output"
+    elif (needed := "messages" if lists else "prompt") not in columns:
+        mistakes.add(f"{name}.columns", f"does not name `{needed}`", hint=f"a data set of {formatting} needs it")
+    ranking = entry.get("ranking", False)
+    if not isinstance(ranking, bool):
+        mistakes.add(f"{name}.ranking", "must be true or false", value=ranking)
+    elif ranking:
+        columns = {"chosen": "chosen", "rejected": "rejected", **columns}
+    _check_distinct(f"{name}.columns", columns, mistakes)
+    return columns
 
 
 def _names(

@@ -1,5 +1,7 @@
 //! Rows whose keys have other names, and whole chunks.
 
+use std::fmt::Write;
+
 use crate::read::{ConvertOptions, Format, Names, RejectReason, convert_chunk, rename_lines};
 
 fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
@@ -38,7 +40,7 @@ fn standard_names_change_nothing() {
 fn chunks_do_not_change_the_result() {
     let mut source = "\u{feff}".to_owned();
     for row in 0..3000 {
-        source += &format!("{{\"instruction\":\"问{row}\",\"input\":\"i{row}\",\"output\":\"答\"}}\r\n\n");
+        write!(source, "{{\"instruction\":\"问{row}\",\"input\":\"i{row}\",\"output\":\"答\"}}\r\n\n").unwrap();
         source += if row % 7 == 0 { "bad\n" } else { "" };
     }
     let options = ConvertOptions {

@@ -1,5 +1,7 @@
 //! From any format to any other and back: the line itself.
 
+use std::fmt::Write;
+
 use proptest::prelude::*;
 
 use crate::batch::Batch;
@@ -125,8 +127,8 @@ fn a_row_that_was_changed_is_taken_as_it_stands() {
 #[test]
 fn forged_sources_are_no_more_than_keys() {
     for source in [
-        r#"1"#,
-        r#"{}"#,
+        "1",
+        "{}",
         r#"{"format":"text","as":"messages","line":[]}"#,
         r#"{"format":"mixed","as":"messages","line":["{}"]}"#,
         r#"{"format":"text","as":"messages","line":["","0+99999999999999999999"]}"#,
@@ -166,8 +168,8 @@ fn escaped(plain: &str, upper: bool) -> String {
     for unit in plain.encode_utf16() {
         match (u8::try_from(unit).ok().filter(u8::is_ascii), upper) {
             (Some(byte), _) => out.push(char::from(byte)),
-            (None, true) => out += &format!("\\u{unit:04X}"),
-            (None, false) => out += &format!("\\u{unit:04x}"),
+            (None, true) => write!(out, "\\u{unit:04X}").unwrap(),
+            (None, false) => write!(out, "\\u{unit:04x}").unwrap(),
         }
     }
     out
