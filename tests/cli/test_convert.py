@@ -34,7 +34,7 @@ LINES = {
 SHARED_FILES = ("alpaca_zh", "sharegpt_zh", "alpaca_en", "belle_eval_set")
 
 
-@pytest.mark.parametrize(("source", "to"), itertools.product(LINES, FORMATS))
+@pytest.mark.parametrize(("source", "to"), list(itertools.product(LINES, FORMATS)))
 def test_every_format_comes_back(belle: Shell, source: str, to: str) -> None:
     path = belle.write("in.jsonl", [LINES[source]] * 3)
     assert belle.here("convert", path, "--to", to, "--out", "there.jsonl").code == 0
@@ -146,13 +146,14 @@ def test_plain_rows_hold_no_source(belle: Shell) -> None:
 
 def test_bad_lines(belle: Shell) -> None:
     path = belle.write("in.jsonl", [LINES["alpaca"], "{", LINES["text"], LINES["alpaca"]])
-    done = belle.here("convert", path, "--to", "messages", "--out", "x.jsonl")
+    alpaca = ("--format", "alpaca")
+    done = belle.here("convert", path, "--to", "messages", "--out", "x.jsonl", *alpaca)
     assert done.code == 0
     assert "2 lines are no rows: x.rejected.jsonl" in done.out
     found = [json.loads(line) for line in (belle.folder / "x.rejected.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [(one["line"], one["reason"]) for one in found] == [(2, "not_json"), (3, "missing_field")]
     assert found[0]["byte"] == len(LINES["alpaca"].encode()) + 1
-    failed = belle.here("convert", path, "--to", "messages", "--out", "y.jsonl", "--max-bad-lines", "1")
+    failed = belle.here("convert", path, "--to", "messages", "--out", "y.jsonl", "--max-bad-lines", "1", *alpaca)
     assert failed.code == 2
     assert "2 of 4 lines were rejected, 1 are allowed; the first because not_json (line 2:" in failed.err
     assert not (belle.folder / "y.jsonl").exists()
