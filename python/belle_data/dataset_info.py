@@ -291,7 +291,7 @@ def dataset_entry(file_name: str, to: str, keys: Iterable[str] = ()) -> dict[str
             columns: one that no row has would stop the training. ``tool_calls``: a turn of a message has calls.
     """
     there = set(keys)
-    also = {key: key for key in ("system", "tools", "images", "videos", "audios") if key in there}
+    also: dict[str, str] = {key: key for key in ("system", "tools", "images", "videos", "audios") if key in there}
     if to == "text":
         return {"file_name": file_name, "columns": {"prompt": "text"}}
     if to in {"alpaca", "belle"}:

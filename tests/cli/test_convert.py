@@ -8,6 +8,7 @@ import itertools
 import json
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -196,7 +197,11 @@ def test_ctrl_c_leaves_nothing(belle: Shell) -> None:
     command = belle.command("convert", "big.jsonl", "--to", "messages", "--out", "x.jsonl.gz", "--threads", "1")
     with subprocess.Popen(command, cwd=belle.folder, env=belle.environment(), stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
-        assert process.stderr.read(1)
+        deadline = time.monotonic() + 60
+        while not (belle.folder / "x.jsonl.gz.tmp").exists():
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         error = process.stderr.read()
     assert process.returncode == 130

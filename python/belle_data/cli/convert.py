@@ -21,8 +21,8 @@ def parser() -> Parser:
         "convert",
         usage="convert INPUT [INPUT ...] --to NAME --out PATH [OPTIONS]",
         description="Writes rows in another format. What that cannot hold is kept in the row, under belle_source, so "
-        "that converting back gives the line as it was, byte for byte. Into a folder it writes a file for each source and "
-        "a dataset_info.json, with which LLaMA-Factory trains on them.",
+        "that converting back gives the line as it was, byte for byte. Into a folder it writes a file for each "
+        "source and a dataset_info.json, with which LLaMA-Factory trains on them.",
         epilog=EXIT_CODES,
     )
     words.add_argument("inputs", metavar="INPUT", nargs="*", help="files, folders, globs, URLs or -, as for clean")

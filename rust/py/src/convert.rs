@@ -42,6 +42,7 @@ type Converted<'py> = (u64, u64, u64, Bound<'py, PyBytes>, Option<ArrowBatch>);
 
 /// Converts whole lines of a buffer from byte `start` on.
 #[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "they are keyword arguments in Python")]
 #[pyo3(signature = (buffer, start, size, lines_before, source, to, *, lossless, max_line_bytes, names=None))]
 pub fn convert_lines<'py>(
     py: Python<'py>,
