@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from belle_data import kernels
     from belle_data.config import Recipe, load_recipe
+    from belle_data.conversion import ConvertReport, convert
     from belle_data.engine.local import clean
     from belle_data.engine.redecide import rethreshold, undo
     from belle_data.errors import BelleError
@@ -24,10 +25,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BelleError",
+    "ConvertReport",
     "Recipe",
     "RunReport",
     "__version__",
     "clean",
+    "convert",
     "explain",
     "inspect",
     "kernels",
@@ -39,8 +42,10 @@ __all__ = [
 _HOMES = {
     "BelleError": "belle_data.errors",
     "Recipe": "belle_data.config",
+    "ConvertReport": "belle_data.conversion",
     "RunReport": "belle_data.report.summary",
     "clean": "belle_data.engine.local",
+    "convert": "belle_data.conversion",
     "explain": "belle_data.report.explain",
     "inspect": "belle_data.report.inspect",
     "load_recipe": "belle_data.config",

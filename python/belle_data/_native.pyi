@@ -18,8 +18,10 @@ __all__ = [
     "Corpus",
     "ExactDedup",
     "Ledger",
+    "Names",
     "NearDedup",
     "candidate_probability",
+    "convert_lines",
     "datasketch_minhashes",
     "detect_format",
     "guard_mapped_files",
@@ -278,11 +280,17 @@ class NearDedup:
             TypeError, ValueError: As for `ArrowRows`.
         """
 
-    def finish(self, rows: Corpus | ArrowRows, ledger: Ledger | None = None) -> ArrowBatch:
+    def finish(
+        self, rows: Corpus | ArrowRows, ledger: Ledger | None = None
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
         """Decide over the rows that stand in the ledger, or over all.
 
         Returns:
-            ``row`` uint32, ascending, ``kept_row`` uint32 and ``similarity`` float64 of every removed row.
+            Of every removed row ``row`` uint32, ascending, ``kept_row`` uint32, ``similarity`` float64 and
+            ``equal_lanes`` uint16, the lanes of the signatures that agree (0 where none was looked at). In the same
+            columns up to 1,000 pairs that stayed and came nearest to the threshold, the most similar first, none
+            below it by more than 0.1. And the rows of the components in which a row goes: ``row`` uint32, ascending,
+            and ``component`` uint32. The last two are empty in exact mode.
 
         Raises:
             TypeError: `rows` holds no rows.
@@ -290,11 +298,84 @@ class NearDedup:
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
 
+    def raise_threshold(
+        self, rows: Corpus | ArrowRows, removals: _ArrowData, components: _ArrowData
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
+        """Decide as `finish` would after a scan of all rows, from what it gave at a lower threshold.
+
+        Nothing must have been scanned. `removals` and `components` are the first and the last of what `finish` gave.
+
+        Raises:
+            TypeError: `rows` holds no rows.
+            ValueError: A column is missing, or the rows are others.
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
 
+@final
+class Names:
+    """Which names in a data set stand for which of its format; the first of each pair is the data set's own.
+
+    Args:
+        keys: Keys of a row.
+        list: The key, as the data set has it, of a row's list of turns.
+        item_keys: Keys of a turn.
+        speaker: The key, as the data set has it, of a turn's speaker.
+        speakers: Values of that key.
+    """
+
+    def __new__(
+        cls,
+        keys: Sequence[tuple[str, str]],
+        list: str | None,
+        item_keys: Sequence[tuple[str, str]],
+        speaker: str | None,
+        speakers: Sequence[tuple[str, str]],
+    ) -> Self: ...
+    def is_standard(self) -> bool:
+        """Tell whether every name is the format's own, so that nothing is ever renamed."""
+
+    def rename_lines(self, lines: bytes) -> bytes:
+        """Give whole lines with the names of their format; lines that are no objects stay, and so do all other bytes."""
+
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
     """Probability that a pair of a Jaccard similarity shares a band: ``1 - (1 - similarity**rows_per_band)**bands``."""
+
+def convert_lines(
+    buffer: bytes | mmap | memoryview,
+    start: int,
+    size: int,
+    lines_before: int,
+    source: str,
+    to: str,
+    *,
+    lossless: bool,
+    max_line_bytes: int,
+    names: Names | None = None,
+) -> tuple[int, int, int, bytes, ArrowBatch | None]:
+    """Convert whole lines of a buffer from byte `start` on, about `size` bytes; the result does not depend on `size`.
+
+    Args:
+        buffer: One contiguous read-only buffer, such as bytes or a mapped file.
+        start: Byte at which a line begins.
+        size: Bytes to convert, up to the end of the line.
+        lines_before: Number of lines before `start`.
+        source: The format of the rows; ``mixed`` to decide row by row.
+        to: The format that they get.
+        lossless: Keep under ``belle_source`` what the other format cannot hold.
+        max_line_bytes: Longer lines are rejected.
+        names: Names that are not those of the format.
+
+    Returns:
+        Where the next chunk starts; lines, blank ones too; rows; the rows, each with a line feed; the lines that are no
+        rows, as `Corpus.read` gives them.
+
+    Raises:
+        BufferError: The buffer can be written or is not contiguous.
+        ValueError: A format is unknown.
+    """
 
 def datasketch_minhashes(
     data: _ArrowData,

@@ -37,6 +37,19 @@ class Kernel(Protocol):
         """Steps done and steps there are."""
 
 
+def removals_of(found: Any) -> pa.RecordBatch:
+    """The removals that a kernel found, as a decision for the only reason of a stage; further columns stay."""
+    import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
+
+    batch = pa.record_batch(found)
+    schema = removals_schema()
+    columns = {name: batch[name] for name in batch.schema.names}
+    columns["reason"] = pa.repeat(pa.scalar(0, pa.uint8()), batch.num_rows)
+    further = [batch.schema.field(name) for name in batch.schema.names if name not in schema.names]
+    names = [*schema.names, *(field.name for field in further)]
+    return pa.record_batch([columns[name] for name in names], schema=pa.schema([*schema, *further]))
+
+
 class DuplicateStage:
     """A stage that removes rows for rows that stay: subclasses name themselves and make the kernel."""
 
@@ -62,12 +75,7 @@ class DuplicateStage:
         Raises:
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
-        import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
-
-        found = pa.record_batch(self._kernel.finish(rows, ledger))
-        reason = pa.repeat(pa.scalar(0, pa.uint8()), found.num_rows)
-        columns = [found["row"], reason, found["kept_row"], found["similarity"]]
-        self._removals = pa.record_batch(columns, schema=removals_schema())
+        self._removals = removals_of(self._kernel.finish(rows, ledger))
 
     def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Give the removals among the rows of a batch, ordered by row.

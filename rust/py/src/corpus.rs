@@ -16,10 +16,10 @@ use crate::ledger::Ledger;
 use crate::run::run;
 
 /// A buffer that a Python object lends; the object cannot change its size while this lives.
-struct Lent(PyUntypedBuffer);
+pub struct Lent(PyUntypedBuffer);
 
 impl Lent {
-    fn new(buffer: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn new(buffer: &Bound<'_, PyAny>) -> PyResult<Self> {
         let buffer = PyUntypedBuffer::get(buffer)?;
         if buffer.is_c_contiguous() && buffer.readonly() {
             Ok(Self(buffer))
@@ -39,7 +39,7 @@ impl AsRef<[u8]> for Lent {
     }
 }
 
-fn format_of(name: &str) -> PyResult<Format> {
+pub fn format_of(name: &str) -> PyResult<Format> {
     Format::from_name(name).ok_or_else(|| PyValueError::new_err(format!("unknown format {name:?}")))
 }
 
@@ -196,7 +196,7 @@ fn rows_batch(chunk: Chunk) -> PyResult<ArrowBatch> {
     ])
 }
 
-fn rejected_batch(rejected: &[Rejected]) -> PyResult<ArrowBatch> {
+pub fn rejected_batch(rejected: &[Rejected]) -> PyResult<ArrowBatch> {
     let number = |value: fn(&Rejected) -> u64| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(rejected.iter().map(|line| value(line) as i64)))
     };

@@ -5,6 +5,7 @@
 
 mod array;
 mod arrow_data;
+mod convert;
 mod corpus;
 mod datasketch;
 mod guard;
@@ -22,6 +23,8 @@ mod _native {
     use crate::array::ArraySplitter;
     #[pymodule_export]
     use crate::arrow_data::{ArrowBatch, ArrowRows};
+    #[pymodule_export]
+    use crate::convert::{Names, convert_lines};
     #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
     #[pymodule_export]
