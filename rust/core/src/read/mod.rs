@@ -1,7 +1,7 @@
 //! Lines of JSON to batches of conversations, and back: formats, rejections, arrays.
 //!
 //! `lines` walks over a chunk of bytes, `fields` finds the keys of a row, `instruction` and `turns` turn them into
-//! turns, `write` does the reverse. `array` makes lines out of a JSON array.
+//! turns, `write` does the reverse, `rewrite` puts normalised texts into a line. `array` makes lines out of a JSON array.
 
 mod array;
 mod detect;
@@ -10,6 +10,7 @@ mod fields;
 mod format;
 mod instruction;
 mod lines;
+mod rewrite;
 mod row;
 mod turns;
 mod write;
@@ -20,6 +21,7 @@ pub use detect::detect_format;
 pub use error::{LineError, RejectReason, Rejected};
 pub use format::Format;
 pub use lines::{LineReader, ReadOptions, read_line, read_lines};
+pub use rewrite::LineRewriter;
 pub use write::{RowWriter, write_row};
 
 #[cfg(test)]
