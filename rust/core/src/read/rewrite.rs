@@ -48,9 +48,9 @@ impl LineRewriter {
     fn rewrite_trimmed(&mut self, line: &[u8], normalise: &Normalise, out: &mut Vec<u8>) -> Result<bool, Failure> {
         scan(line, &mut self.tape).map_err(Failure::from)?;
         let row = Row::new(line, &self.tape, &mut self.fields)?;
-        let mut edits = Edits { row: &row, normalise, edits: Vec::new() };
+        let mut edits = Edits { row: &row, normalise, found: Vec::new() };
         edits.row(self.format)?;
-        let mut edits = edits.edits;
+        let mut edits = edits.found;
         edits.sort_unstable_by_key(|&(token, _)| token);
         let mut at = 0;
         for (token, text) in &edits {
@@ -68,7 +68,7 @@ impl LineRewriter {
 struct Edits<'a> {
     row: &'a Row<'a>,
     normalise: &'a Normalise,
-    edits: Vec<(usize, String)>,
+    found: Vec<(usize, String)>,
 }
 
 impl Edits<'_> {
@@ -142,7 +142,7 @@ impl Edits<'_> {
         }
         let mut changed = String::new();
         if !self.normalise.apply(&self.text(index), &mut changed).is_none() {
-            self.edits.push((index, changed));
+            self.found.push((index, changed));
         }
     }
 
@@ -203,7 +203,7 @@ impl Edits<'_> {
 
     fn replace(&mut self, index: usize, before: &str, text: String) {
         if before != text {
-            self.edits.push((index, text));
+            self.found.push((index, text));
         }
     }
 
