@@ -86,9 +86,9 @@ proptest! {
         let normalise = Normalise::new(settings);
         let expected = reference(settings, &text);
         for level in Level::ALL.into_iter().filter(|&level| level <= dispatch::detected()) {
-            dispatch::force(Some(level)).unwrap();
+            assert_eq!(dispatch::force(Some(level)), Ok(()));
             let (found, changes) = run(&normalise, &text);
-            dispatch::force(None).unwrap();
+            assert_eq!(dispatch::force(None), Ok(()));
             prop_assert_eq!(&found, &expected, "{:?}", level);
             prop_assert_eq!(changes.is_none(), expected == text);
         }
