@@ -61,7 +61,8 @@ class Normalise:
     Config = NormaliseConfig
 
     def __init__(self, config: NormaliseConfig | None = None) -> None:
-        self.config = config or NormaliseConfig()
+        self._settings = config or NormaliseConfig()
+        self.config: BaseModel = self._settings
         self._kernel: _native.Normalise | None = None
         self._changed: list[pa.RecordBatch] = []
         self._finished = False
@@ -72,7 +73,7 @@ class Normalise:
         from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel
 
         if self._kernel is None:
-            config = self.config
+            config = self._settings
             self._kernel = _native.Normalise(
                 form=config.form,
                 width=config.width,
