@@ -19,6 +19,7 @@ pub struct Normalise(pub CoreNormalise);
 impl Normalise {
     #[new]
     #[pyo3(signature = (*, form, width, simplified, control_characters, trailing_blanks))]
+    #[expect(clippy::fn_params_excessive_bools, reason = "keyword arguments of Python, one for each setting")]
     fn new(
         form: &str,
         width: bool,
@@ -38,12 +39,12 @@ impl Normalise {
         let (mut all, mut changes) = (Batch::default(), Vec::new());
         for array in &arrays {
             let turns = ArrowTurns::of(array)?;
-            let (batch, changed) = run(py, || normalise_turns(&self.0, turns.view()))?;
+            let (batch, bits) = run(py, || normalise_turns(&self.0, turns.view()))?;
             if all.text_values.len() + batch.text_values.len() > i32::MAX as usize {
                 return Err(PyValueError::new_err("more than 2 GiB of text: pass fewer rows at once"));
             }
             all.append_turns(&batch);
-            changes.extend(changed);
+            changes.extend(bits);
         }
         let rows = all.len();
         let column = if texts {
