@@ -20,7 +20,9 @@ __all__ = [
     "Ledger",
     "Names",
     "NearDedup",
+    "Normalise",
     "candidate_probability",
+    "change_names",
     "convert_lines",
     "datasketch_minhashes",
     "detect_format",
@@ -97,9 +99,19 @@ class ArrowRows:
 
 @final
 class Corpus:
-    """Sources and the index of the rows that were read from them. The sources stay where they are; nothing is copied."""
+    """Sources and the index of the rows that were read from them. The sources stay where they are; nothing is copied.
 
-    def __new__(cls) -> Self: ...
+    Args:
+        normalise: How the turns of every row are normalised when they are read, at first and again; None for as they
+            came.
+        apply: ``comparison`` to write lines as they came, ``text`` to write those of rows that changed with their
+            texts normalised: the strings that the turns were read from, and no other byte.
+
+    Raises:
+        ValueError: `apply` is neither.
+    """
+
+    def __new__(cls, normalise: Normalise | None = None, apply: str = "comparison") -> Self: ...
     def __len__(self) -> int:
         """Count the rows read so far."""
 
@@ -126,8 +138,9 @@ class Corpus:
 
         Returns:
             Where the next chunk starts; the rows, with the columns ``row``, ``id``, ``has_id``, ``content_hash``,
-            ``non_text_parts`` and ``turns``; the lines that are no rows, with ``line``, ``byte``, ``length``,
-            ``reason`` and ``detail``, or None if there are none.
+            ``non_text_parts``, ``turns`` and ``changes`` (uint8, the bits of `change_names`; 0 where nothing changed);
+            the lines that are no rows, with ``line``, ``byte``, ``length``, ``reason`` and ``detail``, or None if there
+            are none.
 
         Raises:
             OverflowError: The corpus would have more rows than it can number.
@@ -146,12 +159,12 @@ class Corpus:
         """How many ids stand on more than one row, and the first rows of up to `most` of these."""
 
     def line(self, row: int) -> bytes:
-        """The line of a row as it came, without its line feed."""
+        """The line of a row as it came, without its line feed; never normalised."""
 
     def fill_kept_lines(self, start: int, end: int, ledger: Ledger, buffer: bytearray) -> tuple[int, int, int]:
-        """Fill a bytearray with the lines of the kept rows of ``start..end`` as they came, each with a line feed.
+        """Fill a bytearray with the lines of the kept rows of ``start..end``, each with a line feed.
 
-        No other thread may touch the bytearray meanwhile. Returns the row to go on with (`start` if not even its line
+        They are as they came, but for rows that changed in a corpus whose `apply` is ``text``. No other thread may touch the bytearray meanwhile. Returns the row to go on with (`start` if not even its line
         fits), the number of rows and the number of bytes.
 
         Raises:
@@ -340,6 +353,28 @@ class Names:
     def rename_lines(self, lines: bytes) -> bytes:
         """Give whole lines with the names of their format; lines that are no objects stay, and so do all other bytes."""
 
+@final
+class Normalise:
+    """Brings texts into one form. The settings are those of `NormaliseConfig`. Doing it twice changes nothing more.
+
+    Raises:
+        ValueError: The form is unknown.
+    """
+
+    def __new__(
+        cls, *, form: str, width: bool, simplified: bool, control_characters: bool, trailing_blanks: bool
+    ) -> Self: ...
+    def apply(self, data: _ArrowData) -> ArrowBatch:
+        """Normalise texts, or every turn but those of the role ``function_call``.
+
+        Returns:
+            ``text`` for texts, ``turns`` for conversations, and ``changes`` uint8, the bits of `change_names`; one line
+            per row of `data`. Null is the empty text.
+
+        Raises:
+            TypeError, ValueError: As for `ArrowRows`; or the texts have more than 2 GiB together.
+        """
+
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
     """Probability that a pair of a Jaccard similarity shares a band: ``1 - (1 - similarity**rows_per_band)**bands``."""
 
@@ -376,6 +411,9 @@ def convert_lines(
         BufferError: The buffer can be written or is not contiguous.
         ValueError: A format is unknown.
     """
+
+def change_names() -> list[str]:
+    """Names of the bits of ``changes``, from the lowest."""
 
 def datasketch_minhashes(
     data: _ArrowData,

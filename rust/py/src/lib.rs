@@ -10,6 +10,7 @@ mod corpus;
 mod datasketch;
 mod guard;
 mod ledger;
+mod normalise;
 mod run;
 mod settings;
 mod stages;
@@ -33,6 +34,8 @@ mod _native {
     use crate::guard::guard_mapped_files;
     #[pymodule_export]
     use crate::ledger::Ledger;
+    #[pymodule_export]
+    use crate::normalise::{Normalise, change_names};
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]

@@ -128,6 +128,7 @@ struct Buffers {
 struct CompareBuffers {
     other: ReadBuffers,
     set: ShingleSet,
+    near_misses: Vec<Removal>,
 }
 
 struct Decision<'a> {
@@ -201,15 +202,11 @@ impl Decision<'_> {
             let hashes = &*self.reader.distinct(row.row, read);
             let prefix = Prefix::of(&self.reader, &self.counts, hashes, keys);
             self.kept.candidates(&self.reader, &prefix, 0, hits, candidates);
-            let misses = part.near_misses.len();
-            let found =
-                self.first_match(*row, hashes, &prefix, candidates, &none_fresh, compare, &mut part.near_misses)?;
-            if found.is_some() {
-                part.near_misses.truncate(misses);
-            }
+            let found = self.first_match(*row, hashes, &prefix, candidates, &none_fresh, compare)?;
             if let Some(removal) = found {
                 part.removals.push(removal);
             } else {
+                part.near_misses.extend_from_slice(&compare.near_misses);
                 part.keys.extend_from_slice(prefix.keys);
                 part.hashes.extend_from_slice(hashes);
                 part.undecided.push(Undecided {
@@ -244,14 +241,11 @@ impl Decision<'_> {
             let prefix = Prefix { size: row.size, unique: row.unique, keys };
             let Buffers { hits, candidates, compare, .. } = buffers;
             self.kept.candidates(&self.reader, &prefix, fresh.first, hits, candidates);
-            let before = gathered.near_misses.len();
-            let found =
-                self.first_match(row.row, hashes, &prefix, candidates, fresh, compare, &mut gathered.near_misses)?;
-            if let Some(removal) = found {
-                gathered.near_misses.truncate(before);
+            if let Some(removal) = self.first_match(row.row, hashes, &prefix, candidates, fresh, compare)? {
                 gathered.removals.push(removal);
             } else {
                 gathered.near_misses.extend_from_slice(misses);
+                gathered.near_misses.extend_from_slice(&compare.near_misses);
                 self.kept.push(&self.reader, row.row, &prefix);
                 fresh.hashes.push(hashes);
             }
@@ -260,7 +254,7 @@ impl Decision<'_> {
     }
 
     /// The first of the candidates, which are in the order of keeping, that the row is a near duplicate of. Those that
-    /// it nearly is one of go to `near_misses`.
+    /// it nearly is one of are in the buffers afterwards.
     fn first_match(
         &self,
         row: Standing,
@@ -268,9 +262,9 @@ impl Decision<'_> {
         prefix: &Prefix<'_>,
         candidates: &[u32],
         fresh: &Fresh<'_>,
-        CompareBuffers { other, set }: &mut CompareBuffers,
-        near_misses: &mut Vec<Removal>,
+        CompareBuffers { other, set, near_misses }: &mut CompareBuffers,
     ) -> Result<Option<Removal>, Cancelled> {
+        near_misses.clear();
         let (signatures, parameters) = (self.context.signatures, self.context.parameters);
         let mut set_is_rows = false;
         for &candidate in candidates {

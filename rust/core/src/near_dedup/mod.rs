@@ -311,7 +311,9 @@ impl NearDedup {
             })
             .collect();
         let mut batch = Batch::default();
-        parts.iter().for_each(|part| batch.append(part));
+        for part in &parts {
+            batch.append(part);
+        }
         self.scan(batch.view(), numbers);
     }
 

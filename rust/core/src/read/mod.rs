@@ -2,7 +2,8 @@
 //!
 //! `lines` walks over a chunk of bytes, `fields` finds the keys of a row, `instruction` and `turns` turn them into
 //! turns, `write` does the reverse, and keeps in `source` what the other format cannot hold. `convert` does both for
-//! whole chunks, `names` knows rows whose keys have other names. `array` makes lines out of a JSON array.
+//! whole chunks, `names` knows rows whose keys have other names. `rewrite` puts normalised texts into a line. `array`
+//! makes lines out of a JSON array.
 
 mod array;
 mod convert;
@@ -14,6 +15,7 @@ mod instruction;
 mod lines;
 mod names;
 mod pieces;
+mod rewrite;
 mod row;
 mod source;
 mod style;
@@ -28,6 +30,7 @@ pub use error::{LineError, RejectReason, Rejected};
 pub use format::Format;
 pub use lines::{LineReader, ReadOptions, read_line, read_lines};
 pub use names::{Names, Pairs as NamePairs, rename_lines};
+pub use rewrite::LineRewriter;
 pub use write::{RowWriter, write_row};
 
 #[cfg(test)]

@@ -166,7 +166,7 @@ proptest! {
         let sets = shingles(&texts, &parameters);
         let similar = |left: u32, right: u32| similarity(&sets[left as usize], &sets[right as usize]) >= threshold;
         let all = numbers.iter().flat_map(|&right| (0..right).map(move |left| (left, right)));
-        prop_assert_eq!(found, all.filter(|&(left, right)| similar(left, right)).collect());
+        prop_assert_eq!(found, all.filter(|&(left, right)| similar(left, right)).collect::<HashSet<_>>());
     }
 
     #[test]
