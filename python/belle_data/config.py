@@ -17,13 +17,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from belle_data.errors import RecipeError
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
+from belle_data.stages.normalise import NormaliseConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
-StageName = Literal["exact_dedup", "near_dedup"]
+StageName = Literal["normalise", "exact_dedup", "near_dedup"]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
@@ -81,11 +82,12 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stages: tuple[StageName, ...] = Field(
-        ("exact_dedup", "near_dedup"),
+        ("normalise", "exact_dedup", "near_dedup"),
         description="The stages that run, each at most once, in the order of the pipeline.",
     )
     input: InputConfig = Field(default_factory=InputConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
+    normalise: NormaliseConfig = Field(default_factory=NormaliseConfig)
     exact_dedup: ExactDedupConfig = Field(default_factory=ExactDedupConfig)
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
 

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING
 from belle_data.errors import InternalError
 from belle_data.stages.exact_dedup import ExactDedup
 from belle_data.stages.near_dedup import NearDedup
+from belle_data.stages.normalise import Normalise
 
 if TYPE_CHECKING:
     from belle_data.config import Recipe
     from belle_data.stages.stage import Stage
 
 STAGES = (
+    Normalise,
     ExactDedup,
     NearDedup,
 )
 
-READ_COLUMNS = ("row", "id", "has_id", "content_hash", "non_text_parts", "turns")
+READ_COLUMNS = ("row", "id", "has_id", "content_hash", "non_text_parts", "turns", "changes")
 """Columns that reading gives to the first stage."""
 
 

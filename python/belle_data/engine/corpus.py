@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from belle_data.engine.progress import Listener
     from belle_data.engine.run_folder import RunFolder
     from belle_data.sources import LocalFile, Source
+    from belle_data.stages.normalise import Normalise
 
 CHUNK_BYTES = 4 << 20
 """Bytes that are read at once: a chunk and its columns stay in the processor's caches from stage to stage."""
@@ -87,10 +88,13 @@ def read_corpus(
     opened: Sequence[OpenSource],
     recipe: Recipe,
     folder: RunFolder,
+    normalise: Normalise | None,
     scan: Sequence[Callable[[Any], None]],
     listener: Listener,
 ) -> tuple[Any, list[SourceSummary]]:
     """Read every source into a corpus and pass each batch to every function of `scan`.
+
+    With `normalise` the corpus gives normalised turns.
 
     Returns the native corpus and what was read of each source. Rejected lines are in the folder's rejected/.
 
@@ -102,7 +106,7 @@ def read_corpus(
 
     from belle_data import _native  # noqa: PLC0415
 
-    corpus = _native.Corpus()
+    corpus = _native.Corpus() if normalise is None else _native.Corpus(normalise.kernel, normalise.apply)
     limit = recipe.input.limit or 2**32
     summaries, every_rejected = [], []
     total = sum(len(one.buffer) for one in opened)

@@ -23,13 +23,14 @@ from belle_data.errors import UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
 from belle_data.sources import check_unchanged, find_sources
+from belle_data.stages.normalise import Normalise
 from belle_data.stages.stage import row_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from belle_data import _native
-    from belle_data.engine.corpus import SourceSummary
+    from belle_data.engine.corpus import OpenSource, SourceSummary
     from belle_data.engine.progress import Listener
     from belle_data.sources import Source
     from belle_data.stages.stage import Stage
@@ -250,7 +251,7 @@ class _Run:
         """
         opened = open_sources(self.sources, self.recipe, self.folder, self.listener)
         if self.origin is not None:
-            corpus, summaries = read_corpus(opened, self.recipe, self.folder, [], self.listener)
+            corpus, summaries = self._read_corpus(opened, [])
             self.origin.check_inputs([asdict(summary) for summary in summaries])
             return corpus, summaries, {}
         before = self.history.manifest.get("inputs", [])
@@ -258,16 +259,22 @@ class _Run:
         expected = self.history.fingerprints(before) if alike else []
         reusable = self.history.reusable(expected)
         scan = [stage.scan for stage in self.stages if stage.name not in reusable]
-        corpus, summaries = read_corpus(opened, self.recipe, self.folder, scan, self.listener)
+        corpus, summaries = self._read_corpus(opened, scan)
         fingerprints = self.history.fingerprints([asdict(summary) for summary in summaries])
         if reusable and fingerprints != expected:
             # Other content of the same size: every stage must see it, and none may remember what it saw before.
             del corpus
             self.stages = stages_of(self.recipe)
             scan = [stage.scan for stage in self.stages]
-            corpus, summaries = read_corpus(opened, self.recipe, self.folder, scan, self.listener)
+            corpus, summaries = self._read_corpus(opened, scan)
             reusable = {}
         return corpus, summaries, reusable or self.history.reusable(fingerprints)
+
+    def _read_corpus(
+        self, opened: list[OpenSource], scan: Sequence[Callable[[Any], None]]
+    ) -> tuple[_native.Corpus, list[SourceSummary]]:
+        normalise = next((stage for stage in self.stages if isinstance(stage, Normalise)), None)
+        return read_corpus(opened, self.recipe, self.folder, normalise, scan, self.listener)
 
     def _repeated(self, report: RunReport, manifest: dict[str, Any]) -> RunReport:
         """The report of the run before, whose result is that of this one; what was found is noted for the next."""

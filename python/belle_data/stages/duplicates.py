@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from belle_data.errors import InternalError
-from belle_data.stages.stage import removals_schema
+from belle_data.stages.stage import StageDefaults, removals_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pydantic import BaseModel
 
     from belle_data import _native
-    from belle_data.engine.decisions import Decision
 
 CompareField = Literal["conversation", "prompt", "output"]
 FoldName = Literal["composition", "width", "case", "punctuation", "space"]
@@ -50,7 +48,7 @@ def removals_of(found: Any) -> pa.RecordBatch:
     return pa.record_batch([columns[name] for name in names], schema=pa.schema([*schema, *further]))
 
 
-class DuplicateStage:
+class DuplicateStage(StageDefaults):
     """A stage that removes rows for rows that stay: subclasses name themselves and make the kernel."""
 
     name: ClassVar[str]
@@ -102,33 +100,6 @@ class DuplicateStage:
         else:
             within = pc.is_in(self._removals["row"], value_set=rows)
         return self._removals.filter(within)
-
-    def not_told_by(self, before: BaseModel) -> str | None:
-        """Why a decision with other settings does not tell this one's."""
-        changed = [name for name, value in before if getattr(self.config, name) != value]
-        return f"with another {' and '.join(changed)}, {self.name} compares other texts or finds other pairs"
-
-    def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
-        """Decide from a decision with other settings; a stage for which `not_told_by` never gives None has no need to.
-
-        Raises:
-            InternalError: This stage has no way to.
-        """
-        raise InternalError(f"{self.name} does not decide again", value=(before, rows, ledger))
-
-    def evidence(self) -> dict[str, pa.Table]:
-        """Nothing beside the removals."""
-        return {}
-
-    @classmethod
-    def threshold_of(cls, config: Any, reason: str) -> float | None:  # noqa: ARG003 - what is equal has no threshold
-        """None: a row goes because it is equal."""
-        return None
-
-    @classmethod
-    def without(cls, config: Any, reason: str) -> Any:  # noqa: ARG003 - there is one reason, which is the stage
-        """The same settings: without its only reason the stage is left out."""
-        return config
 
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are."""

@@ -143,21 +143,21 @@ class NearDedup(DuplicateStage):
     def __init__(self, config: NearDedupConfig | None = None) -> None:
         from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel
 
-        self.config: NearDedupConfig = config or NearDedupConfig()
+        self._settings = config or NearDedupConfig()
         self._native = _native.NearDedup(
-            field=self.config.field,
-            fold=list(self.config.fold),
-            shingle_characters=self.config.shingle_characters,
-            shingle_words=self.config.shingle_words,
-            threshold=self.config.threshold,
-            permutations=self.config.permutations,
-            bands=self.config.bands,
-            rows_per_band=self.config.rows_per_band,
-            seed=self.config.seed,
-            exact=self.config.mode == "exact",
+            field=self._settings.field,
+            fold=list(self._settings.fold),
+            shingle_characters=self._settings.shingle_characters,
+            shingle_words=self._settings.shingle_words,
+            threshold=self._settings.threshold,
+            permutations=self._settings.permutations,
+            bands=self._settings.bands,
+            rows_per_band=self._settings.rows_per_band,
+            seed=self._settings.seed,
+            exact=self._settings.mode == "exact",
         )
         self._evidence: dict[str, pa.Table] = {}
-        super().__init__(self.config, self._native)
+        super().__init__(self._settings, self._native)
 
     def finish(self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None) -> None:
         """Decide over the scanned rows that stand.
@@ -169,7 +169,7 @@ class NearDedup(DuplicateStage):
 
     def not_told_by(self, before: BaseModel) -> str | None:
         """Why a decision with other settings does not tell this one's: it does for a higher threshold."""
-        config = self.config
+        config = self._settings
         if not isinstance(before, NearDedupConfig) or "exact" in {before.mode, config.mode}:
             return f"{self.name} writes down what a higher threshold needs only with mode=banded"
         if config.model_copy(update={"threshold": before.threshold}) != before:
@@ -181,8 +181,9 @@ class NearDedup(DuplicateStage):
             )
         return None
 
-    def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:  # noqa: ARG002
+    def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
         """Decide from a decision at a lower threshold: only components that lose less now are looked at again."""
+        del ledger
         self._remember(*self._native.raise_threshold(rows, before.removals, before.evidence["components"]))
 
     def evidence(self) -> dict[str, pa.Table]:
@@ -190,8 +191,9 @@ class NearDedup(DuplicateStage):
         return self._evidence
 
     @classmethod
-    def threshold_of(cls, config: Any, reason: str) -> float | None:  # noqa: ARG003 - there is one reason
+    def threshold_of(cls, config: Any, reason: str) -> float | None:
         """The similarity from which on a row goes."""
+        del reason
         return float(config.threshold)
 
     def _remember(self, removals: Any, near_misses: Any, components: Any) -> None:

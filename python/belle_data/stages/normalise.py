@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from belle_data.stages.stage import removals_schema
+from belle_data.stages.stage import StageDefaults, removals_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from belle_data import _native
+    from belle_data.engine.decisions import Decision
 
 
 class NormaliseConfig(BaseModel):
@@ -45,7 +46,7 @@ class NormaliseConfig(BaseModel):
     )
 
 
-class Normalise:
+class Normalise(StageDefaults):
     """Brings texts into one form and removes no row.
 
     Reading does the work: a corpus that is made with `kernel` and `config.apply` gives normalised turns and says in the
@@ -58,7 +59,7 @@ class Normalise:
     needs: ClassVar[tuple[str, ...]] = ("row", "turns")
     adds: ClassVar[tuple[str, ...]] = ()
     reasons: ClassVar[tuple[str, ...]] = ()
-    Config = NormaliseConfig
+    Config: ClassVar[type[BaseModel]] = NormaliseConfig
 
     def __init__(self, config: NormaliseConfig | None = None) -> None:
         self._settings = config or NormaliseConfig()
@@ -82,6 +83,11 @@ class Normalise:
                 trailing_blanks=config.trailing_blanks,
             )
         return self._kernel
+
+    @property
+    def apply(self) -> str:
+        """Whether ``comparison`` or ``text``."""
+        return self._settings.apply
 
     def scan(self, batch: pa.RecordBatch) -> None:
         """Remember which rows of a batch change, and how."""
@@ -114,9 +120,23 @@ class Normalise:
             raise ValueError(message)
         return pa.RecordBatch.from_pylist([], schema=removals_schema())
 
-    def progress(self) -> tuple[int, int]:
-        """Steps of `finish`, of which there are none."""
-        return (0, 0)
+    def not_told_by(self, before: BaseModel) -> str | None:
+        """Why a decision with other settings does not tell this one's: it does if only what is written differs."""
+        if self._settings.model_copy(update={"apply": getattr(before, "apply", None)}) == before:
+            return None
+        return super().not_told_by(before)
+
+    def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
+        """Take over which rows change."""
+        del rows, ledger
+        self._changed = before.evidence["changes"].to_batches()
+        self._finished = True
+
+    def evidence(self) -> dict[str, pa.Table]:
+        """``changes``: the rows that change, and how, with the columns of `changes_schema`."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        return {"changes": pa.Table.from_batches([self.changes()])}
 
     def changes(self) -> pa.RecordBatch:
         """The rows that change: columns of `changes_schema`, ordered by row as they were scanned."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from belle_data.errors import InternalError
+
 if TYPE_CHECKING:
     import pyarrow as pa
     from pydantic import BaseModel
@@ -71,6 +73,47 @@ class Stage(Protocol):
 
     def progress(self) -> tuple[int, int]:
         """How many steps of `finish` are done, and how many there are; (0, 0) before it starts."""
+
+
+class StageDefaults:
+    """What a stage does unless it says otherwise: it keeps no evidence, and other settings need another run."""
+
+    name: ClassVar[str]
+    config: BaseModel
+
+    def not_told_by(self, before: BaseModel) -> str | None:
+        """Why a decision with other settings does not tell this one's."""
+        changed = [name for name, value in before if getattr(self.config, name) != value]
+        return f"with another {' and '.join(changed)}, {self.name} sees other texts or finds other rows"
+
+    def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
+        """Decide from a decision with other settings; a stage for which `not_told_by` never gives None has no need to.
+
+        Raises:
+            InternalError: This stage has no way to.
+        """
+        del before, rows, ledger
+        raise InternalError(f"{self.name} does not decide again")
+
+    def evidence(self) -> dict[str, pa.Table]:
+        """Nothing beside the removals."""
+        return {}
+
+    @classmethod
+    def threshold_of(cls, config: Any, reason: str) -> float | None:
+        """None: a row goes for what it is, not for a value."""
+        del config, reason
+        return None
+
+    @classmethod
+    def without(cls, config: Any, reason: str) -> Any:
+        """The same settings: without its only reason the stage is left out."""
+        del reason
+        return config
+
+    def progress(self) -> tuple[int, int]:
+        """No steps of `finish`."""
+        return (0, 0)
 
 
 def removals_schema() -> Any:
