@@ -16,4 +16,5 @@ pub mod memory;
 pub mod near_dedup;
 pub mod progress;
 pub mod read;
+pub mod rules;
 pub mod text;

@@ -9,6 +9,7 @@ mod corpus;
 mod datasketch;
 mod guard;
 mod ledger;
+mod rules;
 mod run;
 mod settings;
 mod stages;
@@ -30,6 +31,8 @@ mod _native {
     use crate::guard::guard_mapped_files;
     #[pymodule_export]
     use crate::ledger::Ledger;
+    #[pymodule_export]
+    use crate::rules::Rules;
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]

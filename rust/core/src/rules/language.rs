@@ -1,0 +1,104 @@
+//! How much of an answer is in another language than Chinese.
+
+use whichlang::{Lang, detect_language};
+
+/// Words of another language that an answer needs: fewer are names, terms, formulas.
+pub const LEAST_WORDS: usize = 8;
+/// Characters in which a piece of code, a formula or a tag within a line ends.
+const MOST_INLINE: usize = 300;
+
+/// Counts of a text without code, formulas and links.
+#[derive(Clone, Debug, Default)]
+pub struct Prose {
+    /// What is left of the text.
+    text: String,
+    /// Han characters.
+    han: usize,
+    /// Kana and hangul characters, which Chinese has not.
+    syllables: usize,
+    /// Words of other writing with a letter in them.
+    words: usize,
+}
+
+impl Prose {
+    /// The share of units that are not Chinese; 0 if the language is Chinese all the same, or there are too few.
+    ///
+    /// The writing is counted first, since that costs little; who reads a mixture as which language is left to the
+    /// identifier, which sees what is left of the text without code, formulas and links.
+    pub fn share_of_other_language(&mut self, text: &str) -> (usize, usize) {
+        self.read(text);
+        let other = self.words + self.syllables;
+        let all = other + self.han;
+        if other < LEAST_WORDS || detect_language(&self.text) == Lang::Cmn {
+            return (0, all);
+        }
+        (other, all)
+    }
+
+    fn read(&mut self, text: &str) {
+        self.text.clear();
+        (self.han, self.syllables, self.words) = (0, 0, 0);
+        let mut rest = text;
+        while let Some(at) = rest.find(['`', '$', '<', 'h', 'w', '\\']) {
+            let (plain, from) = rest.split_at(at);
+            self.text.push_str(plain);
+            let skipped = length_of_foreign(from, plain);
+            if skipped == 0 {
+                let first = from.chars().next().map_or(0, char::len_utf8);
+                self.text.push_str(&from[..first]);
+                rest = &from[first..];
+            } else {
+                self.text.push(' ');
+                rest = &from[skipped..];
+            }
+        }
+        self.text.push_str(rest);
+        let (mut in_word, mut has_letter) = (false, false);
+        for character in self.text.chars().chain([' ']) {
+            let point = u32::from(character);
+            let east_asian = crate::text::is_east_asian(point);
+            if character.is_alphanumeric() && !east_asian {
+                in_word = true;
+                has_letter |= character.is_alphabetic();
+                continue;
+            }
+            if in_word && has_letter {
+                self.words += 1;
+            }
+            (in_word, has_letter) = (false, false);
+            if east_asian {
+                let syllable = matches!(point, 0x3041..=0x30ff | 0x1100..=0x11ff | 0x3131..=0x318e | 0xac00..=0xd7a3);
+                if syllable { self.syllables += 1 } else { self.han += 1 }
+            }
+        }
+    }
+}
+
+/// Bytes of the code, formula, tag or link that a text begins with; 0 if it begins with none.
+fn length_of_foreign(text: &str, before: &str) -> usize {
+    let to_end = |open: &str, close: &str| {
+        text.strip_prefix(open)
+            .map(|inside| inside.find(close).map_or(text.len(), |end| open.len() + end + close.len()))
+    };
+    let within_line = |open: char, close: char| {
+        let inside = text.strip_prefix(open)?;
+        // A sign that is never closed must not make each one after it look through the whole line.
+        let near = inside.char_indices().take(MOST_INLINE).take_while(|&(_, character)| character != '\n');
+        near.into_iter().find(|&(_, character)| character == close).map(|(end, _)| end).map(|end| open.len_utf8() + end + close.len_utf8())
+    };
+    let link = || {
+        let begins = ["http://", "https://", "www."].iter().any(|&start| text.starts_with(start));
+        let inside_word = before.ends_with(|last: char| last.is_ascii_alphanumeric());
+        (begins && !inside_word)
+            .then(|| text.find(|c: char| c.is_whitespace() || !c.is_ascii()).unwrap_or(text.len()))
+    };
+    to_end("```", "```")
+        .or_else(|| to_end("$$", "$$"))
+        .or_else(|| to_end("\\[", "\\]"))
+        .or_else(|| to_end("\\(", "\\)"))
+        .or_else(|| within_line('`', '`'))
+        .or_else(|| within_line('$', '$'))
+        .or_else(|| within_line('<', '>'))
+        .or_else(link)
+        .unwrap_or(0)
+}
