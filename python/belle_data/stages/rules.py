@@ -58,10 +58,10 @@ class RulesConfig(BaseModel):
     repeated_7grams: Share = Field("off", description="The same for seven units.")
     repeated_8grams: Share = Field("off", description="The same for eight units.")
     repeated_9grams: Share = Field("off", description="The same for nine units.")
-    repeated_10grams: Share = Field(0.5, description="The same for ten units.")
+    repeated_10grams: Share = Field(0.8, description="The same for ten units.")
     repeated_lines: Share = Field("off", description="Share of an answer's letters in lines that came before in it.")
     character_run: Share = Field(
-        0.5, description="Share of an answer's characters in the longest run of one character."
+        0.6, description="Share of an answer's characters in the longest run of one character."
     )
     speaks_as_ai: Count = Field(1, description="Places where the answers speak as an AI, from which on a row goes.")
     refusal: Count = Field(1, description="Answers that begin with a refusal, from which on a row goes.")
@@ -69,8 +69,15 @@ class RulesConfig(BaseModel):
         0.7,
         description="Share of an answer's words in another language, where the prompt is Chinese and asks for no other.",
     )
-    placeholder: Count = Field(
-        1, description="Gaps to fill in, such as `[Name]`, that nobody asked for, from which on a row goes."
+    missing_content: Count = Field(
+        1,
+        description="Gaps in the answers where there should be what was asked for, such as `[insert chart]`, from which "
+        "on a row goes.",
+    )
+    missing_name: Count = Field(
+        "off",
+        description="Gaps for names and dates in the answers, such as `[Name]`, that nobody asked for, from which on a "
+        "row goes.",
     )
     media_in_prompt: Count = Field(
         1, description="Pictures, sounds and hints at some in the prompts, from which on a row goes."

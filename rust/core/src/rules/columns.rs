@@ -13,7 +13,7 @@ enum Column {
     Shares(Vec<u16>),
 }
 
-/// A column for each measure: 51 bytes a row in all.
+/// A column for each measure: 49 bytes a row in all.
 #[derive(Clone, Debug)]
 pub struct Columns(Vec<Column>);
 
@@ -46,7 +46,7 @@ impl Columns {
                 })),
                 Column::Shares(stored) => stored.extend(values.map(|value| {
                     // Rounded, since the product may fall short of the whole number that the value was made of.
-                    if value.is_nan() { NO_SHARE } else { (value * f32::from(SHARE_STEPS)).round() as u16 }
+                    if value.is_nan() { NO_SHARE } else { (value * f32::from(SHARE_STEPS) + 0.5) as u16 }
                 })),
             }
         }

@@ -123,6 +123,10 @@ impl Links {
 const REFUSAL_BEGINS: usize = 60;
 /// Bytes between an apology and what makes it a refusal.
 const REFUSAL_REACHES: usize = 150;
+/// Bytes in which the name of a picture in brackets ends.
+const SHOWN_OPENS: usize = 70;
+/// Bytes in which the name of a picture of Markdown ends.
+const PICTURE_ENDS: usize = 300;
 /// Bytes within which a placeholder ends.
 const PLACEHOLDER_ENDS: usize = 80;
 
@@ -134,9 +138,9 @@ pub struct AnswerReader<'a> {
     begins: usize,
     links: Links,
     ai_until: usize,
-    ai_first: Option<usize>,
     sorry: Option<(usize, usize)>,
-    refused: bool,
+    refused: Option<(usize, usize)>,
+    helped: bool,
     placeholder_until: usize,
 }
 
@@ -150,9 +154,9 @@ impl<'a> AnswerReader<'a> {
             begins: turn.begins(),
             links: Links::default(),
             ai_until: 0,
-            ai_first: None,
             sorry: None,
-            refused: false,
+            refused: None,
+            helped: false,
             placeholder_until: 0,
         }
     }
@@ -168,38 +172,41 @@ impl<'a> AnswerReader<'a> {
                     return None;
                 }
                 self.ai_until = end;
-                self.ai_first = self.ai_first.or(Some(start));
                 return Some((at::SPEAKS_AS_AI, start, end));
             }
             Sign::Sorry if start <= self.begins + REFUSAL_BEGINS => {
                 self.sorry = self.sorry.or(Some((start, end)));
             }
             Sign::Cannot => {
-                let (first, last) = self.sorry.or(self.ai_first.map(|first| (first, self.ai_until)))?;
-                let near = first <= self.begins + REFUSAL_BEGINS && last <= start && start - last <= REFUSAL_REACHES;
-                if near && !ends_sentence(&text[last..start]) {
-                    return self.refuse(first, end);
+                let (first, last) = self.sorry?;
+                let near = last <= start && start - last <= REFUSAL_REACHES;
+                if near && !ends_sentence(&text[last..start]) && !is_of_another(&text[..start]) {
+                    self.refused = self.refused.or(Some((first, end)));
                 }
             }
-            Sign::Refuses if start <= self.begins + REFUSAL_BEGINS => return self.refuse(start, end),
-            Sign::Opens if start >= self.placeholder_until => {
+            Sign::Refuses if start <= self.begins + REFUSAL_BEGINS => {
+                self.refused = self.refused.or(Some((start, end)));
+            }
+            Sign::Helps => self.helped |= self.refused.is_some(),
+            Sign::OpensName | Sign::OpensContent if start >= self.placeholder_until => {
                 let until = self.end_of_placeholder(start)?;
                 self.placeholder_until = until;
-                return Some((at::PLACEHOLDER, start, until));
+                let place = if sign == Sign::OpensName { at::MISSING_NAME } else { at::MISSING_CONTENT };
+                return Some((place, start, until));
             }
             Sign::Link => return self.links.next(text, start).map(|end| (at::LINK_IN_ANSWER, start, end)),
-            Sign::Picture => return Some((at::MEDIA_IN_ANSWER, start, end)),
+            Sign::Picture if text[start] == b'<' || has_address(text, start) => {
+                return Some((at::MEDIA_IN_ANSWER, start, end));
+            }
             _ => {}
         }
         None
     }
 
-    fn refuse(&mut self, start: usize, end: usize) -> Option<(usize, usize, usize)> {
-        if self.refused || self.context.asks.speech {
-            return None;
-        }
-        self.refused = true;
-        Some((at::REFUSAL, start, end))
+    /// The bytes of a refusal, once all phrases were read, unless speech was asked for or help comes after it.
+    #[must_use]
+    pub fn refusal(&self) -> Option<(usize, usize)> {
+        self.refused.filter(|_| !self.helped && !self.context.asks.speech)
     }
 
     /// The byte after a placeholder, if one begins here that nobody asked for and that does not come from the prompt.
@@ -219,8 +226,9 @@ impl<'a> AnswerReader<'a> {
         let near = &text[..text.len().min(PLACEHOLDER_ENDS)];
         let end = memchr::memmem::find(near, closing)? + closing.len();
         let placeholder = &text[..end];
-        // A name in brackets before parentheses is a link.
-        if placeholder.contains(&b'\n') || text.get(end) == Some(&b'(') {
+        // Names in brackets before parentheses are links, and several of them a list.
+        let list = memchr::memmem::find(placeholder, "、".as_bytes()).is_some() || placeholder.contains(&b',');
+        if list || placeholder.contains(&b'\n') || text.get(end) == Some(&b'(') {
             return None;
         }
         let asked = self.context.instruction.is_some_and(|turn| memchr::memmem::find(turn.text, placeholder).is_some());
@@ -232,6 +240,35 @@ impl<'a> AnswerReader<'a> {
 fn ends_sentence(between: &[u8]) -> bool {
     let ends = ["。", "！", "？", "\n", ". ", "! ", "? "];
     ends.iter().any(|end| memchr::memmem::find(between, end.as_bytes()).is_some())
+}
+
+/// Whether what cannot be done is what the user, or a thing, cannot do.
+fn is_of_another(before: &[u8]) -> bool {
+    let before = before.trim_ascii_end();
+    ["您", "你", "它", "他", "她", "们都"].iter().any(|other| before.ends_with(other.as_bytes()))
+        || before.ends_with(b"you") || before.ends_with(b"it") || before.ends_with(b"they")
+}
+
+/// Whether a text up to a byte ends with a bracket that closes.
+#[must_use]
+pub fn is_closing(text: &[u8], end: usize) -> bool {
+    ["]", "）", ")", ">", "】"].iter().any(|close| text[..end].ends_with(close.as_bytes()))
+}
+
+/// Whether a bracket was opened shortly before its end, on the same line.
+#[must_use]
+pub fn closes_bracket(text: &[u8], end: usize) -> bool {
+    let near = &text[end.saturating_sub(SHOWN_OPENS)..end];
+    let line = near.iter().rposition(|&byte| byte == b'\n').map_or(near, |at| &near[at..]);
+    let opens = ["[", "（", "(", "<", "【"];
+    opens.iter().any(|open| memchr::memmem::find(line, open.as_bytes()).is_some())
+}
+
+/// Whether a picture of Markdown goes on with its address.
+#[must_use]
+pub fn has_address(text: &[u8], start: usize) -> bool {
+    let near = &text[start..text.len().min(start + PICTURE_ENDS)];
+    ["](", "]（", "] ("].iter().any(|part| memchr::memmem::find(near, part.as_bytes()).is_some())
 }
 
 /// Whether "as an AI" is said by one of itself: at the beginning of a clause, and with a clause of its own behind it.

@@ -2,8 +2,12 @@
 
 use whichlang::{Lang, detect_language};
 
+use crate::text::is_east_asian;
+
 /// Words of another language that an answer needs: fewer are names, terms, formulas.
 pub const LEAST_WORDS: usize = 8;
+/// An answer of which one line in so many is code is a program.
+const LINES_OF_CODE: usize = 4;
 /// Characters in which a piece of code, a formula or a tag within a line ends.
 const MOST_INLINE: usize = 300;
 
@@ -16,7 +20,7 @@ pub struct Prose {
     han: usize,
     /// Kana and hangul characters, which Chinese has not.
     syllables: usize,
-    /// Words of other writing with a letter in them.
+    /// Words of other writing, in lower case.
     words: usize,
 }
 
@@ -53,25 +57,53 @@ impl Prose {
             }
         }
         self.text.push_str(rest);
-        let (mut in_word, mut has_letter) = (false, false);
-        for character in self.text.chars().chain([' ']) {
-            let point = u32::from(character);
-            let east_asian = crate::text::is_east_asian(point);
-            if character.is_alphanumeric() && !east_asian {
-                in_word = true;
-                has_letter |= character.is_alphabetic();
+        let text = std::mem::take(&mut self.text);
+        let (mut lines, mut code) = (0, 0);
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            lines += 1;
+            if looks_like_code(line) {
+                code += 1;
                 continue;
             }
-            if in_word && has_letter {
-                self.words += 1;
-            }
-            (in_word, has_letter) = (false, false);
-            if east_asian {
-                let syllable = matches!(point, 0x3041..=0x30ff | 0x1100..=0x11ff | 0x3131..=0x318e | 0xac00..=0xd7a3);
-                if syllable { self.syllables += 1 } else { self.han += 1 }
+            for word in line.split(|character: char| !character.is_alphanumeric() && character != '\'') {
+                self.count(word);
             }
         }
+        // What stands between lines of a program are its comments.
+        if code * LINES_OF_CODE >= lines {
+            (self.words, self.syllables) = (0, 0);
+        }
+        self.text = text;
     }
+
+    /// Counts what stands between two marks or blanks.
+    fn count(&mut self, word: &str) {
+        let (mut other, mut lower) = (0, true);
+        for character in word.chars() {
+            let point = u32::from(character);
+            match point {
+                0x3041..=0x30ff | 0x1100..=0x11ff | 0x3131..=0x318e | 0xac00..=0xd7a3 => self.syllables += 1,
+                _ if is_east_asian(point) => self.han += 1,
+                _ => {
+                    other += 1;
+                    lower &= character.is_lowercase() || character == '\'';
+                }
+            }
+        }
+        // Names, abbreviations, notes and numbers are the same in every language; a word of a sentence is not.
+        self.words += usize::from(other > 1 && lower);
+    }
+}
+
+/// Whether a line is of a program, a formula or a table rather than of a text.
+fn looks_like_code(line: &str) -> bool {
+    let line = line.trim();
+    let holds = ["=", "(\"", "()", "\"\"\"", "->", "::", "</", "||", "&&", "{", "_", "|"];
+    let begins = ["import ", "def ", "return ", "print", "for (", "SELECT ", "//"];
+    line.ends_with(';')
+        || line.ends_with("):")
+        || begins.iter().any(|&part| line.starts_with(part))
+        || holds.iter().any(|&part| line.contains(part))
 }
 
 /// Bytes of the code, formula, tag or link that a text begins with; 0 if it begins with none.

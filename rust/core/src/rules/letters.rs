@@ -1,8 +1,7 @@
 //! Counts and comparisons of code points.
 
-use super::units::is_word;
+use super::units::is_letter;
 use crate::dispatch;
-use crate::text::is_east_asian;
 
 /// How many code points of a text are of which kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,6 +14,8 @@ pub struct Letters {
     pub latin: usize,
     /// C1 controls and private characters, which no text needs.
     pub stray: usize,
+    /// Code points that are the same as the one before.
+    pub repeated: usize,
 }
 
 dispatch! {
@@ -25,7 +26,7 @@ dispatch! {
 #[inline(always)]
 fn count_body(points: &[u32]) -> Letters {
     let within = |point: u32, first: u32, last: u32| u32::from(point.wrapping_sub(first) <= last - first);
-    let (mut han, mut syllables, mut latin, mut stray) = (0, 0, 0, 0);
+    let (mut han, mut syllables, mut latin, mut stray, mut repeated) = (0, 0, 0, 0, 0);
     // 32-bit sums become vectors; a text has fewer code points than they hold.
     for &point in points {
         han += within(point, 0x4e00, 0x9fff) + within(point, 0x3400, 0x4dbf);
@@ -36,7 +37,16 @@ fn count_body(points: &[u32]) -> Letters {
         latin += within(point | 0x20, u32::from('a'), u32::from('z'));
         stray += is_stray(point);
     }
-    Letters { han: han as usize, syllables: syllables as usize, latin: latin as usize, stray: stray as usize }
+    for (&left, &right) in points.iter().zip(points.iter().skip(1)) {
+        repeated += u32::from(left == right);
+    }
+    Letters {
+        han: han as usize,
+        syllables: syllables as usize,
+        latin: latin as usize,
+        stray: stray as usize,
+        repeated: repeated as usize,
+    }
 }
 
 /// 1 for a C1 control or a private character, else 0.
@@ -68,7 +78,7 @@ const LEAST_SAME: usize = 6;
 /// Whether two texts have the same letters and digits in the same order, in either case, whatever else they have.
 #[must_use]
 pub fn same_letters(left: &[u32], right: &[u32]) -> bool {
-    let letter = |point: &u32| (0x4e00..=0x9fff).contains(point) || is_word(*point) || is_east_asian(*point);
+    let letter = |point: &u32| is_letter(*point);
     let mut right = right.iter().copied().filter(letter);
     let mut same = 0;
     for point in left.iter().copied().filter(letter) {
@@ -82,4 +92,20 @@ pub fn same_letters(left: &[u32], right: &[u32]) -> bool {
 
 fn lower(point: u32) -> Option<char> {
     char::from_u32(point).and_then(|character| character.to_lowercase().next())
+}
+
+/// Length and start of the longest run of one character, white space left out; `(0, 0)` of an empty text.
+#[must_use]
+pub fn longest_run(points: &[u32]) -> (usize, usize) {
+    let mut longest = (0, 0);
+    let mut start = 0;
+    for end in 1..=points.len() {
+        if points.get(end) != Some(&points[start]) {
+            if end - start > longest.0 && !is_white_space(points[start]) {
+                longest = (end - start, start);
+            }
+            start = end;
+        }
+    }
+    longest
 }

@@ -84,7 +84,7 @@ const fn measure(name: &'static str, reason: u8, unit: Unit, fires: Fires) -> Me
 }
 
 /// Number of measures.
-pub const COUNT: usize = 26;
+pub const COUNT: usize = 27;
 
 /// Place in [`MEASURES`] of each measure.
 pub mod at {
@@ -116,16 +116,18 @@ pub mod at {
     pub const REFUSAL: usize = 19;
     /// Share of words of another language.
     pub const OTHER_LANGUAGE: usize = 20;
-    /// Placeholders that nobody asked for.
-    pub const PLACEHOLDER: usize = 21;
+    /// Gaps where there should be what was asked for.
+    pub const MISSING_CONTENT: usize = 21;
+    /// Gaps for names and dates that nobody asked for.
+    pub const MISSING_NAME: usize = 22;
     /// Signs of something to see in the prompt.
-    pub const MEDIA_IN_PROMPT: usize = 22;
+    pub const MEDIA_IN_PROMPT: usize = 23;
     /// Links in the prompt.
-    pub const LINK_IN_PROMPT: usize = 23;
+    pub const LINK_IN_PROMPT: usize = 24;
     /// Pictures in the answers.
-    pub const MEDIA_IN_ANSWER: usize = 24;
+    pub const MEDIA_IN_ANSWER: usize = 25;
     /// Links in the answers.
-    pub const LINK_IN_ANSWER: usize = 25;
+    pub const LINK_IN_ANSWER: usize = 26;
 }
 
 /// Every measure, in the order in which the rules are asked.
@@ -154,7 +156,8 @@ pub const MEASURES: [Measure; COUNT] = {
         measure("speaks_as_ai", 8, Count, AtLeast),
         measure("refusal", 9, Count, AtLeast),
         measure("other_language", 10, Share, AtLeast),
-        measure("placeholder", 11, Count, AtLeast),
+        measure("missing_content", 11, Count, AtLeast),
+        measure("missing_name", 11, Count, AtLeast),
         measure("media_in_prompt", 12, Count, AtLeast),
         measure("link_in_prompt", 12, Count, AtLeast),
         measure("media_in_answer", 12, Count, AtLeast),

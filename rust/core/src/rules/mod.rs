@@ -9,6 +9,7 @@ mod context;
 mod language;
 mod letters;
 pub mod measures;
+mod phrase_lists;
 mod phrases;
 pub mod repetition;
 mod row;

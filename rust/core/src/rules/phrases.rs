@@ -1,17 +1,19 @@
-//! Phrases that rules look for, all found in one pass over a text's bytes.
+//! Phrases that rules look for, all found in one pass over a text's code points.
 //!
-//! ASCII letters match in either case. What a phrase means for a row is decided in `row.rs`, with what stands around it.
+//! The first two characters of each phrase stand in a table of bits, so that most places of a text are passed by after
+//! one look. What a phrase means for a row is decided in `context.rs`, with what stands around it.
 
 use std::sync::OnceLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
+use super::phrase_lists::*;
+use crate::dispatch;
 
 /// What a phrase is a sign of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sign {
     /// An answer: the model names itself, whatever follows.
     SaysAi,
-    /// An answer: the model names itself, if `row.rs` finds the sentence to go on as such sentences do.
+    /// An answer: the model names itself, if `context.rs` finds the sentence to go on as such sentences do.
     MaySayAi,
     /// An answer: how refusals begin.
     Sorry,
@@ -19,8 +21,12 @@ pub enum Sign {
     Cannot,
     /// An answer: a refusal as it stands, at the beginning.
     Refuses,
-    /// An answer: the beginning of a placeholder; `row.rs` looks for its end.
-    Opens,
+    /// An answer: what follows a refusal that helps all the same.
+    Helps,
+    /// An answer: the beginning of a gap for a name or a date; `context.rs` looks for its end.
+    OpensName,
+    /// An answer: the beginning of a gap for what was asked for.
+    OpensContent,
     /// Any text: the beginning of a link.
     Link,
     /// Any text: a picture.
@@ -50,114 +56,77 @@ pub struct Phrase {
     pub word: bool,
 }
 
-/// The automaton, and a phrase for each of its patterns.
+/// Phrases that are looked for together.
 #[derive(Debug)]
 pub struct Phrases {
-    /// Always there: the phrases are constants, and a test holds that they can be built.
-    automaton: Option<AhoCorasick>,
-    phrases: Vec<Phrase>,
+    /// By their first two characters, see [`key`].
+    patterns: Vec<Pattern>,
+    starts: Starts,
 }
 
-const SAYS_AI: &[&str] = &[
-    "我是由OpenAI", "我是OpenAI", "我是 OpenAI", "我是由 OpenAI", "我是ChatGPT", "我是一个大型语言模型",
-    "我是一个大语言模型", "我是一个语言模型", "我是语言模型", "我是一个AI语言模型", "我是AI语言模型",
-    "我是一个人工智能语言模型", "我是人工智能语言模型", "我只是一个语言模型", "我只是一个AI语言模型", "我只是一个AI模型",
-    "我只是一个人工智能", "我只是一个AI助手", "我是一个AI助手", "我是一个人工智能助手", "我是一款人工智能",
-    "我是一名AI", "我是一款AI", "我是一个AI模型", "我是一个人工智能模型", "我是一个聊天机器人", "我是一个 AI",
-    "我是一种人工智能", "我是一个人工智能，", "我是一个AI，", "我是人工智能，", "我是AI，",
-    "由OpenAI训练的大型语言模型", "OpenAI训练的语言模型",
-    "as an ai language model", "as an artificial intelligence language model", "as a large language model",
-    "as a language model,", "as a language model i", "i am an ai language model", "i'm an ai language model",
-    "i am a language model", "i'm a language model", "i am a large language model", "i'm a large language model",
-    "i'm just an ai", "i am just an ai", "i am an ai assistant", "i'm an ai assistant", "i am an ai model",
-    "i'm an ai model", "i am chatgpt", "i'm chatgpt", "i am an artificial intelligence",
-    "language model trained by openai", "language model developed by openai", "language model created by openai",
-];
+#[derive(Debug)]
+struct Pattern {
+    key: u64,
+    points: Vec<u32>,
+    phrase: Phrase,
+}
 
-const MAY_SAY_AI_BEFORE: &[&str] = &["作为", "身为"];
-const MAY_SAY_AI_ARTICLE: &[&str] = &["", "一个", "一名", "一种", "一款", "一位", "一个 "];
-const MAY_SAY_AI_NOUN: &[&str] =
-    &["AI", "人工智能", "语言模型", "大型语言模型", "大语言模型", "聊天机器人", "虚拟助手", "智能助手"];
-const MAY_SAY_AI: &[&str] = &["as an ai", "as an artificial intelligence", "作为OpenAI"];
+const BITS: usize = 1 << 16;
 
-const SORRY: &[&str] = &[
-    "抱歉", "对不起", "不好意思", "很遗憾", "非常遗憾", "sorry", "apologize", "apologise", "unfortunately",
-    "my apologies",
-];
-const CANNOT: &[&str] = &[
-    "无法", "不能", "没有能力", "没有办法", "不可以", "不支持", "没有权限", "不具备", "cannot", "can't", "can not",
-    "unable to", "not able to", "not possible", "don't have access", "do not have access", "don't have the ability",
-];
-const REFUSES: &[&str] = &[
-    "我无法回答", "我无法提供", "我无法满足", "我无法完成", "我无法执行", "我无法生成", "我无法协助", "我无法帮助",
-    "我无法访问", "我无法浏览", "我无法播放", "我无法查看", "我不能提供", "我不能回答", "我不能协助", "我不能帮助",
-    "我不能满足", "我不能生成", "无法回答这个问题", "无法完成此任务", "i cannot fulfill", "i can't fulfill",
-    "i cannot provide", "i can't provide", "i cannot assist", "i can't assist", "i cannot help with",
-    "i can't help with", "i am unable to", "i'm unable to", "i'm not able to", "i am not able to", "i cannot answer",
-    "i can't answer", "i cannot complete", "i cannot access", "i can't access",
-];
+/// Which characters, and which pairs of characters, a phrase may begin with; other ones may have the same bit.
+#[derive(Debug)]
+pub struct Starts {
+    singles: Vec<u64>,
+    pairs: Vec<u64>,
+}
 
-const OPENS: &[&str] = &[
-    "[your ", "[your_", "[name", "[company", "[insert", "[recipient", "[date", "[enter ", "[employer", "[address",
-    "[phone", "[email", "[title", "[position", "[product name", "[city", "[school", "<insert", "<your ", "<name>",
-    "{{", "[您的", "[你的", "[姓名", "[名字", "[公司", "[插入", "[填", "[日期", "[地址", "[电话", "[收件人", "[职位",
-    "[学校", "[雇主", "【插入", "【您的", "【你的", "【姓名", "【公司", "【填", "<插入", "<您的", "<你的", "<姓名", "<名字",
-    "（插入", "(插入", "(insert ",
-];
-const LINK: &[&str] = &["http://", "https://", "www."];
-const PICTURE: &[&str] = &["![", "！[", "<img", "<image", "<video", "<audio src", "data:image/"];
-const SHOWN: &[&str] = &[
-    "<photo", "<picture", "<图", "[图", "（图", "(图", "【图", "图片]", "图片）", "图片)", "图片】", "图片>", "照片]", "照片）",
-    "照片)", "照片】", "照片>", "图像]", "图像）", "图像)", "图像>", "图像】", "插图]", "插图）", "视频]", "音频]", "下图", "上图中",
-    "[image", "[photo", "[picture", "[attach", "(image of", "(picture of", "(photo", "photo]", "image]", "picture]",
-    "picture)", "image)", "photo)", "image>", "attached image", "attached photo", "attached picture", "image below",
-    "following image", "following picture", "following photo", "following diagram", "picture below", "photo below",
-    "image above", "以下图片", "以下图像", "以下照片", "给定的图片", "给定的图像", "给定的照片", "附图",
-];
-const ASKS_LANGUAGE: &[&str] = &[
-    "英文", "英语", "英译", "译成", "翻译", "译为", "单词", "词汇", "词语", "外语", "语言", "日语", "日文", "法语", "法文",
-    "德语", "德文", "俄语", "俄文", "西班牙", "韩语", "韩文", "意大利", "拉丁", "希腊", "葡萄牙", "阿拉伯", "印地语", "越南",
-    "泰语", "双语", "语法", "时态", "动词", "名词", "形容词", "副词", "介词", "代词", "字母", "拼写", "缩写", "首字母",
-    "代码", "程序", "编程", "脚本", "函数", "算法", "命令", "正则", "公式", "方程", "查询", "数据库", "接口", "变量", "数组",
-    "字符串", "网页", "标签", "语句", "表达式", "标记", "格式", "提示词", "化学", "元素", "数学", "求解", "计算", "证明",
-    "歌词", "歌曲", "诗", "引用", "参考", "书名", "电影", "乐队", "名言", "歌", "密码", "用户名", "域名", "网址", "名称",
-    "名字", "命名", "英", "押韵", "同义词", "反义词", "句子", "引文", "输出原文", "english", "translat", "python", "java",
-    "html", "css", "sql", "json", "xml", "latex", "excel", "bash", "linux", "docker", "git", "api", "c++", "c#", "php",
-    "swift", "kotlin", "rust", "golang", "ruby", "react", "vue", "code", "```", "yaml", "csv", "regex", "markdown",
-    "midjourney", "stable diffusion", "prompt",
-];
-const ASKS_TEMPLATE: &[&str] = &[
-    "模板", "模版", "封信", "写信", "书信", "信件", "信函", "求职信", "感谢信", "辞职信", "推荐信", "邮件", "简历", "履历", "合同", "协议", "表格", "表单", "邀请", "通知", "备忘录", "演讲", "介绍",
-    "声明", "公告", "新闻稿", "占位", "填空", "空白", "消息", "回复", "回应", "问候", "祝", "广告", "传单", "申请", "提案", "报告",
-    "大纲", "推荐", "海报", "脚本", "短信", "格式", "示例", "例子", "样本", "致辞", "自传", "问卷", "调查", "电话", "对话", "标题",
-    "口号", "句", "笔记", "名片", "请柬", "发票", "收据", "日程", "计划", "文案", "变量", "代码", "程序", "函数", "html", "vue",
-    "jinja", "template", "letter", "email", "e-mail", "resume", "cv", "contract", "agreement", "form", "invitation",
-    "notice", "memo", "speech", "introduc", "placeholder", "blank", "message", "note", "reply", "respon", "greet",
-    "advert", "flyer", "application", "proposal", "report", "outline", "poster", "script", "sample", "example", "code",
-    "format", "survey", "question", "dialog", "conversation", "sentence", "headline", "slogan", "card", "invoice", "plan",
-    "announce", "press release", "biograph", "query", "prompt", "post", "tweet", "ticket", "review",
-];
-const ASKS_SPEECH: &[&str] = &[
-    "道歉", "抱歉", "致歉", "邮件", "封信", "写信", "书信", "信件", "信函", "对话", "借口", "拒绝", "婉拒", "回复", "回应", "响应", "故事", "小说", "剧本", "脚本",
-    "独白", "台词", "改写", "重写", "改述", "释义", "语气", "翻译", "改成", "改为", "改变", "转换", "编辑", "修改", "造句",
-    "句子", "短语", "场景", "诗", "歌", "扮演", "客服", "客户", "书的", "本书", "笑话", "扩写", "续写", "完成句", "模拟",
-    "人物", "辩论", "推文", "角色", "apolog", "email", "e-mail", "letter", "dialog", "conversation", "excuse", "reject",
-    "declin", "reply", "respon", "story", "novel", "script", "monologue", "rewrite", "rephrase", "paraphrase", "tone",
-    "translat", "convert", "edit", "sentence", "phrase", "scene", "poem", "song", "role", "customer", "joke", "message",
-    "pretend", "character", "simulat", "tweet", "lyric", "play", "argument", "debate",
-];
-const ASKS_MARKUP: &[&str] =
-    &["html", "markdown", "网页", "代码", "css", "标签", "标记", "xml", "svg", "code", "链接", "url", "网址", "react", "vue"];
+/// Stands for the second character of a phrase that has only one.
+const NO_SECOND: u32 = u32::MAX;
 
-/// Two characters that UTF-8 becomes when each byte is taken for a character of Windows-1252.
-const BROKEN: &[&str] = &[
-    "\u{fffd}", "锟斤拷", "锟斤", "烫烫烫", "屯屯屯", "â€™", "â€œ", "â€\u{9d}", "â€“", "â€”", "â€¦", "â€˜", "â€¢", "â€\u{99}",
-    "â€\u{9c}", "â€\u{93}", "â\u{80}", "ï¼", "ã€", "ï»¿", "Ã©", "Ã¨", "Ã¡", "Ã\u{a0}", "Ã¢", "Ã¤", "Ã¶", "Ã¼", "Ã±", "Ã§", "Ãª", "Ã«",
-    "Ã®", "Ã¯", "Ã³", "Ã²", "Ã´", "Ãº", "Ã¹", "Ã»", "Ã¸", "Ã¥", "Ã£", "Ãµ", "ÃŸ", "Ã‰", "Â°", "Â£", "Â©", "Â®", "Â·", "Â«",
-    "Â»", "Â½", "Â¿", "Â¡", "Â\u{a0}", "ä¸", "çš„", "æ˜", "ä½", "å¥½", "ðŸ",
-];
-/// Beginnings of common Chinese characters in UTF-8, read as GBK.
-const MISREAD: &[&str] = &["锛", "銆", "鐨", "涓", "鏄", "鍦", "鎴", "杩", "鍙", "浠", "鈥", "鑰", "鍜", "浜", "鏈", "绋", "閿", "鎬", "鍥", "鍏"];
+fn key(first: u32, second: u32) -> u64 {
+    u64::from(first) << 32 | u64::from(second)
+}
+
+#[inline(always)]
+fn folded(point: u32) -> u32 {
+    if point.wrapping_sub(u32::from('A')) < 26 { point | 0x20 } else { point }
+}
+
+#[inline(always)]
+fn pair_bit(first: u32, second: u32) -> usize {
+    ((first.wrapping_mul(0x9e37_79b1) ^ second.wrapping_mul(0x85eb_ca6b)) >> 16) as usize % BITS
+}
+
+#[inline(always)]
+fn bit(bits: &[u64], at: usize) -> u64 {
+    bits[at / 64] >> (at % 64) & 1
+}
+
+dispatch! {
+    fn candidates(points: &[u32], starts: &Starts, found: &mut Vec<u32>) -> usize = candidates_body
+}
+
+/// Writes the places at which a phrase may begin, and says how many these are.
+#[inline(always)]
+fn candidates_body(points: &[u32], starts: &Starts, found: &mut Vec<u32>) -> usize {
+    // Room for all, so that writing needs no branch.
+    if found.len() < points.len() {
+        found.resize(points.len(), 0);
+    }
+    let (Some(singles), Some(pairs)) = (starts.singles.get(..BITS / 64), starts.pairs.get(..BITS / 64)) else {
+        return 0;
+    };
+    let mut count = 0;
+    let mut first = points.first().map_or(0, |&point| folded(point));
+    for at in 0..points.len() {
+        let second = points.get(at + 1).map_or(0, |&point| folded(point));
+        let hit = bit(pairs, pair_bit(first, second)) | bit(singles, first as usize % BITS);
+        found[count] = at as u32;
+        count += hit as usize;
+        first = second;
+    }
+    count
+}
 
 /// English words of these lists are matched as whole words if they are short enough to be part of others.
 fn is_short_word(text: &str) -> bool {
@@ -203,7 +172,9 @@ impl AllPhrases {
                     (Sign::Sorry, SORRY),
                     (Sign::Cannot, CANNOT),
                     (Sign::Refuses, REFUSES),
-                    (Sign::Opens, OPENS),
+                    (Sign::Helps, HELPS),
+                    (Sign::OpensName, OPENS_NAME),
+                    (Sign::OpensContent, OPENS_CONTENT),
                     (Sign::Link, LINK),
                     (Sign::Picture, PICTURE),
                     (Sign::Broken, BROKEN),
@@ -216,36 +187,76 @@ impl AllPhrases {
 
 impl Phrases {
     fn build(lists: &[(Sign, &[&str])]) -> Self {
-        let pairs: Vec<(Sign, &str)> =
-            lists.iter().flat_map(|&(sign, list)| list.iter().map(move |&text| (sign, text))).collect();
-        let phrases = pairs
-            .iter()
-            .map(|&(sign, text)| Phrase { sign, word: sign == Sign::MaySayAi || is_short_word(text) })
-            .collect();
-        let automaton = AhoCorasick::builder()
-            .match_kind(MatchKind::Standard)
-            .kind(Some(AhoCorasickKind::DFA))
-            .ascii_case_insensitive(true)
-            .build(pairs.iter().map(|&(_, text)| text))
-            .ok();
-        Self { automaton, phrases }
+        let mut starts = Starts { singles: vec![0; BITS / 64], pairs: vec![0; BITS / 64] };
+        let mut patterns = Vec::new();
+        for &(sign, list) in lists {
+            for text in list {
+                let points: Vec<u32> = text.chars().map(|character| folded(character.into())).collect();
+                let word = sign == Sign::MaySayAi || is_short_word(text);
+                let (first, second) = match points[..] {
+                    [] => continue,
+                    [only] => {
+                        starts.singles[only as usize % BITS / 64] |= 1 << (only % 64);
+                        (only, NO_SECOND)
+                    }
+                    [first, second, ..] => {
+                        let at = pair_bit(first, second);
+                        starts.pairs[at / 64] |= 1 << (at % 64);
+                        (first, second)
+                    }
+                };
+                patterns.push(Pattern { key: key(first, second), points, phrase: Phrase { sign, word } });
+            }
+        }
+        patterns.sort_by_key(|pattern| pattern.key);
+        Self { patterns, starts }
     }
 
-    /// Calls `found` with every phrase in a text, its first byte and the byte after its last, by where they end.
-    pub fn find(&self, text: &[u8], mut found: impl FnMut(Phrase, usize, usize)) {
-        let Some(automaton) = &self.automaton else { return };
-        for one in automaton.find_overlapping_iter(text) {
-            let phrase = self.phrases[one.pattern().as_usize()];
-            if !phrase.word || is_whole_word(text, one.start(), one.end()) {
-                found(phrase, one.start(), one.end());
+    /// Calls `found` with every phrase in a text, its first byte and the byte after its last, by where they begin.
+    ///
+    /// `points` are the code points of `text`; `places` is room that is used again.
+    pub fn find(&self, text: &[u8], points: &[u32], places: &mut Vec<u32>, mut found: impl FnMut(Phrase, usize, usize)) {
+        let count = candidates(points, &self.starts, places);
+        let (mut point, mut byte) = (0, 0);
+        for &place in &places[..count] {
+            let place = place as usize;
+            let first = folded(points[place]);
+            let second = points.get(place + 1).map(|&point| folded(point));
+            let keys = [Some(key(first, NO_SECOND)), second.map(|second| key(first, second))];
+            for key in keys.into_iter().flatten() {
+                let from = self.patterns.partition_point(|pattern| pattern.key < key);
+                for pattern in self.patterns[from..].iter().take_while(|pattern| pattern.key == key) {
+                    if !pattern.stands_at(points, place) {
+                        continue;
+                    }
+                    byte += bytes(&points[point..place]);
+                    point = place;
+                    let end = byte + bytes(&points[place..place + pattern.points.len()]);
+                    found(pattern.phrase, byte.min(text.len()), end.min(text.len()));
+                }
             }
         }
     }
 }
 
-fn is_whole_word(text: &[u8], start: usize, end: usize) -> bool {
-    let touches = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
-    let first = text[start].is_ascii_alphanumeric() && touches(text[..start].last());
-    let last = text[end - 1].is_ascii_alphanumeric() && touches(text.get(end));
+impl Pattern {
+    fn stands_at(&self, points: &[u32], place: usize) -> bool {
+        let end = place + self.points.len();
+        let Some(here) = points.get(place..end) else { return false };
+        here.iter().zip(&self.points).all(|(&point, &wanted)| folded(point) == wanted)
+            && (!self.phrase.word || is_whole_word(points, place, end))
+    }
+}
+
+/// Bytes of some code points in UTF-8.
+#[must_use]
+pub fn bytes(points: &[u32]) -> usize {
+    points.iter().map(|&point| char::from_u32(point).map_or(1, char::len_utf8)).sum()
+}
+
+fn is_whole_word(points: &[u32], start: usize, end: usize) -> bool {
+    let is_letter = |point: Option<&u32>| point.is_some_and(|&point| point < 0x80 && (point as u8).is_ascii_alphanumeric());
+    let first = is_letter(points.get(start)) && is_letter(points[..start].last());
+    let last = is_letter(points[..end].last()) && is_letter(points.get(end));
     !first && !last
 }

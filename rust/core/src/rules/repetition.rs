@@ -41,6 +41,7 @@ pub struct Repetition {
 #[derive(Clone, Debug, Default)]
 pub struct RepetitionBuffers {
     classes: Classes,
+    met: Vec<[u64; 2]>,
     places: Vec<u32>,
     class_of: Vec<u32>,
     counts: Vec<u32>,
@@ -50,14 +51,18 @@ pub struct RepetitionBuffers {
 
 /// Measures a text; `None` if it has fewer than [`LEAST_LETTERS`] letters.
 #[must_use]
-pub fn repetition(units: &Units, buffers: &mut RepetitionBuffers) -> Option<Repetition> {
-    let ids = &units.ids[..units.ids.len().min(MOST_UNITS)];
-    let letters = units.letters_before(ids.len());
-    if letters < LEAST_LETTERS {
+pub fn repetition(units: &mut Units, buffers: &mut RepetitionBuffers) -> Option<Repetition> {
+    if units.letters < LEAST_LETTERS {
         return None;
     }
+    let count = units.ids.len().min(MOST_UNITS);
     let mut found = Repetition::default();
-    pairs(ids, buffers);
+    pairs(&units.ids[..count], buffers);
+    if buffers.places.is_empty() && units.lines.is_empty() {
+        return Some(found);
+    }
+    units.count_letters();
+    let letters = units.letters_before(count);
     for size in 2..=*REPEATED_SIZES.end() {
         if size > 2 {
             longer(buffers);
@@ -76,39 +81,69 @@ pub fn repetition(units: &Units, buffers: &mut RepetitionBuffers) -> Option<Repe
             found.repeated_units[size - 5] = stretch;
         }
     }
-    let (covered, line) = repeated_lines(units, ids, &mut buffers.classes);
+    let (covered, line) = repeated_lines(units, &units.ids[..count], &mut buffers.classes);
     found.lines = share(covered, letters);
     found.line_units = line;
     Some(found)
 }
 
-/// Classes of all pairs of neighbours; keeps the places whose class occurs more than once.
+/// Bits for each pair of a text, so that few pairs share one by chance.
+const BITS_PER_PAIR: usize = 64;
+/// Bits, at least and at most.
+const BITS: std::ops::Range<usize> = 1 << 12..1 << 26;
+
+/// Classes of the pairs of neighbours that occur more than once, and their places.
+///
+/// A table of bits finds the few pairs that may have come before; only these are told apart exactly.
 fn pairs(ids: &[u32], buffers: &mut RepetitionBuffers) {
-    let RepetitionBuffers { classes, places, class_of, counts, .. } = buffers;
+    let RepetitionBuffers { classes, met, places, class_of, counts, .. } = buffers;
     let size = ids.len().saturating_sub(1);
-    classes.reset(size);
+    let bits = (size * BITS_PER_PAIR).next_power_of_two().clamp(BITS.start, BITS.end);
+    met.clear();
+    met.resize(bits / 64, [0; 2]);
+    let key = |pair: &[u32]| u64::from(pair[0]) << 32 | u64::from(pair[1]);
+    let mask = bits / 64 - 1;
+    let place_of = |pair: &[u32]| {
+        let hash = key(pair).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        ((hash >> 38) as usize & mask, 1u64 << (hash >> 32 & 63))
+    };
+    for pair in ids.windows(2) {
+        let (word, bit) = place_of(pair);
+        let [once, again] = &mut met[word];
+        *again |= *once & bit;
+        *once |= bit;
+    }
+    places.clear();
+    for (place, pair) in ids.windows(2).enumerate() {
+        let (word, bit) = place_of(pair);
+        if met[word][1] & bit != 0 {
+            places.push(place as u32);
+        }
+    }
     class_of.clear();
     counts.clear();
-    counts.resize(size, 0);
-    for pair in ids.windows(2) {
-        let class = classes.class(u64::from(pair[0]) << 32 | u64::from(pair[1]));
+    counts.resize(places.len(), 0);
+    classes.reset(places.len());
+    for &place in places.iter() {
+        let class = classes.class(key(&ids[place as usize..place as usize + 2]));
         counts[class as usize] += 1;
         class_of.push(class);
     }
-    places.clear();
-    if classes.len() == size {
-        class_of.clear();
-        return;
-    }
+    keep_repeated(places.len(), places, class_of, counts);
+}
+
+/// Of the first `found` places keeps those whose class occurs more than once.
+fn keep_repeated(found: usize, places: &mut Vec<u32>, class_of: &mut Vec<u32>, counts: &[u32]) {
     let mut kept = 0;
-    for place in 0..size {
-        let class = class_of[place];
+    for at in 0..found {
+        let class = class_of[at];
         if counts[class as usize] > 1 {
-            places.push(place as u32);
+            places[kept] = places[at];
             class_of[kept] = class;
             kept += 1;
         }
     }
+    places.truncate(kept);
     class_of.truncate(kept);
 }
 
@@ -129,17 +164,7 @@ fn longer(buffers: &mut RepetitionBuffers) {
             found += 1;
         }
     }
-    let mut kept = 0;
-    for at in 0..found {
-        let class = class_of[at];
-        if counts[class as usize] > 1 {
-            places[kept] = places[at];
-            class_of[kept] = class;
-            kept += 1;
-        }
-    }
-    places.truncate(kept);
-    class_of.truncate(kept);
+    keep_repeated(found, places, class_of, counts);
 }
 
 /// Letters covered by the n-gram that covers most, and the place of its first occurrence.

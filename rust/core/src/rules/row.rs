@@ -1,10 +1,10 @@
 //! The values of one row, from its texts in one pass.
 
-use super::context::{AnswerReader, Context, Damage, Links, Turn};
+use super::context::{AnswerReader, Context, Damage, Links, Turn, closes_bracket, has_address, is_closing};
 use super::language::{LEAST_WORDS, Prose};
-use super::letters::{Letters, count, is_stray, same_letters, trimmed};
+use super::letters::{Letters, count, is_stray, longest_run, same_letters, trimmed};
 use super::measures::{COUNT, at, share};
-use super::phrases::{AllPhrases, Sign};
+use super::phrases::{AllPhrases, Sign, bytes};
 use super::repetition::{LEAST_LETTERS, RepetitionBuffers, repetition};
 use super::units::Units;
 use crate::batch::{Role, Turns};
@@ -36,6 +36,7 @@ pub struct RowMeasures {
     /// Whether the spans of repetition are looked for, which takes as long as measuring it.
     pub explains: bool,
     points: Vec<u32>,
+    places: Vec<u32>,
     instruction: Vec<u32>,
     units: Units,
     repetition: RepetitionBuffers,
@@ -49,6 +50,7 @@ impl Default for RowMeasures {
             spans: [None; COUNT],
             explains: false,
             points: Vec::new(),
+            places: Vec::new(),
             instruction: Vec::new(),
             units: Units::default(),
             repetition: RepetitionBuffers::default(),
@@ -76,7 +78,7 @@ impl RowMeasures {
                 self.prompt(turn, letters, &mut context)
             } else {
                 answered |= role == Role::FunctionCall as i8;
-                self.other_text(turn, role)
+                self.other_text(turn, letters, role)
             };
             spoken |= role != Role::Text as i8;
             self.damaged(turn, letters, damage);
@@ -119,12 +121,16 @@ impl RowMeasures {
         let characters = trimmed(&self.points).len() as f32;
         self.add(at::SHORT_PROMPT, characters, None);
         self.add(at::LONG_PROMPT, characters, None);
-        self.add(at::LINK_IN_PROMPT, 0.0, None);
         context.han += letters.han;
         context.latin += letters.latin;
         let (mut damage, mut links) = (Damage::default(), Links::default());
         let (mut pictures, mut shown) = ((0, None), (0, None));
-        AllPhrases::get().prompt.find(turn.text, |phrase, start, end| match phrase.sign {
+        let (mut found_links, mut first_link) = (0.0, None);
+        let mut places = std::mem::take(&mut self.places);
+        AllPhrases::get().prompt.find(turn.text, &self.points, &mut places, |phrase, start, end| match phrase.sign {
+            Sign::Picture if turn.text[start] != b'<' && !has_address(turn.text, start) => {}
+            // What ends a bracket must have begun one.
+            Sign::Shown if is_closing(turn.text, end) && !closes_bracket(turn.text, end) => {}
             Sign::Picture | Sign::Shown => {
                 let found = if phrase.sign == Sign::Picture { &mut pictures } else { &mut shown };
                 found.0 += 1;
@@ -132,7 +138,8 @@ impl RowMeasures {
             }
             Sign::Link => {
                 if let Some(end) = links.next(turn.text, start) {
-                    self.add(at::LINK_IN_PROMPT, 1.0, Some(turn.span(start, end)));
+                    found_links += 1.0;
+                    first_link = first_link.or(Some(turn.span(start, end)));
                 }
             }
             sign => {
@@ -140,6 +147,8 @@ impl RowMeasures {
                 damage.note(sign, start, end);
             }
         });
+        self.places = places;
+        self.add(at::LINK_IN_PROMPT, found_links, first_link);
         // Whoever asks for markup may show some with pictures in it.
         if context.asks.markup {
             pictures = (0, None);
@@ -161,7 +170,8 @@ impl RowMeasures {
             at::EMPTY_ANSWER,
             at::SPEAKS_AS_AI,
             at::REFUSAL,
-            at::PLACEHOLDER,
+            at::MISSING_CONTENT,
+            at::MISSING_NAME,
             at::MEDIA_IN_ANSWER,
             at::LINK_IN_ANSWER,
         ] {
@@ -171,26 +181,35 @@ impl RowMeasures {
             let same = same_letters(&self.instruction, &self.points);
             self.add(at::ANSWER_IS_INSTRUCTION, f32::from(u8::from(same)), whole.filter(|_| same));
         }
-        self.repeats(turn);
+        self.repeats(turn, letters);
         self.language(turn, letters, context);
         let mut reader = AnswerReader::new(turn, context);
         let mut damage = Damage::default();
-        AllPhrases::get().answer.find(turn.text, |phrase, start, end| {
+        let mut places = std::mem::take(&mut self.places);
+        let points = std::mem::take(&mut self.points);
+        AllPhrases::get().answer.find(turn.text, &points, &mut places, |phrase, start, end| {
             if let Some((place, start, end)) = reader.judge(phrase.sign, start, end) {
                 self.add(place, 1.0, Some(turn.span(start, end)));
             }
             damage.note(phrase.sign, start, end);
         });
+        (self.places, self.points) = (places, points);
+        if let Some((start, end)) = reader.refusal() {
+            self.add(at::REFUSAL, 1.0, Some(turn.span(start, end)));
+        }
         damage
     }
 
     /// A text that nobody speaks, or what passes between the model and its tools.
-    fn other_text(&mut self, turn: Turn<'_>, role: i8) -> Damage {
+    fn other_text(&mut self, turn: Turn<'_>, letters: Letters, role: i8) -> Damage {
         if role == Role::Text as i8 {
-            self.repeats(turn);
+            self.repeats(turn, letters);
         }
         let mut damage = Damage::default();
-        AllPhrases::get().answer.find(turn.text, |phrase, start, end| damage.note(phrase.sign, start, end));
+        let answer = &AllPhrases::get().answer;
+        answer.find(turn.text, &self.points, &mut self.places, |phrase, start, end| {
+            damage.note(phrase.sign, start, end);
+        });
         damage
     }
 
@@ -204,9 +223,9 @@ impl RowMeasures {
         self.add(at::MOJIBAKE, (damage.broken + misread + letters.stray) as f32, first);
     }
 
-    fn repeats(&mut self, turn: Turn<'_>) {
-        self.units.read(&self.points);
-        if let Some(found) = repetition(&self.units, &mut self.repetition) {
+    fn repeats(&mut self, turn: Turn<'_>, letters: Letters) {
+        self.units.read(&self.points, self.explains);
+        if let Some(found) = repetition(&mut self.units, &mut self.repetition) {
             for size in 0..found.top.len() {
                 self.most(at::TOP + size, found.top[size], self.span_of_units(turn, found.top_units[size]));
             }
@@ -218,7 +237,7 @@ impl RowMeasures {
         }
         let text = trimmed(&self.points).len();
         if text >= LEAST_LETTERS {
-            let (length, start) = self.units.run;
+            let (length, start) = if letters.repeated > 0 { longest_run(&self.points) } else { (1, 0) };
             let span = self.explains.then(|| self.span_of_points(turn, start, start + length));
             self.most(at::RUN, share(length, text), span);
         }
@@ -236,9 +255,8 @@ impl RowMeasures {
     }
 
     fn span_of_points(&self, turn: Turn<'_>, start: usize, end: usize) -> Span {
-        let bytes = |points: &[u32]| points.iter().map(|&point| char::from_u32(point).map_or(1, char::len_utf8)).sum();
-        let before: usize = bytes(&self.points[..start]);
-        let inside: usize = bytes(&self.points[start..end.min(self.points.len())]);
+        let before = bytes(&self.points[..start]);
+        let inside = bytes(&self.points[start..end.min(self.points.len())]);
         turn.span(before, before + inside)
     }
 

@@ -1,5 +1,7 @@
 //! A text as the units that repetition and language are counted in.
 
+use std::sync::OnceLock;
+
 use super::classes::Classes;
 use crate::near_dedup::shingle::mix;
 use crate::text::is_east_asian;
@@ -9,16 +11,18 @@ use crate::text::is_east_asian;
 pub struct Units {
     /// A number for each unit: the code point of a Han, kana or hangul character, a number above those for a word.
     pub ids: Vec<u32>,
-    /// Letters before each unit, and in all after the last.
-    letters: Vec<u32>,
-    /// Code point at which each unit begins.
+    /// Code point at which each unit begins; only filled on demand.
     pub starts: Vec<u32>,
     /// Units before each end of line.
     pub lines: Vec<u32>,
     /// Units that are words.
     pub words: usize,
-    /// Code points in the longest run of one character that is no white space, and where it begins.
-    pub run: (usize, usize),
+    /// Letters of all units.
+    pub letters: usize,
+    /// Letters before each unit, and before the end; only filled on demand.
+    letters_before: Vec<u32>,
+    /// Letters of each different word.
+    word_letters: Vec<u32>,
     known_words: Classes,
 }
 
@@ -26,99 +30,133 @@ pub struct Units {
 const WORDS: u32 = 0x0020_0000;
 
 impl Units {
-    /// Letters of the units before one.
+    /// Letters of the units before one, once [`Self::count_letters`] was called.
     #[inline]
     #[must_use]
     pub fn letters_before(&self, unit: usize) -> usize {
-        self.letters.get(unit).map_or(0, |&letters| letters as usize)
+        self.letters_before.get(unit).map_or(0, |&letters| letters as usize)
     }
 
-    /// Letters of all units.
-    #[must_use]
-    pub fn all_letters(&self) -> usize {
-        self.letters.last().map_or(0, |&letters| letters as usize)
+    /// Makes [`Self::letters_before`] known.
+    pub fn count_letters(&mut self) {
+        let mut letters = 0;
+        self.letters_before.clear();
+        self.letters_before.push(0);
+        self.letters_before.extend(self.ids.iter().map(|&id| {
+            letters += id.checked_sub(WORDS).map_or(1, |word| self.word_letters[word as usize]);
+            letters
+        }));
     }
 
     /// Reads a text. What lies between two lines of three backticks is code and has no units.
-    pub fn read(&mut self, points: &[u32]) {
+    ///
+    /// `starts` stay empty unless asked for.
+    pub fn read(&mut self, points: &[u32], with_starts: bool) {
+        let kinds = kinds();
         self.ids.clear();
-        self.letters.clear();
+        self.ids.reserve(points.len());
         self.starts.clear();
         self.lines.clear();
-        self.words = 0;
-        self.known_words.reset(points.len() / 2 + 1);
-        let mut letters = 0;
+        self.word_letters.clear();
+        (self.words, self.letters) = (0, 0);
+        let mut words_known = false;
         let mut code = false;
         let mut at = 0;
-        while at < points.len() {
-            let point = points[at];
+        while let Some(&point) = points.get(at) {
             let start = at;
             at += 1;
-            if (0x4e00..=0x9fff).contains(&point) || point > 0x10ff && is_east_asian(point) {
-                if !code {
-                    self.push(point, start, letters);
-                    letters += 1;
+            let is_han = point.wrapping_sub(0x4e00) < 0x5200;
+            let kind = if is_han { Kind::Character } else { kind_of(kinds, point) };
+            match kind {
+                Kind::Character => {
+                    if code {
+                        continue;
+                    }
+                    self.ids.push(point);
+                    self.letters += 1;
                 }
-            } else if is_word(point) {
-                let mut hash = mix(u64::from(point));
-                while let Some(&next) = points.get(at)
-                    && is_word(next)
-                {
-                    hash = (hash ^ u64::from(next)).wrapping_mul(0xd6e8_feb8_6659_fd93).rotate_left(31);
-                    at += 1;
-                }
-                if !code {
+                Kind::Word => {
+                    let mut hash = u64::from(point) ^ 0x3c6e_f372_fe94_f82b;
+                    while let Some(&next) = points.get(at)
+                        && kind_of(kinds, next) == Kind::Word
+                    {
+                        hash = (hash.rotate_left(5) ^ u64::from(next)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+                        at += 1;
+                    }
+                    if code {
+                        continue;
+                    }
+                    if !words_known {
+                        self.known_words.reset(points.len() / 2 + 1);
+                        words_known = true;
+                    }
                     let class = self.known_words.class(mix(hash));
-                    self.push(WORDS + class, start, letters);
+                    if class as usize == self.word_letters.len() {
+                        self.word_letters.push((at - start) as u32);
+                    }
+                    self.ids.push(WORDS + class);
                     self.words += 1;
-                    letters += (at - start) as u32;
+                    self.letters += at - start;
                 }
-            } else if point == u32::from('\n') {
-                if self.lines.last().copied().unwrap_or(0) < self.ids.len() as u32 {
-                    self.lines.push(self.ids.len() as u32);
+                Kind::Other => {
+                    if point == u32::from('\n') {
+                        if self.lines.last().copied().unwrap_or(0) < self.ids.len() as u32 {
+                            self.lines.push(self.ids.len() as u32);
+                        }
+                    } else if point == u32::from('`') && points[at..].starts_with(&[point; 2]) {
+                        code = !code;
+                        at += 2;
+                    }
+                    continue;
                 }
-            } else if point == u32::from('`') && points[at..].starts_with(&[point; 2]) {
-                code = !code;
-                at += 2;
+            }
+            if with_starts {
+                self.starts.push(start as u32);
             }
         }
-        self.letters.push(letters);
-        self.run = longest_run(points);
     }
+}
 
-    #[inline(always)]
-    fn push(&mut self, id: u32, start: usize, letters: u32) {
-        self.ids.push(id);
-        self.letters.push(letters);
-        self.starts.push(start as u32);
+/// What a code point is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Other,
+    /// A unit by itself.
+    Character,
+    Word,
+}
+
+/// The kinds of the first 65,536 code points: asking Unicode's tables for each would take longer than all else.
+fn kinds() -> &'static [Kind] {
+    static KINDS: OnceLock<Vec<Kind>> = OnceLock::new();
+    KINDS.get_or_init(|| (0..0x1_0000).map(slow_kind).collect())
+}
+
+fn slow_kind(point: u32) -> Kind {
+    if is_east_asian(point) {
+        Kind::Character
+    } else if char::from_u32(point).is_some_and(char::is_alphanumeric) {
+        Kind::Word
+    } else {
+        Kind::Other
     }
+}
+
+#[inline(always)]
+fn kind_of(kinds: &[Kind], point: u32) -> Kind {
+    kinds.get(point as usize).copied().unwrap_or_else(|| slow_kind(point))
 }
 
 /// Whether a code point belongs to a word: any letter or digit that is not east Asian.
 #[inline]
 #[must_use]
 pub fn is_word(point: u32) -> bool {
-    if point < 0x80 {
-        return (point as u8).is_ascii_alphanumeric();
-    }
-    // Punctuation, symbols, full-width marks: what Chinese texts have many of.
-    if (0x2000..=0x206f).contains(&point) || (0x3000..=0x303f).contains(&point) {
-        return false;
-    }
-    char::from_u32(point).is_some_and(char::is_alphanumeric) && !is_east_asian(point)
+    kind_of(kinds(), point) == Kind::Word
 }
 
-/// Length and start of the longest run of one character, white space left out.
-fn longest_run(points: &[u32]) -> (usize, usize) {
-    let mut longest = (0, 0);
-    let mut start = 0;
-    for at in 1..=points.len() {
-        if points.get(at) != Some(&points[start]) {
-            if at - start > longest.0 && !char::from_u32(points[start]).is_some_and(char::is_whitespace) {
-                longest = (at - start, start);
-            }
-            start = at;
-        }
-    }
-    longest
+/// Whether a code point belongs to any unit.
+#[inline]
+#[must_use]
+pub fn is_letter(point: u32) -> bool {
+    kind_of(kinds(), point) != Kind::Other
 }
