@@ -66,7 +66,7 @@ class RulesConfig(BaseModel):
     speaks_as_ai: Count = Field(1, description="Places where the answers speak as an AI, from which on a row goes.")
     refusal: Count = Field(1, description="Answers that begin with a refusal, from which on a row goes.")
     other_language: Share = Field(
-        0.7,
+        0.6,
         description="Share of an answer's words in another language, where the prompt is Chinese and asks for no other.",
     )
     missing_content: Count = Field(

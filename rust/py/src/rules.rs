@@ -71,9 +71,8 @@ impl Rules {
             return Err(PyIndexError::new_err(message));
         }
         let numbers: ArrayRef = Arc::new(UInt32Array::from(self.rules.numbers(start..end).to_vec()));
-        let columns: Vec<ArrayRef> = py.detach(|| {
-            (0..COUNT).map(|place| values_column(&self.rules.values(place, start..end))).collect()
-        });
+        let columns: Vec<ArrayRef> =
+            py.detach(|| (0..COUNT).map(|place| values_column(&self.rules.values(place, start..end))).collect());
         let names = MEASURES.iter().map(|measure| measure.name);
         record_batch([("row", numbers)].into_iter().chain(names.zip(columns)).collect())
     }
@@ -139,7 +138,8 @@ fn values_column(values: &[f32]) -> ArrayRef {
 }
 
 fn decided(chunk: &ArrayRef, thresholds: &Thresholds) -> PyResult<Vec<Removal>> {
-    let wrong = |name: &str| PyValueError::new_err(format!("the values have no column `{name}`, or one of another type"));
+    let wrong =
+        |name: &str| PyValueError::new_err(format!("the values have no column `{name}`, or one of another type"));
     let table: &StructArray = chunk.as_struct_opt().ok_or_else(|| wrong("row"))?;
     let rows = table.column_by_name("row").and_then(|rows| rows.as_primitive_opt::<UInt32Type>());
     let rows = rows.ok_or_else(|| wrong("row"))?;

@@ -41,9 +41,13 @@ impl Columns {
                 Column::Characters(stored) => {
                     stored.extend(values.map(|value| if value.is_nan() { NO_CHARACTERS } else { value as u32 }));
                 }
-                Column::Counts(stored) => stored.extend(values.map(|value| {
-                    if value.is_nan() { NO_COUNT } else { value.min(f32::from(MOST_COUNTED)) as u8 }
-                })),
+                Column::Counts(stored) => stored.extend(
+                    values.map(
+                        |value| {
+                            if value.is_nan() { NO_COUNT } else { value.min(f32::from(MOST_COUNTED)) as u8 }
+                        },
+                    ),
+                ),
                 Column::Shares(stored) => stored.extend(values.map(|value| {
                     // Rounded, since the product may fall short of the whole number that the value was made of.
                     if value.is_nan() { NO_SHARE } else { (value * f32::from(SHARE_STEPS) + 0.5) as u16 }

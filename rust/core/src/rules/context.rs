@@ -113,7 +113,8 @@ impl Links {
             return None;
         }
         let rest = &text[start..];
-        let end = rest.iter().position(|&byte| byte.is_ascii_whitespace() || byte >= 0x80 || b"\"'<>)]".contains(&byte));
+        let end =
+            rest.iter().position(|&byte| byte.is_ascii_whitespace() || byte >= 0x80 || b"\"'<>)]".contains(&byte));
         self.0 = start + end.unwrap_or(rest.len());
         Some(self.0)
     }
@@ -124,7 +125,7 @@ const REFUSAL_BEGINS: usize = 60;
 /// Bytes between an apology and what makes it a refusal.
 const REFUSAL_REACHES: usize = 150;
 /// Bytes in which the name of a picture in brackets ends.
-const SHOWN_OPENS: usize = 70;
+const SHOWN_OPENS: usize = 60;
 /// Bytes in which the name of a picture of Markdown ends.
 const PICTURE_ENDS: usize = 300;
 /// Bytes within which a placeholder ends.
@@ -246,7 +247,9 @@ fn ends_sentence(between: &[u8]) -> bool {
 fn is_of_another(before: &[u8]) -> bool {
     let before = before.trim_ascii_end();
     ["您", "你", "它", "他", "她", "们都"].iter().any(|other| before.ends_with(other.as_bytes()))
-        || before.ends_with(b"you") || before.ends_with(b"it") || before.ends_with(b"they")
+        || before.ends_with(b"you")
+        || before.ends_with(b"it")
+        || before.ends_with(b"they")
 }
 
 /// Whether a text up to a byte ends with a bracket that closes.
@@ -274,17 +277,38 @@ pub fn has_address(text: &[u8], start: usize) -> bool {
 /// Whether "as an AI" is said by one of itself: at the beginning of a clause, and with a clause of its own behind it.
 fn speaks_of_itself(before: &[u8], after: &[u8]) -> bool {
     let before = before.trim_ascii_end();
-    let joins = ["但", "我", "因为", "且", "而", "是", "过", "说", "于", "，", "。", "、", "：", "！", "；", "”", "“", "（"];
+    let joins =
+        ["但", "我", "因为", "且", "而", "是", "过", "说", "于", "，", "。", "、", "：", "！", "；", "”", "“", "（"];
     let begins = before.last().is_none_or(u8::is_ascii_punctuation)
         || joins.iter().any(|join| before.ends_with(join.as_bytes()))
-        || before.ends_with(b"but") || before.ends_with(b"that") || before.ends_with(b"and");
+        || before.ends_with(b"but")
+        || before.ends_with(b"that")
+        || before.ends_with(b"and");
     let after = after.trim_ascii_start();
     let nouns = [
-        "，", ",", "我", "、", "语言模型", "助手", "助理", "模型", "聊天机器人", "程序", "机器人", "i ", "i'", "language", "model",
-        "assistant", "chatbot", "program", "虚拟助手", "系统，", "对话",
+        "，",
+        ",",
+        "我",
+        "、",
+        "语言模型",
+        "助手",
+        "助理",
+        "模型",
+        "聊天机器人",
+        "程序",
+        "机器人",
+        "i ",
+        "i'",
+        "language",
+        "model",
+        "assistant",
+        "chatbot",
+        "program",
+        "虚拟助手",
+        "系统，",
+        "对话",
     ];
-    let goes_on = nouns.iter().any(|noun| {
-        after.len() >= noun.len() && after[..noun.len()].eq_ignore_ascii_case(noun.as_bytes())
-    });
+    let goes_on =
+        nouns.iter().any(|noun| after.len() >= noun.len() && after[..noun.len()].eq_ignore_ascii_case(noun.as_bytes()));
     begins && goes_on
 }

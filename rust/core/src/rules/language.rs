@@ -1,11 +1,14 @@
 //! How much of an answer is in another language than Chinese.
 
 use whichlang::{Lang, detect_language};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::text::is_east_asian;
 
 /// Words of another language that an answer needs: fewer are names, terms, formulas.
 pub const LEAST_WORDS: usize = 8;
+/// Different words that make a text: fewer are sounds, notes, a refrain.
+const LEAST_DIFFERENT: usize = 6;
 /// An answer of which one line in so many is code is a program.
 const LINES_OF_CODE: usize = 4;
 /// Characters in which a piece of code, a formula or a tag within a line ends.
@@ -22,6 +25,8 @@ pub struct Prose {
     syllables: usize,
     /// Words of other writing, in lower case.
     words: usize,
+    /// Hashes of the first few different ones.
+    different: Vec<u64>,
 }
 
 impl Prose {
@@ -33,7 +38,8 @@ impl Prose {
         self.read(text);
         let other = self.words + self.syllables;
         let all = other + self.han;
-        if other < LEAST_WORDS || detect_language(&self.text) == Lang::Cmn {
+        let is_text = self.syllables >= LEAST_WORDS || self.different.len() >= LEAST_DIFFERENT;
+        if other < LEAST_WORDS || !is_text || detect_language(&self.text) == Lang::Cmn {
             return (0, all);
         }
         (other, all)
@@ -42,6 +48,7 @@ impl Prose {
     fn read(&mut self, text: &str) {
         self.text.clear();
         (self.han, self.syllables, self.words) = (0, 0, 0);
+        self.different.clear();
         let mut rest = text;
         while let Some(at) = rest.find(['`', '$', '<', 'h', 'w', '\\']) {
             let (plain, from) = rest.split_at(at);
@@ -65,8 +72,11 @@ impl Prose {
                 code += 1;
                 continue;
             }
-            for word in line.split(|character: char| !character.is_alphanumeric() && character != '\'') {
-                self.count(word);
+            for piece in line.split(|character: char| character.is_whitespace() || !is_part_of_name(character)) {
+                // A point between letters makes it the name of a site or a file.
+                if !piece.trim_end_matches('.').contains('.') {
+                    piece.split(['.', '-', '/']).for_each(|word| self.count(word));
+                }
             }
         }
         // What stands between lines of a program are its comments.
@@ -91,8 +101,19 @@ impl Prose {
             }
         }
         // Names, abbreviations, notes and numbers are the same in every language; a word of a sentence is not.
-        self.words += usize::from(other > 1 && lower);
+        if other > 1 && lower {
+            self.words += 1;
+            let hash = xxh3_64(word.as_bytes());
+            if self.different.len() < LEAST_DIFFERENT && !self.different.contains(&hash) {
+                self.different.push(hash);
+            }
+        }
     }
+}
+
+/// Whether a character may stand within a word, or within a name of several parts.
+fn is_part_of_name(character: char) -> bool {
+    character.is_alphanumeric() || matches!(character, '\'' | '.' | '-' | '/')
 }
 
 /// Whether a line is of a program, a formula or a table rather than of a text.
@@ -116,13 +137,15 @@ fn length_of_foreign(text: &str, before: &str) -> usize {
         let inside = text.strip_prefix(open)?;
         // A sign that is never closed must not make each one after it look through the whole line.
         let near = inside.char_indices().take(MOST_INLINE).take_while(|&(_, character)| character != '\n');
-        near.into_iter().find(|&(_, character)| character == close).map(|(end, _)| end).map(|end| open.len_utf8() + end + close.len_utf8())
+        near.into_iter()
+            .find(|&(_, character)| character == close)
+            .map(|(end, _)| end)
+            .map(|end| open.len_utf8() + end + close.len_utf8())
     };
     let link = || {
         let begins = ["http://", "https://", "www."].iter().any(|&start| text.starts_with(start));
         let inside_word = before.ends_with(|last: char| last.is_ascii_alphanumeric());
-        (begins && !inside_word)
-            .then(|| text.find(|c: char| c.is_whitespace() || !c.is_ascii()).unwrap_or(text.len()))
+        (begins && !inside_word).then(|| text.find(|c: char| c.is_whitespace() || !c.is_ascii()).unwrap_or(text.len()))
     };
     to_end("```", "```")
         .or_else(|| to_end("$$", "$$"))

@@ -210,8 +210,7 @@ impl Thresholds {
     #[must_use]
     #[inline]
     pub fn first_fired(&self, value: impl Fn(usize) -> f32) -> Option<usize> {
-        (0..COUNT).find(|&place| {
-            self.0[place].is_some_and(|threshold| MEASURES[place].fires.holds(value(place), threshold))
-        })
+        (0..COUNT)
+            .find(|&place| self.0[place].is_some_and(|threshold| MEASURES[place].fires.holds(value(place), threshold)))
     }
 }

@@ -215,7 +215,13 @@ impl Phrases {
     /// Calls `found` with every phrase in a text, its first byte and the byte after its last, by where they begin.
     ///
     /// `points` are the code points of `text`; `places` is room that is used again.
-    pub fn find(&self, text: &[u8], points: &[u32], places: &mut Vec<u32>, mut found: impl FnMut(Phrase, usize, usize)) {
+    pub fn find(
+        &self,
+        text: &[u8],
+        points: &[u32],
+        places: &mut Vec<u32>,
+        mut found: impl FnMut(Phrase, usize, usize),
+    ) {
         let count = candidates(points, &self.starts, places);
         let (mut point, mut byte) = (0, 0);
         for &place in &places[..count] {
@@ -255,7 +261,8 @@ pub fn bytes(points: &[u32]) -> usize {
 }
 
 fn is_whole_word(points: &[u32], start: usize, end: usize) -> bool {
-    let is_letter = |point: Option<&u32>| point.is_some_and(|&point| point < 0x80 && (point as u8).is_ascii_alphanumeric());
+    let is_letter =
+        |point: Option<&u32>| point.is_some_and(|&point| point < 0x80 && (point as u8).is_ascii_alphanumeric());
     let first = is_letter(points.get(start)) && is_letter(points[..start].last());
     let last = is_letter(points[..end].last()) && is_letter(points.get(end));
     !first && !last

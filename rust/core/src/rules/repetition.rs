@@ -10,6 +10,7 @@
 use super::classes::Classes;
 use super::measures::share;
 use super::units::Units;
+use crate::dispatch;
 
 /// Letters that a text needs before its repetition means anything.
 pub const LEAST_LETTERS: usize = 50;
@@ -101,35 +102,68 @@ fn pairs(ids: &[u32], buffers: &mut RepetitionBuffers) {
     let bits = (size * BITS_PER_PAIR).next_power_of_two().clamp(BITS.start, BITS.end);
     met.clear();
     met.resize(bits / 64, [0; 2]);
-    let key = |pair: &[u32]| u64::from(pair[0]) << 32 | u64::from(pair[1]);
-    let mask = bits / 64 - 1;
-    let place_of = |pair: &[u32]| {
-        let hash = key(pair).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        ((hash >> 38) as usize & mask, 1u64 << (hash >> 32 & 63))
-    };
-    for pair in ids.windows(2) {
-        let (word, bit) = place_of(pair);
-        let [once, again] = &mut met[word];
-        *again |= *once & bit;
-        *once |= bit;
-    }
     places.clear();
-    for (place, pair) in ids.windows(2).enumerate() {
-        let (word, bit) = place_of(pair);
-        if met[word][1] & bit != 0 {
-            places.push(place as u32);
-        }
+    if mark_pairs(ids, met) {
+        marked_pairs(ids, met, places);
     }
     class_of.clear();
     counts.clear();
     counts.resize(places.len(), 0);
     classes.reset(places.len());
     for &place in places.iter() {
-        let class = classes.class(key(&ids[place as usize..place as usize + 2]));
+        let class = classes.class(key(ids[place as usize], ids[place as usize + 1]));
         counts[class as usize] += 1;
         class_of.push(class);
     }
     keep_repeated(places.len(), places, class_of, counts);
+}
+
+#[inline(always)]
+fn key(first: u32, second: u32) -> u64 {
+    u64::from(first) << 32 | u64::from(second)
+}
+
+/// The word and the bit of a pair.
+#[inline(always)]
+fn place_of(first: u32, second: u32, mask: usize) -> (usize, u64) {
+    let hash = key(first, second).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((hash >> 38) as usize & mask, 1 << (hash >> 32 & 63))
+}
+
+dispatch! {
+    fn mark_pairs(ids: &[u32], met: &mut [[u64; 2]]) -> bool = mark_pairs_body
+}
+
+/// Marks each pair as met, and those that were marked before as met again. Says whether there is one of these.
+#[inline(always)]
+fn mark_pairs_body(ids: &[u32], met: &mut [[u64; 2]]) -> bool {
+    let mask = met.len() - 1;
+    let mut any = 0;
+    for (&first, &second) in ids.iter().zip(ids.iter().skip(1)) {
+        let (word, bit) = place_of(first, second, mask);
+        let [once, again] = &mut met[word];
+        let twice = *once & bit;
+        any |= twice;
+        *again |= twice;
+        *once |= bit;
+    }
+    any != 0
+}
+
+dispatch! {
+    fn marked_pairs(ids: &[u32], met: &[[u64; 2]], places: &mut Vec<u32>) = marked_pairs_body
+}
+
+/// The places of the pairs that were met again, and of those that share a bit with one.
+#[inline(always)]
+fn marked_pairs_body(ids: &[u32], met: &[[u64; 2]], places: &mut Vec<u32>) {
+    let mask = met.len() - 1;
+    for (place, (&first, &second)) in ids.iter().zip(ids.iter().skip(1)).enumerate() {
+        let (word, bit) = place_of(first, second, mask);
+        if met[word][1] & bit != 0 {
+            places.push(place as u32);
+        }
+    }
 }
 
 /// Of the first `found` places keeps those whose class occurs more than once.
@@ -239,4 +273,110 @@ fn repeated_lines(units: &Units, ids: &[u32], classes: &mut Classes) -> (usize, 
         start = end;
     }
     (covered, first.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> (Units, Option<Repetition>) {
+        let points: Vec<u32> = text.chars().map(u32::from).collect();
+        let mut units = Units::default();
+        units.read(&points, true);
+        let found = repetition(&mut units, &mut RepetitionBuffers::default());
+        (units, found)
+    }
+
+    /// The units themselves, slowly, line by line.
+    fn slow_units(text: &str) -> Vec<Vec<String>> {
+        let split = |line: &str| {
+            let mut units: Vec<String> = Vec::new();
+            let mut in_word = false;
+            for character in line.chars() {
+                let alone = crate::text::is_east_asian(character.into());
+                let word = character.is_alphanumeric() && !alone;
+                match units.last_mut() {
+                    Some(last) if word && in_word => last.push(character),
+                    _ if word || alone => units.push(character.to_string()),
+                    _ => {}
+                }
+                in_word = word;
+            }
+            units
+        };
+        text.split('\n').map(split).collect()
+    }
+
+    fn letters(units: &[String]) -> usize {
+        units.iter().map(|unit| unit.chars().count()).sum()
+    }
+
+    /// Letters under the marked units.
+    fn marked(units: &[String], marks: &[bool]) -> usize {
+        units.iter().zip(marks).filter(|&(_, &mark)| mark).map(|(unit, _)| unit.chars().count()).sum()
+    }
+
+    fn slow_top(units: &[String], size: usize) -> usize {
+        let mut places: HashMap<&[String], Vec<usize>> = HashMap::new();
+        units.windows(size).enumerate().for_each(|(at, gram)| places.entry(gram).or_default().push(at));
+        let covered = places.values().filter(|places| places.len() > 1).map(|places| {
+            let mut marks = vec![false; units.len()];
+            places.iter().for_each(|&at| marks[at..at + size].fill(true));
+            marked(units, &marks)
+        });
+        covered.max().unwrap_or(0)
+    }
+
+    fn slow_repeated(units: &[String], size: usize) -> usize {
+        let mut marks = vec![false; units.len()];
+        for at in 0..(units.len() + 1).saturating_sub(size) {
+            if (0..at).any(|before| units[before..before + size] == units[at..at + size]) {
+                marks[at..at + size].fill(true);
+            }
+        }
+        marked(units, &marks)
+    }
+
+    fn slow_lines(lines: &[Vec<String>]) -> usize {
+        let again = |(at, line): &(usize, &Vec<String>)| !line.is_empty() && lines[..*at].contains(line);
+        lines.iter().enumerate().filter(again).map(|(_, line)| letters(line)).sum()
+    }
+
+    proptest! {
+        #[test]
+        fn fast_is_slow(text in "[甲乙丙ab \n，1]{0,200}|(甲乙丙丁戊己庚辛壬癸|春夏秋冬|one two |three\n|，|[a-d] ){0,60}") {
+            let lines = slow_units(&text);
+            let units: Vec<String> = lines.concat();
+            let all = letters(&units);
+            let (read, found) = read(&text);
+            prop_assert_eq!(read.ids.len(), units.len());
+            prop_assert_eq!(read.letters, all);
+            prop_assert_eq!(found.is_some(), all >= LEAST_LETTERS);
+            let Some(found) = found else { return Ok(()) };
+            for size in TOP_SIZES {
+                prop_assert_eq!(found.top[size - 2], share(slow_top(&units, size), all), "top {}", size);
+            }
+            for size in REPEATED_SIZES {
+                prop_assert_eq!(found.repeated[size - 5], share(slow_repeated(&units, size), all), "repeated {}", size);
+            }
+            prop_assert_eq!(found.lines, share(slow_lines(&lines), all));
+        }
+    }
+
+    #[test]
+    fn a_loop_is_nearly_all_repetition() {
+        let (_, found) = read(&"我今天很高兴见到你。".repeat(20));
+        let found = found.map(|found| (found.repeated[5], found.top[2])).unwrap_or_default();
+        assert!(found.0 > 0.9 && found.1 > 0.4, "{found:?}");
+    }
+
+    #[test]
+    fn code_between_fences_has_no_units() {
+        assert_eq!(read("说明\n```\nlet x = 1;\n```\n好").0.ids.len(), 3);
+        assert_eq!(read("```\nlet x = 1;").0.ids.len(), 0);
+    }
 }

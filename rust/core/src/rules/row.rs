@@ -217,7 +217,10 @@ impl RowMeasures {
         let misread = if damage.misread >= LEAST_MISREAD { damage.misread } else { 0 };
         let first = damage.first.or(damage.first_misread.filter(|_| misread > 0));
         let first = first.map(|(start, end)| turn.span(start, end)).or_else(|| {
-            let stray = self.points.iter().position(|&point| is_stray(point) > 0).filter(|_| self.explains)?;
+            if !self.explains || letters.stray == 0 {
+                return None;
+            }
+            let stray = self.points.iter().position(|&point| is_stray(point) > 0)?;
             Some(self.span_of_points(turn, stray, stray + 1))
         });
         self.add(at::MOJIBAKE, (damage.broken + misread + letters.stray) as f32, first);
