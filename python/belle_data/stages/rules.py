@@ -27,8 +27,8 @@ ROWS_OF_VALUES = 1 << 16
 class RulesConfig(BaseModel):
     """Settings of `rules`: a threshold for each rule, or `off`.
 
-    The rules are asked in this order, and the first that fires gives the reason. Every value is computed, that of a rule
-    which is off too, so that a threshold can be set later without the texts.
+    The rules are asked in this order, and the first that fires gives the reason. Every value is computed, that of a
+    rule which is off too, so that a threshold can be set later without the texts.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +46,8 @@ class RulesConfig(BaseModel):
     short_answer: Characters = Field(1, description="Fewest characters of the shortest answer.")
     long_answer: Characters = Field("off", description="Most characters of the longest answer.")
     answer_is_instruction: Count = Field(
-        1, description="Answers with the letters of their instruction, marks, blanks and case aside, from which on a row goes."
+        1,
+        description="Answers with the letters of their instruction, in either case, from which on a row goes.",
     )
     top_2gram: Share = Field("off", description="Share of an answer's letters in the pair of units that covers most.")
     top_3gram: Share = Field("off", description="The same for three units.")
@@ -67,12 +68,12 @@ class RulesConfig(BaseModel):
     refusal: Count = Field(1, description="Answers that begin with a refusal, from which on a row goes.")
     other_language: Share = Field(
         0.6,
-        description="Share of an answer's words in another language, where the prompt is Chinese and asks for no other.",
+        description="Share of an answer's words in another language, where the prompt is Chinese and asks for none.",
     )
     missing_content: Count = Field(
         1,
-        description="Gaps in the answers where there should be what was asked for, such as `[insert chart]`, from which "
-        "on a row goes.",
+        description="Gaps in the answers where there should be what was asked for, such as `[insert chart]`, from "
+        "which on a row goes.",
     )
     missing_name: Count = Field(
         "off",
@@ -80,7 +81,7 @@ class RulesConfig(BaseModel):
         "row goes.",
     )
     media_in_prompt: Count = Field(
-        1, description="Pictures, sounds and hints at some in the prompts, from which on a row goes."
+        "off", description="Pictures, sounds and hints at some in the prompts, from which on a row goes."
     )
     link_in_prompt: Count = Field("off", description="Links in the prompts from which on a row goes.")
     media_in_answer: Count = Field("off", description="Pictures in the answers from which on a row goes.")
@@ -146,7 +147,7 @@ class Rules:
         return removals_of_rows(self._removals, batch["row"])
 
     def scores(self) -> Iterator[pa.RecordBatch]:
-        """Give the values of all scanned rows: ``row`` uint32 and one float32 for each setting, null where there is none."""
+        """Give the values of all scanned rows: ``row`` uint32 and a float32 for each setting, null for none."""
         import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
 
         rows = len(self._kernel)
@@ -162,7 +163,7 @@ def decide_again(scores: Any, config: RulesConfig) -> pa.RecordBatch:
     """Decide by values that `Rules.scores` gave, with these settings: what a run over the texts would remove.
 
     Args:
-        scores: Arrow data with ``row`` and the columns of `Rules.scores`; of rules that are off a column may be missing.
+        scores: Arrow data with ``row`` and the columns of `Rules.scores`; those of rules that are off may be missing.
         config: The settings.
 
     Returns:
