@@ -119,8 +119,9 @@ class Rules:
     def __init__(self, config: RulesConfig | None = None) -> None:
         from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel
 
-        self.config = config or RulesConfig()
-        self._kernel = _native.Rules(**self.config.thresholds())
+        config = config or RulesConfig()
+        self.config: BaseModel = config
+        self._kernel = _native.Rules(**config.thresholds())
         self._removals: pa.RecordBatch | None = None
 
     def scan(self, batch: pa.RecordBatch) -> None:
