@@ -5,7 +5,11 @@
 
 use std::sync::OnceLock;
 
-use super::phrase_lists::*;
+use super::phrase_lists::{
+    ASKS_LANGUAGE, ASKS_MARKUP, ASKS_SPEECH, ASKS_TEMPLATE, BROKEN, CANNOT, HELPS, LINK, MAY_SAY_AI,
+    MAY_SAY_AI_ARTICLE, MAY_SAY_AI_BEFORE, MAY_SAY_AI_NOUN, MISREAD, OPENS_CONTENT, OPENS_NAME, PICTURE, REFUSES,
+    SAYS_AI, SHOWN, SORRY,
+};
 use crate::dispatch;
 
 /// What a phrase is a sign of.
