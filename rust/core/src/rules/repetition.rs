@@ -276,6 +276,7 @@ fn repeated_lines(units: &Units, ids: &[u32], classes: &mut Classes) -> (usize, 
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "shares are rounded down to whole steps, so equal ones are equal")]
 mod tests {
     use std::collections::HashMap;
 
@@ -322,7 +323,9 @@ mod tests {
 
     fn slow_top(units: &[String], size: usize) -> usize {
         let mut places: HashMap<&[String], Vec<usize>> = HashMap::new();
-        units.windows(size).enumerate().for_each(|(at, gram)| places.entry(gram).or_default().push(at));
+        for (at, gram) in units.windows(size).enumerate() {
+            places.entry(gram).or_default().push(at);
+        }
         let covered = places.values().filter(|places| places.len() > 1).map(|places| {
             let mut marks = vec![false; units.len()];
             places.iter().for_each(|&at| marks[at..at + size].fill(true));
