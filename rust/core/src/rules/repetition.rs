@@ -328,7 +328,9 @@ mod tests {
         }
         let covered = places.values().filter(|places| places.len() > 1).map(|places| {
             let mut marks = vec![false; units.len()];
-            places.iter().for_each(|&at| marks[at..at + size].fill(true));
+            for &at in places {
+                marks[at..at + size].fill(true);
+            }
             marked(units, &marks)
         });
         covered.max().unwrap_or(0)
