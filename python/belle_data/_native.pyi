@@ -21,6 +21,7 @@ __all__ = [
     "Names",
     "NearDedup",
     "Normalise",
+    "Rules",
     "candidate_probability",
     "change_names",
     "convert_lines",
@@ -373,6 +374,67 @@ class Normalise:
 
         Raises:
             TypeError, ValueError: As for `ArrowRows`; or the texts have more than 2 GiB together.
+        """
+
+@final
+class Rules:
+    """Rules that judge rows by themselves: scan every batch, then finish.
+
+    Args:
+        thresholds: By the names of `measures`; a rule without one, or with None, is off.
+
+    Raises:
+        ValueError: A name is unknown, or a threshold is no number from 0 on.
+    """
+
+    def __new__(cls, **thresholds: float | None) -> Self: ...
+    def __len__(self) -> int:
+        """Count the rows scanned."""
+
+    @staticmethod
+    def measures() -> list[tuple[str, str, str]]:
+        """Name, reason and comparison (``<``, ``>``, ``>=``) of each rule, in the order in which they are asked."""
+
+    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
+        """Measure the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
+
+        A column ``non_text_parts`` (uint16) may be missing.
+
+        Raises:
+            TypeError, ValueError: As for `ArrowRows`.
+        """
+
+    def finish(self, rows: object = None, ledger: Ledger | None = None) -> ArrowBatch:
+        """Decide over the scanned rows that stand in the ledger, or over all. `rows` are not needed.
+
+        Returns:
+            ``row`` uint32 and ``reason`` uint8 of every removed row, in the order of the scan.
+        """
+
+    def values(self, start: int, end: int) -> ArrowBatch:
+        """Give ``row`` uint32 and a float32 column for each rule, null where there is no value.
+
+        Raises:
+            IndexError: Fewer rows were scanned.
+        """
+
+    @staticmethod
+    def decide(values: _ArrowData, thresholds: dict[str, float | None]) -> ArrowBatch:
+        """Decide as `finish` does, by values that `values` gave. Columns of rules that are off may be missing.
+
+        Raises:
+            ValueError: A column is missing or of another type, or a threshold is wrong.
+        """
+
+    def findings(self, data: _ArrowData) -> ArrowBatch:
+        """Say of the first row of the data what each rule finds.
+
+        Returns:
+            ``rule``, ``reason``, ``value``, ``comparison``, ``threshold`` (null: off), ``fired``, and the place that
+            decided, null if there is none: ``turn``, ``start`` and ``end`` uint32, bytes of the turn's UTF-8.
+
+        Raises:
+            ValueError: There is no row.
         """
 
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:

@@ -14,11 +14,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from belle_data.engine.corpus import CHUNK_BYTES
+from belle_data.engine.corpus import CHUNK_BYTES, SMALLEST_ALLOWANCE
 from belle_data.engine.local import use_threads
 from belle_data.engine.output import _compressed
 from belle_data.engine.progress import Silent, Stopwatch
-from belle_data.engine.rejected import EXCERPT_BYTES, SMALLEST_ALLOWANCE
+from belle_data.engine.rejected import EXCERPT_BYTES
 from belle_data.errors import RunFolderError, SourceError, UsageError
 from belle_data.sources import check_unchanged, find_sources, materialise, sample
 

@@ -8,6 +8,7 @@ from belle_data.errors import InternalError
 from belle_data.stages.exact_dedup import ExactDedup
 from belle_data.stages.near_dedup import NearDedup
 from belle_data.stages.normalise import Normalise
+from belle_data.stages.rules import Rules
 
 if TYPE_CHECKING:
     from belle_data.config import Recipe
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 STAGES = (
     Normalise,
+    Rules,
     ExactDedup,
     NearDedup,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from belle_data.stages.stage import StageDefaults, removals_schema
+from belle_data.stages.stage import StageDefaults, removals_of_rows, removals_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -81,25 +81,10 @@ class DuplicateStage(StageDefaults):
         Raises:
             ValueError: `finish` was not called.
         """
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.compute as pc  # noqa: PLC0415
-
         if self._removals is None:
             message = f"{self.name}: finish comes before decide"
             raise ValueError(message)
-        rows = batch["row"]
-        if len(rows) == 0 or self._removals.num_rows == 0:
-            return self._removals.slice(0, 0)
-        first, last = rows[0].as_py(), rows[-1].as_py()
-        if last - first + 1 == len(rows):
-            removed = self._removals["row"]
-            within = pc.and_(
-                pc.greater_equal(removed, pa.scalar(first, pa.uint32())),
-                pc.less_equal(removed, pa.scalar(last, pa.uint32())),
-            )
-        else:
-            within = pc.is_in(self._removals["row"], value_set=rows)
-        return self._removals.filter(within)
+        return removals_of_rows(self._removals, batch["row"])
 
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are."""

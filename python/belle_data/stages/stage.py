@@ -134,6 +134,22 @@ def removals_schema() -> Any:
     )
 
 
+def removals_of_rows(removals: pa.RecordBatch, rows: pa.Array) -> pa.RecordBatch:
+    """The removals of some rows, given in ascending order."""
+    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    if len(rows) == 0 or removals.num_rows == 0:
+        return removals.slice(0, 0)
+    removed, first, last = removals["row"], rows[0].as_py(), rows[-1].as_py()
+    if last - first + 1 == len(rows):
+        first, last = pa.scalar(first, pa.uint32()), pa.scalar(last, pa.uint32())
+        within = pc.and_(pc.greater_equal(removed, first), pc.less_equal(removed, last))
+    else:
+        within = pc.is_in(removed, value_set=rows)
+    return removals.filter(within)
+
+
 def row_numbers(first: int, count: int) -> Any:
     """The column ``row`` of rows that are numbered one after the other: uint32 [count] from `first`."""
     import pyarrow as pa  # noqa: PLC0415

@@ -17,4 +17,5 @@ pub mod near_dedup;
 pub mod normalise;
 pub mod progress;
 pub mod read;
+pub mod rules;
 pub mod text;

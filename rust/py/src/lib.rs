@@ -11,6 +11,7 @@ mod datasketch;
 mod guard;
 mod ledger;
 mod normalise;
+mod rules;
 mod run;
 mod settings;
 mod stages;
@@ -36,6 +37,7 @@ mod _native {
     use crate::ledger::Ledger;
     #[pymodule_export]
     use crate::normalise::{Normalise, change_names};
+    use crate::rules::Rules;
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]
