@@ -10,7 +10,7 @@ import pytest
 
 from belle_data import _native
 from belle_data.kernels import run_stage
-from belle_data.stages.rules import Rules, RulesConfig, decide_again
+from belle_data.stages.rules import Rules, RulesConfig, decide_by_scores
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,10 +86,10 @@ def test_deciding_again_is_deciding(changed: dict[str, Any]) -> None:
     data = corpus(300)
     first = Rules()
     run_stage(first, data)
-    scores = pa.Table.from_batches(list(first.scores()))
+    scores = first.evidence()["scores"]
     assert scores.schema.names == ["row", *RulesConfig.model_fields]
     config = RulesConfig(**changed)
-    assert decide_again(scores, config).equals(run_stage(Rules(config), data))
+    assert decide_by_scores(scores, config).equals(run_stage(Rules(config), data))
 
 
 def test_nothing_depends_on_batches_threads_and_instructions() -> None:
@@ -118,7 +118,7 @@ def test_findings_show_where() -> None:
 def test_plain_texts_have_no_values_of_answers() -> None:
     stage = Rules()
     stage.scan(pa.table({"turns": pa.array(["一段文字。" * 20])}))
-    scores = next(stage.scores()).to_pylist()[0]
+    scores = stage.evidence()["scores"].to_pylist()[0]
     assert scores["mojibake"] == 0.0
     assert scores["repeated_10grams"] > 0.9
     assert [scores[name] for name in ("empty_answer", "short_answer", "refusal", "other_language")] == [None] * 4
@@ -126,7 +126,7 @@ def test_plain_texts_have_no_values_of_answers() -> None:
 
 def test_no_row() -> None:
     stage = Rules()
-    assert [batch.num_rows for batch in stage.scores()] == [0]
+    assert stage.evidence()["scores"].num_rows == 0
 
 
 def test_mistakes_are_said() -> None:

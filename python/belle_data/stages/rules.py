@@ -147,6 +147,7 @@ class Rules(StageDefaults):
     def not_told_by(self, before: BaseModel) -> str | None:
         """None: the values of all rules are written down, those of rules that are off too."""
         del before
+        return None
 
     def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
         """Decide from the values that were written down."""
