@@ -37,6 +37,7 @@ mod _native {
     use crate::ledger::Ledger;
     #[pymodule_export]
     use crate::normalise::{Normalise, change_names};
+    #[pymodule_export]
     use crate::rules::Rules;
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
