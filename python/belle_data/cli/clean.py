@@ -28,6 +28,7 @@ RECIPE_FLAGS = {
     "format": ("input", "format"),
     "max_bad_lines": ("input", "max_bad_lines"),
     "max_line_bytes": ("input", "max_line_bytes"),
+    "max_ratio": ("input", "max_ratio"),
     "to": ("output", "to"),
     "shard_rows": ("output", "shard_rows"),
     "compress": ("output", "compress"),
@@ -78,6 +79,9 @@ def parser() -> Parser:
         help="fail above so many lines that are no rows (1 %% of the lines, at least 10)",
     )
     reading.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
+    reading.add_argument(
+        "--max-ratio", metavar="N", help="compressed data that grows more than so many times is a bomb (1000)"
+    )
     writing = words.add_argument_group("output")
     writing.add_argument("--to", metavar="NAME", help=f"shape of the written rows: {', '.join(OUTPUT_FORMATS)}")
     writing.add_argument("--shard-rows", metavar="N", help="kept rows in a shard (100000)")

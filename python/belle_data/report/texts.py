@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from belle_data.errors import BelleError, RunFolderError
 from belle_data.sources import LocalFile, Source, find_sources, finished_copy, materialise
+from belle_data.sources.decode import MAX_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ class SourceTexts:
         self._inputs = {one["name"]: one for one in manifest["inputs"]}
         self._found = {one["name"]: one for one in found}
         self._max_line_bytes = int(manifest["recipe"]["input"]["max_line_bytes"])
+        self._max_ratio = int(manifest["recipe"]["input"].get("max_ratio", MAX_RATIO))
         self._opened: dict[str, tuple[LocalFile | None, str | None]] = {}
         self._stack = ExitStack()
 
@@ -125,15 +127,15 @@ class SourceTexts:
         from belle_data.engine.run_folder import RunFolder  # noqa: PLC0415
 
         if source.kind == "jsonl" and source.compression == "none" and "://" not in source.location:
-            return materialise(source, self._folder / "work", _native.ArraySplitter)
+            return materialise(source, self._folder / "work", _native.ArraySplitter, max_ratio=self._max_ratio)
         try:
             folder = RunFolder(self._folder)
             with folder.locked():
-                return materialise(source, folder.work(), _native.ArraySplitter)
+                return materialise(source, folder.work(), _native.ArraySplitter, max_ratio=self._max_ratio)
         except RunFolderError:
             # In use, or not ours to write: then for this time only.
             temporary = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="belle-"))
-            return materialise(source, Path(temporary), _native.ArraySplitter)
+            return materialise(source, Path(temporary), _native.ArraySplitter, max_ratio=self._max_ratio)
 
 
 def _line_at(local: LocalFile, byte: int) -> bytes:

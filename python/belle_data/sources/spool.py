@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from belle_data.errors import RunFolderError, SourceError
-from belle_data.sources.decode import decoded
+from belle_data.sources.decode import MAX_RATIO, decoded
 from belle_data.sources.model import LocalFile, Source
 from belle_data.sources.storage import check_unchanged, is_local, open_source, read_errors
 
@@ -34,6 +34,8 @@ def materialise(
     folder: Path,
     split_array: Callable[[], ArraySplitter],
     progress: Callable[[int], None] | None = None,
+    *,
+    max_ratio: int = MAX_RATIO,
 ) -> LocalFile:
     """Make a local file with the rows of `source`, one per line; an empty one for a source without rows.
 
@@ -45,6 +47,7 @@ def materialise(
         folder: Where copies go; made if needed. Two processes must not use it at once.
         split_array: Makes the splitter that a JSON array is fed to.
         progress: Called with the number of source bytes read since its last call. Not called when nothing is read.
+        max_ratio: What to take for a decompression bomb, as `MAX_RATIO` of `belle_data.sources.decode` says.
 
     Raises:
         SourceError: The source is damaged, breaks off, or changed since it was found.
@@ -65,12 +68,12 @@ def materialise(
     rows = _beside(base, ".jsonl")
     with open_source(source) as handle:
         if source.kind != "parquet":
-            pieces = _decoded(source, handle, progress)
+            pieces = _decoded(source, handle, progress, max_ratio)
             _write(rows, pieces if splitter is None else _split(source, pieces, splitter))
         elif is_local(source):
-            _write(rows, _parquet(source, handle, progress))
+            _write(rows, _parquet(source, handle, progress, max_ratio))
         else:
-            _write_fetched(rows, source, handle, progress)
+            _write_fetched(rows, source, handle, progress, max_ratio)
     check_unchanged(source)
     positions = None
     if splitter is not None:
@@ -161,28 +164,38 @@ def _base(folder: Path, name: str) -> Path:
     return folder / f"source-{key}"
 
 
-def _write_fetched(path: Path, source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> None:
+def _write_fetched(
+    path: Path, source: Source, handle: BinaryIO, progress: Callable[[int], None] | None, max_ratio: int
+) -> None:
     """Copy a Parquet file from a storage, then read the copy.
 
     A Parquet file is read from its end, which pipes and some storages cannot do and others do slowly.
     """
     fetched = path.with_suffix(".parquet")
     try:
-        _write(fetched, _decoded(source, handle, progress))
+        _write(fetched, _decoded(source, handle, progress, max_ratio))
         with _writing(fetched), fetched.open("rb") as copy:
-            _write(path, _parquet(source, copy, None))
+            _write(path, _parquet(source, copy, None, max_ratio))
     finally:
         with suppress(OSError):
             fetched.unlink(missing_ok=True)
 
 
-def _parquet(source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[bytes]:
+def _parquet(
+    source: Source, handle: BinaryIO, progress: Callable[[int], None] | None, max_ratio: int
+) -> Iterator[bytes]:
     from belle_data.sources.parquet import parquet_lines  # noqa: PLC0415 - start-up time counts
 
-    return _read(source, lambda count: parquet_lines(handle, source.size, source.name, count), progress)
+
+    def read(count: Callable[[int], None]) -> Iterator[bytes]:
+        return parquet_lines(handle, source.size, source.name, count, max_ratio=max_ratio)
+
+    return _read(source, read, progress)
 
 
-def _decoded(source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[bytes]:
+def _decoded(
+    source: Source, handle: BinaryIO, progress: Callable[[int], None] | None, max_ratio: int
+) -> Iterator[bytes]:
     """Give the decompressed bytes of a source, in pieces; all of them, or an error."""
     stored = 0
 
@@ -192,7 +205,10 @@ def _decoded(source: Source, handle: BinaryIO, progress: Callable[[int], None] |
         if progress is not None:
             progress(number)
 
-    yield from _read(source, lambda count: decoded(handle, source.compression, source.name, count), add)
+    def read(count: Callable[[int], None]) -> Iterator[bytes]:
+        return decoded(handle, source.compression, source.name, count, max_ratio=max_ratio)
+
+    yield from _read(source, read, add)
     if source.size is not None and stored != source.size:
         message = f"{stored:,} of {source.size:,} bytes could be read"
         raise SourceError(
