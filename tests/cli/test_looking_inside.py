@@ -168,10 +168,11 @@ def test_inspect_shows_what_went_and_what_just_stayed(finished: Shell) -> None:
 
 
 def test_inspect_and_explain_of_rules_and_normalise(belle: Shell) -> None:
+    some = "有人问：今天到底是几月几号星期几呢？" * 2 + "另一个人想了又想，最后翻开日历说：我也不知道。"
     belle.write("raw.jsonl", [
         {"id": "loop", "instruction": "讲个故事", "output": "从前有座山，山里有座庙，庙里有个老和尚。" * 30},
-        {"id": "some", "instruction": "讲个笑话", "output": "有人问：今天到底是几月几号星期几呢？" * 2 + "另一个人说：不知道。"},
-        {"id": "no", "instruction": "写一首诗", "output": "很抱歉，我无法回答这个问题。"},
+        {"id": "some", "instruction": "讲个笑话", "output": some},
+        {"id": "no", "instruction": "画一只猫", "output": "很抱歉，我无法画图。"},
         {"id": "blank", "instruction": "写一句话  ", "output": "今天天气很好，我们去公园散步吧。  \n"},
         {"id": "plain", "instruction": "写一个词", "output": "高山流水"},
     ])  # fmt: skip
@@ -186,7 +187,7 @@ def test_inspect_and_explain_of_rules_and_normalise(belle: Shell) -> None:
     assert "normalise: trailing_blanks  1 row changed" in changed
     refusal = belle("explain", "run", "no").out
     assert "fired: refusal, 1 >= 1" in refusal
-    assert "[-很抱歉，我无法" in refusal
+    assert "[-抱歉，我无法-]" in refusal
     assert "removed by rules: refusal" in refusal
     blank = belle("explain", "run", "blank").out
     assert "changed by normalise: trailing_blanks" in blank
