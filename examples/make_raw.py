@@ -47,6 +47,8 @@ KINDS = {
     "copy_other_id": "the same texts under an id of its own",
     "copy_other_format": "the same turns in another format",
     "copy_nfd": "the same texts with decomposed accents (NFD)",
+    "copy_blanks": "the same texts with blanks and empty lines at their ends",
+    "copy_controls": "the same texts with control characters and invisible marks in them",
     "near_edited_characters": "one or two characters changed, doubled or left out",
     "near_swapped_sentences": "two neighbouring sentences in the other order",
     "near_punctuation": "one or two marks of punctuation changed",
@@ -60,10 +62,13 @@ KINDS = {
     "refusal": "“作为一个AI语言模型” and its relatives",
     "wrong_language": "an answer in a language that nobody asked for",
     "empty_answer": "an answer without a visible character",
-    "placeholder": "blanks that nobody filled in",
+    "empty_prompt": "an answer to nothing",
+    "missing_content": "a gap where the chart or the figures should be that were asked for",
+    "placeholder": "gaps for names and dates that nobody filled in",
     "picture": "an answer that leans on a picture",
     "markup": "leftovers of a web page",
     "personal_data": "numbers and addresses of persons (all made up)",
+    "blanks": "lines that end in blanks",
     "invisible": "zero-width, control or odd space characters",
     "no_words": "an answer of emoji or punctuation alone",
     "mojibake": "text decoded with the wrong encoding",
@@ -72,6 +77,19 @@ KINDS = {
     "part_not_text": "a message with a part that is a picture",
     "repeated_id": "the id of another row, with other content",
     "bad_line": "no row at all: one line per reason for which a line is rejected",
+}
+
+# How many rows of a kind the rules take with their default settings, by reason. Of kinds that do not stand here they
+# take none: those are good, or duplicates, or no rule sees what is wrong with them.
+TAKEN = {
+    "repetition": {"repetition": 12},
+    "refusal": {"speaks_as_ai": 9, "refusal": 2},
+    "wrong_language": {"other_language": 9},
+    "empty_answer": {"empty_answer": 14},
+    "empty_prompt": {"short_prompt": 6},
+    "missing_content": {"placeholder": 6},
+    "mojibake": {"mojibake": 12},
+    "echo": {"answer_is_instruction": 10},
 }
 
 
@@ -91,6 +109,26 @@ def decomposed(example: Example) -> Example:
     return Example(
         *(unicodedata.normalize("NFD", text) for text in (example.instruction, example.answer, example.context))
     )
+
+
+def with_blanks(example: Example, number: int) -> Example:
+    """Return the example with blanks at the end of its lines, as editors and tables leave them."""
+    end = (" ", "\u3000", "  \n", "\t\n\n")[number % 4]
+    answer = "".join(line.rstrip("\n") + " \n" for line in example.answer.splitlines(keepends=True)).rstrip(" \n")
+    return Example(f"{example.instruction} ", answer + end, example.context)
+
+
+def with_controls(example: Example, number: int) -> Example:
+    """Return the example with what copying from pages and terminals leaves behind."""
+    middle = len(example.answer) // 2
+    before, after = example.answer[:middle], example.answer[middle:]
+    answers = (
+        f"\ufeff{example.answer}",
+        f"{before}\u200b{after}\u200b",
+        f"{before}\u0008{after}\u0007",
+        f"{example.answer}\r\n",
+    )
+    return Example(example.instruction, answers[number % len(answers)], example.context)
 
 
 def has_accents(example: Example) -> bool:
@@ -130,6 +168,14 @@ def copies(clean: list[Example], templates: list[Example], writer: Writer) -> It
     for example in clean:
         if has_accents(example):
             yield Line("copy_nfd", writer.alpaca(decomposed(example), named=True))
+
+
+def untidy_copies(templates: list[Example], writer: Writer) -> Iterator[Line]:
+    """Rows whose text is that of another row once blanks and control characters are gone; 18 examples, each twice."""
+    for number, example in enumerate(templates):
+        yield Line("template", writer.alpaca(example))
+        kind, change = ("copy_blanks", with_blanks) if number < 10 else ("copy_controls", with_controls)
+        yield Line(kind, writer.alpaca(change(example, number), named=True))
 
 
 def near_copies(originals: list[Example], writer: Writer) -> Iterator[Line]:
@@ -211,10 +257,13 @@ def defects(spare: list[Example], templates: list[Example], writer: Writer) -> I
     names = {
         "refusals": "refusal",
         "wrong_language": "wrong_language",
+        "empty_prompts": "empty_prompt",
+        "missing_content": "missing_content",
         "placeholders": "placeholder",
         "pictures": "picture",
         "markup": "markup",
         "personal": "personal_data",
+        "blanks": "blanks",
         "invisible": "invisible",
         "emoji_only": "no_words",
         "short": "short",
@@ -287,7 +336,8 @@ def plan(seed: int = SEED) -> list[Line]:
 
     # Rows with a defect are made of examples that stand nowhere else, so that no stage can take them for a duplicate.
     spare = [example for example in templates if len(example.text) >= LONG][:40]
-    templates = [example for example in templates if example not in spare]
+    untidy = [example for example in templates if len(example.text) < LONG and not has_accents(example)][:18]
+    templates = [example for example in templates if example not in spare and example not in untidy]
     long = [
         example for example in [*clean, *templates[102:-64]] if len(example.text) >= LONG and not has_accents(example)
     ]
@@ -297,6 +347,7 @@ def plan(seed: int = SEED) -> list[Line]:
     lines = [Line("clean", writer.any_form(example)) for example in clean[12:]]
     lines += conversations(writer)
     lines += copies(clean, templates[:102], writer)
+    lines += untidy_copies(untidy, writer)
     lines += [Line("template", writer.any_form(example)) for example in templates[102:-64]]
     lines += near_copies(long, writer)
     lines += chains(long, writer)
@@ -321,14 +372,15 @@ def contents(lines: list[Line]) -> bytes:
 
 
 def table(lines: list[Line]) -> str:
-    """Return the table of README.md: each kind with its rows and, for changed copies, how similar they are."""
-    rows = ["| Kind | Rows | Similarity | What it is |", "|---|---:|---|---|"]
+    """Return the table of README.md: each kind with its rows, how similar changed copies are, what the rules take."""
+    rows = ["| Kind | Rows | Similarity | The rules take | What it is |", "|---|---:|---|---|---|"]
     for kind, meaning in KINDS.items():
         found = [line for line in lines if line.kind == kind]
         reached = [line.similarity for line in found if line.similarity is not None]
         span = f"{min(reached):.2f} to {max(reached):.2f}" if reached else ""
-        rows.append(f"| `{kind}` | {len(found)} | {span} | {meaning} |")
-    return "\n".join([*rows, f"| all | {len(lines)} | | |"])
+        taken = ", ".join(f"{count} for `{reason}`" for reason, count in TAKEN.get(kind, {}).items())
+        rows.append(f"| `{kind}` | {len(found)} | {span} | {taken} | {meaning} |")
+    return "\n".join([*rows, f"| all | {len(lines)} | | | |"])
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-WIDTH, HEIGHT = 880, 300
+WIDTH, LEAST_HEIGHT = 960, 300
 TOP = 70
 """Upper edge of the band of rows."""
 BAND = 104
@@ -20,10 +20,27 @@ LEFT, RIGHT = 120, 120
 """Room for the numbers on both sides."""
 DROP = 222
 """Where the removed rows come to lie."""
+LINE = 17
+"""From one reason to the next, where a stage has several."""
 
 CHINESE = {
+    "normalise": "统一写法",
+    "rules": "逐行规则",
     "exact_dedup": "完全重复",
     "near_dedup": "近似重复",
+    "empty_answer": "空回答",
+    "mojibake": "乱码",
+    "short_prompt": "提问过短",
+    "long_prompt": "提问过长",
+    "short_answer": "回答过短",
+    "long_answer": "回答过长",
+    "answer_is_instruction": "照抄提问",
+    "repetition": "反复重复",
+    "speaks_as_ai": "自称 AI",
+    "refusal": "拒绝回答",
+    "other_language": "语言不符",
+    "placeholder": "留空未填",
+    "link_or_media": "链接图片",
     "same_text": "文字相同",
     "near_duplicate": "相似度达到阈值",
 }
@@ -50,6 +67,8 @@ text { font: 14px system-ui, -apple-system, "PingFang SC", "Microsoft YaHei", "N
 def draw(report: dict[str, Any]) -> str:
     """Draw a report as SVG: the band of rows narrows at every stage by what the stage removes."""
     rows_in, stages = report["rows_in"], report["stages"]
+    most_reasons = max((sum(map(bool, stage["removed"].values())) for stage in stages), default=0)
+    whole = max(LEAST_HEIGHT, DROP + 30 + LINE * most_reasons)
     # A few rows among very many would be a line that nobody sees.
     heights = [max(BAND * stage["rows_out"] / max(rows_in, 1), 2.0) for stage in stages]
     places = [
@@ -59,7 +78,8 @@ def draw(report: dict[str, Any]) -> str:
     at, height = float(LEFT), float(BAND)
     for stage, place, after in zip(stages, places, heights, strict=True):
         shapes.append(_band(at, place, height))
-        shapes.append(_fall(place, TOP + after, TOP + height))
+        if stage["rows_out"] < stage["rows_in"]:
+            shapes.append(_fall(place, TOP + after, TOP + height))
         shapes.append(f'<rect class="stage" x="{place:.1f}" y="{TOP - 10}" width="3" height="{height + 20:.1f}"/>')
         texts += _stage_texts(stage, place)
         at, height = place + 3, after
@@ -68,11 +88,11 @@ def draw(report: dict[str, Any]) -> str:
     texts += _side(WIDTH - RIGHT + 14, "", "写出", "rows out", report["rows_out"])
     if report["rejected"]:
         lines = f"坏行 bad lines: {report['rejected']:,} → rejected/"
-        texts.append(_text(12, HEIGHT - 12, "quiet", lines))
+        texts.append(_text(12, whole - 12, "quiet", lines))
     title = f"{rows_in:,} rows in, {report['rows_out']:,} rows out"
     body = "\n".join([*shapes, *texts])
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {whole}" width="{WIDTH}" height="{whole}" '
         f'role="img" aria-label="{escape(title)}">\n<title>{escape(title)}</title>\n<style>\n{STYLE}\n</style>\n'
         f"{body}\n</svg>\n"
     )
@@ -98,11 +118,21 @@ def _stage_texts(stage: dict[str, Any], place: float) -> list[str]:
     heading = f"{CHINESE[name]} {name}" if name in CHINESE else name
     texts = [_text(place, TOP - 36, "middle", heading)]
     texts.append(_text(place, TOP - 18, "quiet middle", f"{stage['rows_in']:,} → {stage['rows_out']:,}"))
-    for line, (reason, count) in enumerate(stage["removed"].items()):
-        label = f"{CHINESE[reason]} {reason}" if reason in CHINESE else reason
-        texts.append(_text(place + 50, DROP + 10 + 38 * line, "number middle", f"−{count:,}"))
-        texts.append(_text(place + 50, DROP + 28 + 38 * line, "quiet middle", label))
+    removed = {reason: count for reason, count in stage["removed"].items() if count}
+    if not removed:
+        return [*texts, _text(place, TOP + BAND + 32, "quiet middle", "不删行 removes no row")]
+    texts.append(_text(place + 50, DROP + 10, "number middle", f"−{sum(removed.values()):,}"))
+    if len(removed) == 1:
+        return [*texts, _text(place + 50, DROP + 28, "quiet middle", _label(*removed))]
+    for line, (reason, count) in enumerate(removed.items()):
+        height = DROP + 30 + LINE * line
+        texts.append(_text(place + 4, height, "quiet end", f"{count:,}"))
+        texts.append(_text(place + 12, height, "quiet", _label(reason)))
     return texts
+
+
+def _label(reason: str) -> str:
+    return f"{CHINESE[reason]} {reason}" if reason in CHINESE else reason
 
 
 def _side(x: float, anchor: str, chinese: str, english: str, rows: int) -> list[str]:

@@ -1,12 +1,17 @@
 """examples/raw.jsonl is what its generator writes, and holds what examples/README.md says."""
 
 import json
+import re
 import subprocess
 import sys
 import unicodedata
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
+
+from belle_data import _native, clean
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RAW = (EXAMPLES / "raw.jsonl").read_bytes()
@@ -36,6 +41,12 @@ def text_of(row: dict[str, Any]) -> str:
         question = row["input"].removeprefix("Human: ").removesuffix("\n\nAssistant:")
         return f"{question}\n{row['target']}"
     return "\n".join(filter(None, [row["instruction"], row["input"], row["output"]]))
+
+
+def tidy(text: str) -> str:
+    """Return the text as `normalise` leaves it, as far as the planted copies need it."""
+    text = re.sub("[\\x00-\\x08\\x0e-\\x1f\\u200b\\ufeff]", "", text.replace("\r\n", "\n"))
+    return "\n".join(line.rstrip() for line in unicodedata.normalize("NFC", text).split("\n")).rstrip()
 
 
 def test_generator_writes_the_same_bytes_and_table(tmp_path: Path) -> None:
@@ -96,7 +107,7 @@ def test_no_two_rows_are_similar_unless_planted() -> None:
     lines = [line for line in LINES if line.kind != "bad_line"]
     originals = {"clean", "clean_conversation", "template"}
     for number, line in enumerate(lines):
-        own = variants.shingles(unicodedata.normalize("NFC", text_of(json.loads(line.data))))
+        own = variants.shingles(tidy(text_of(json.loads(line.data))))
         pieces.append(own)
         shared: Counter[int] = Counter()
         for piece in own:
@@ -110,5 +121,34 @@ def test_no_two_rows_are_similar_unless_planted() -> None:
                 from_kinds["+".join(sorted(changed))] += 1
     planted = Counter(line.kind for line in lines)
     copies = [kind for kind in make_raw.KINDS if kind.startswith(("exact_", "copy_", "near_", "chain_middle"))]
-    assert len(copies) == 10
+    assert len(copies) == 12
     assert from_kinds == {**{kind: planted[kind] for kind in copies}, "chain_end+chain_middle": planted["chain_end"]}
+
+
+def test_the_rules_take_what_the_table_says(tmp_path: Path) -> None:
+    (tmp_path / "raw.jsonl").write_bytes(RAW)
+    report = clean(tmp_path / "raw.jsonl", out=tmp_path / "run")
+    kinds = [line.kind for line in LINES if line.kind != "bad_line"]
+    assert report.rows_in == len(kinds)
+    taken: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    rows = pq.read_table(tmp_path / "run" / "rows.parquet", columns=["stage", "reason"]).to_pylist()
+    for kind, row in zip(kinds, rows, strict=True):
+        if row["stage"] == "rules":
+            taken[kind][row["reason"]] += 1
+    assert taken == make_raw.TAKEN
+
+
+def test_normalise_has_something_to_do_of_every_kind(tmp_path: Path) -> None:
+    (tmp_path / "raw.jsonl").write_bytes(RAW)
+    clean(tmp_path / "raw.jsonl", out=tmp_path / "run")
+    names = _native.change_names()
+    kinds = [line.kind for line in LINES if line.kind != "bad_line"]
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in pq.read_table(tmp_path / "run" / "stages" / "normalise.changes.parquet").to_pylist():
+        for bit, name in enumerate(names):
+            found[name][kinds[row["row"]]] += row["changes"] >> bit & 1
+    planted = Counter(kinds)
+    assert found["composition"]["copy_nfd"] == planted["copy_nfd"]
+    assert found["control_characters"]["copy_controls"] == planted["copy_controls"]
+    assert found["trailing_blanks"]["copy_blanks"] == planted["copy_blanks"]
+    assert found["trailing_blanks"]["blanks"] == planted["blanks"]
