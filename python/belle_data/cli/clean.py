@@ -25,6 +25,7 @@ INSTRUCTION_SETS = ("auto", "avx512", "avx2", "baseline")
 # Flag, place in the recipe. The recipe knows what is allowed, so all mistakes are found together.
 RECIPE_FLAGS = {
     "limit": ("input", "limit"),
+    "dataset_info": ("input", "dataset_info"),
     "format": ("input", "format"),
     "max_bad_lines": ("input", "max_bad_lines"),
     "max_line_bytes": ("input", "max_line_bytes"),
@@ -72,6 +73,11 @@ def parser() -> Parser:
     )
     reading = words.add_argument_group("input")
     reading.add_argument("--format", metavar="NAME", help=f"shape of the rows: {', '.join(FORMATS)}")
+    reading.add_argument(
+        "--dataset-info",
+        metavar="FILE[:NAME]",
+        help="a dataset_info.json as LLaMA-Factory has it: says how the columns of the input are named",
+    )
     reading.add_argument("--limit", metavar="N", help="only the first N rows")
     reading.add_argument(
         "--max-bad-lines",
