@@ -32,11 +32,6 @@ impl<'a> Choices<'a> {
         items[self.below(items.len())]
     }
 
-    /// True for odd bytes.
-    pub fn flag(&mut self) -> bool {
-        self.byte() & 1 == 1
-    }
-
     /// Pieces one after the other, up to a byte of 0xe0 or above, to the end of the bytes, or `most` of them.
     pub fn text(&mut self, pieces: &[&str], most: usize) -> String {
         let mut text = String::new();

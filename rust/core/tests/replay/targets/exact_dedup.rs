@@ -23,9 +23,12 @@ pub fn check(data: &[u8]) {
     let layout = choices.byte();
     let (field, fold) = (field_of(choices.byte()), fold_of(choices.byte()));
     let chunk = usize::from(choices.byte()) * if layout & 1 == 0 { 1 } else { 64 };
-    let most = if layout & 2 == 0 { usize::MAX } else { choices.below(8) + 1 };
     let alive_bits = if layout & 4 == 0 { None } else { Some(choices.byte()) };
-    let turns = texts::rows(&mut choices, 60, false);
+    let mut turns = texts::rows(&mut choices, 60, false);
+    // Lines of `sharegpt` hold no plain text.
+    for (role, _) in turns.iter_mut().flatten().filter(|(role, _)| *role == Role::Text) {
+        *role = Role::Observation;
+    }
     let sources: Vec<Vec<u8>> =
         if layout & 8 == 0 { vec![lines(&turns)] } else { turns.chunks(turns.len() / 3 + 1).map(lines).collect() };
     // A row without a turn is none.
@@ -40,17 +43,10 @@ pub fn check(data: &[u8]) {
             let number = corpus.add_source(Box::new(source.clone()), Format::Sharegpt, None);
             let mut at = 0;
             while (at as usize) < source.len() {
-                let read = corpus.read_chunk(number, at, chunk, MAX_LINE, most).unwrap();
-                assert!(read.batch.len() <= most);
+                let read = corpus.read_chunk(number, at, chunk, MAX_LINE, usize::MAX).unwrap();
                 let rows: Vec<u32> = (read.first_row..read.first_row + read.batch.len() as u32).collect();
                 stage.scan(read.batch.view(), &rows);
-                // With a limit, only the rows within it count as read.
-                at = match read.batch.len() {
-                    rows if rows == most => {
-                        read.batch.line_offset[rows - 1] + u64::from(read.batch.line_length[rows - 1]) + 1
-                    }
-                    _ => read.end,
-                };
+                at = read.end;
             }
         }
         assert_eq!(corpus.len(), turns.len());
@@ -77,9 +73,8 @@ pub fn check(data: &[u8]) {
 fn lines(rows: &[Vec<(Role, String)>]) -> Vec<u8> {
     let mut lines = Vec::new();
     for turns in rows {
-        let role = |role: Role| if role == Role::Text { "tool" } else { Role::NAMES[role as usize] };
-        let turns: Vec<_> =
-            turns.iter().map(|(speaker, text)| json!({"from": role(*speaker), "value": text})).collect();
+        let turn = |(role, text): &(Role, String)| json!({"from": Role::NAMES[*role as usize], "value": text});
+        let turns: Vec<_> = turns.iter().map(turn).collect();
         lines.extend_from_slice(json!({ "conversations": turns }).to_string().as_bytes());
         lines.push(b'\n');
     }

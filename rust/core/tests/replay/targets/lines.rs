@@ -33,7 +33,7 @@ pub fn row_of(batch: &Batch, row: usize) -> Row {
 /// Checks everything that is promised about some lines.
 pub fn check_lines(bytes: &[u8], options: ReadOptions) {
     let (rows, places, rejected, lines) = at_every_level(|| outcome(&[bytes], options));
-    detect_format(bytes);
+    let _ = detect_format(bytes);
     let by_lines: Vec<&[u8]> = bytes.split_inclusive(|&byte| byte == b'\n').collect();
     assert_eq!(lines as usize, by_lines.len(), "lines");
     let (ones, threes) = (outcome(&by_lines, options), outcome(&by_threes(bytes, &by_lines), options));
