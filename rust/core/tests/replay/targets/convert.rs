@@ -72,7 +72,9 @@ fn check_line(line: &[u8], from: Format, to: Format) {
     }
     let expected = if to == Format::Text { row } else { spoken(row, to) };
     assert_eq!(read(there, to).as_ref(), Some(&expected), "{}", shown());
-    assert_eq!(read(there, Format::Mixed).as_ref(), Some(&expected), "as mixed: {}", shown());
+    if there != line.trim_ascii() {
+        assert_eq!(read(there, Format::Mixed).as_ref(), Some(&expected), "as mixed: {}", shown());
+    }
 
     for back in [from, Format::Messages, Format::Belle] {
         if matches!(back, Format::Text | Format::Mixed) || back == to {

@@ -13,12 +13,16 @@ use serde_json::json;
 use super::choices::Choices;
 use super::shingle::{field_of, field_text, fold_of};
 use super::texts;
-use super::with_any_threads;
+use super::{with_any_threads, with_one_thread};
 
 const MAX_LINE: usize = 1 << 20;
 
 /// Settings, then rows.
 pub fn check(data: &[u8]) {
+    with_one_thread(|| check_alone(data));
+}
+
+fn check_alone(data: &[u8]) {
     let mut choices = Choices::of(data);
     let layout = choices.byte();
     let (field, fold) = (field_of(choices.byte()), fold_of(choices.byte()));

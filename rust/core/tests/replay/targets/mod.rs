@@ -55,12 +55,20 @@ pub fn at_every_level<T: PartialEq + Debug>(compute: impl Fn() -> T) -> T {
     expected
 }
 
+/// Pools of one thread and of two.
+fn pools() -> &'static [ThreadPool; 2] {
+    static POOLS: OnceLock<[ThreadPool; 2]> = OnceLock::new();
+    POOLS.get_or_init(|| [1, 2].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap()))
+}
+
+/// Runs all of `compute` on one thread, which then waits for no other.
+pub fn with_one_thread<T: Send>(compute: impl FnOnce() -> T + Send) -> T {
+    pools()[0].install(compute)
+}
+
 /// What `compute` gives, which must be the same with one thread and with two.
 pub fn with_any_threads<T: PartialEq + Debug + Send>(compute: impl Fn() -> T + Sync) -> T {
-    static POOLS: OnceLock<[ThreadPool; 2]> = OnceLock::new();
-    let pools =
-        POOLS.get_or_init(|| [1, 2].map(|threads| ThreadPoolBuilder::new().num_threads(threads).build().unwrap()));
-    let [one, two] = pools.each_ref().map(|pool| pool.install(&compute));
+    let [one, two] = pools().each_ref().map(|pool| pool.install(&compute));
     assert_eq!(one, two, "one thread and two");
     one
 }

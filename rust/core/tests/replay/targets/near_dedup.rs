@@ -12,7 +12,7 @@ use belle_core::text::{Field, Fold};
 use super::choices::Choices;
 use super::shingle::{field_of, field_text, fold_of, shingles};
 use super::texts::{self, TextRows};
-use super::{at_every_level, with_any_threads};
+use super::{at_every_level, with_any_threads, with_one_thread};
 
 const THRESHOLDS: [f64; 8] = [0.5, 0.8, 1.0, 0.95, 2.0 / 3.0, 0.2, 0.75, 0.01];
 const BANDS: [(usize, usize); 7] = [(1, 1), (8, 2), (4, 3), (1, 16), (3, 4), (10, 1), (9, 4)];
@@ -21,6 +21,10 @@ const LARGE: usize = 560;
 
 /// Settings, then rows.
 pub fn check(data: &[u8]) {
+    with_one_thread(|| check_alone(data));
+}
+
+fn check_alone(data: &[u8]) {
     let mut choices = Choices::of(data);
     let layout = choices.byte();
     let (bands, rows_per_band) = choices.one_of(&BANDS);
@@ -38,6 +42,7 @@ pub fn check(data: &[u8]) {
     parameters.check().unwrap();
     let alive_bits = if layout & 8 == 0 { None } else { Some(choices.byte()) };
     let mut rows = TextRows { seed: u64::from(choices.byte()), ..TextRows::default() };
+    let other_way = choices.byte();
     let mut turns = texts::rows(&mut choices, 48, layout & 1 == 0);
     if layout >= 0xf8 {
         // Many rows from few bytes: each of the few, as often as it takes, some with one more character.
@@ -50,10 +55,16 @@ pub fn check(data: &[u8]) {
     let alive: Option<Vec<bool>> =
         alive_bits.map(|bits| (0..turns.len()).map(|row| bits >> (row % 7) & 1 == 0).collect());
 
-    let removals = with_any_threads(|| finish(&rows, &[rows.len()], &parameters, alive.as_deref()));
     let cut = rows.len() / 3;
-    let in_parts = at_every_level(|| finish(&rows, &[cut, 0, rows.len() - cut], &parameters, alive.as_deref()));
-    assert_eq!(in_parts, removals, "scanned in parts, at any instruction set");
+    let parts = [cut, 0, rows.len() - cut];
+    let whole = || finish(&rows, &[rows.len()], &parameters, alive.as_deref());
+    let removals = whole();
+    // One other way for each input: threads that wait for each other are most of the time.
+    match other_way % 4 {
+        0 => assert_eq!(with_any_threads(whole), removals, "with any threads"),
+        1 => assert_eq!(finish(&rows, &parts, &parameters, alive.as_deref()), removals, "scanned in parts"),
+        _ => assert_eq!(at_every_level(whole), removals, "at any instruction set"),
+    }
     let texts = turns.iter().map(|turns| field_text(turns, parameters.field, parameters.fold));
     compare(&removals, &Slow::of(texts, &parameters), &rows, &parameters, alive.as_deref());
 }
