@@ -68,7 +68,7 @@ fuzz: ## search inputs that break a kernel: make fuzz TARGET=lines SECONDS=600
 	@cargo fuzz --version > /dev/null 2>&1 || { printf "error: cargo-fuzz is not installed\nhint: cargo install cargo-fuzz --locked\n" >&2; exit 2; }
 	mkdir -p fuzz/target/found/$(TARGET) fuzz/target/broken/$(TARGET)
 	cargo +$(NIGHTLY) fuzz run $(TARGET) fuzz/target/found/$(TARGET) fuzz/corpus/$(TARGET) -- -max_total_time=$(SECONDS) \
-		-max_len=1024 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=fuzz/target/broken/$(TARGET)/ -print_final_stats=1
+		-max_len=600 -len_control=0 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=fuzz/target/broken/$(TARGET)/ -print_final_stats=1
 
 clean: ## remove what the other targets made
 	rm -rf .venv target fuzz/target runs dist python/belle_data/_native*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis

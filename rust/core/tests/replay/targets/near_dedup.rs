@@ -41,10 +41,11 @@ fn check_alone(data: &[u8]) {
     };
     parameters.check().unwrap();
     let alive_bits = if layout & 8 == 0 { None } else { Some(choices.byte()) };
-    let mut rows = TextRows { seed: u64::from(choices.byte()), ..TextRows::default() };
+    let keep = choices.byte();
+    let mut rows = TextRows { seed: u64::from(keep), ..TextRows::default() };
     let other_way = choices.byte();
     let mut turns = texts::rows(&mut choices, 48, layout & 1 == 0);
-    if layout >= 0xf8 {
+    if keep == 0xff {
         // Many rows from few bytes: each of the few, as often as it takes, some with one more character.
         turns = turns.iter().cycle().take(if turns.is_empty() { 0 } else { LARGE }).cloned().collect();
         for (at, (_, text)) in turns.iter_mut().flatten().enumerate() {
