@@ -13,20 +13,44 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from belle_data import kernels
     from belle_data.config import Recipe, load_recipe
+    from belle_data.conversion import ConvertReport, convert
     from belle_data.engine.local import clean
+    from belle_data.engine.redecide import rethreshold, undo
+    from belle_data.errors import BelleError
     from belle_data.report.explain import explain
+    from belle_data.report.inspect import inspect
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
 
-__all__ = ["Recipe", "RunReport", "__version__", "clean", "explain", "kernels", "load_recipe"]
+__all__ = [
+    "BelleError",
+    "ConvertReport",
+    "Recipe",
+    "RunReport",
+    "__version__",
+    "clean",
+    "convert",
+    "explain",
+    "inspect",
+    "kernels",
+    "load_recipe",
+    "rethreshold",
+    "undo",
+]
 
 _HOMES = {
+    "BelleError": "belle_data.errors",
     "Recipe": "belle_data.config",
+    "ConvertReport": "belle_data.conversion",
     "RunReport": "belle_data.report.summary",
     "clean": "belle_data.engine.local",
+    "convert": "belle_data.conversion",
     "explain": "belle_data.report.explain",
+    "inspect": "belle_data.report.inspect",
     "load_recipe": "belle_data.config",
+    "rethreshold": "belle_data.engine.redecide",
+    "undo": "belle_data.engine.redecide",
 }
 
 

@@ -18,8 +18,13 @@ __all__ = [
     "Corpus",
     "ExactDedup",
     "Ledger",
+    "Names",
     "NearDedup",
+    "Normalise",
+    "Rules",
     "candidate_probability",
+    "change_names",
+    "convert_lines",
     "datasketch_minhashes",
     "detect_format",
     "guard_mapped_files",
@@ -95,9 +100,19 @@ class ArrowRows:
 
 @final
 class Corpus:
-    """Sources and the index of the rows that were read from them. The sources stay where they are; nothing is copied."""
+    """Sources and the index of the rows that were read from them. The sources stay where they are; nothing is copied.
 
-    def __new__(cls) -> Self: ...
+    Args:
+        normalise: How the turns of every row are normalised when they are read, at first and again; None for as they
+            came.
+        apply: ``comparison`` to write lines as they came, ``text`` to write those of rows that changed with their
+            texts normalised: the strings that the turns were read from, and no other byte.
+
+    Raises:
+        ValueError: `apply` is neither.
+    """
+
+    def __new__(cls, normalise: Normalise | None = None, apply: str = "comparison") -> Self: ...
     def __len__(self) -> int:
         """Count the rows read so far."""
 
@@ -124,8 +139,9 @@ class Corpus:
 
         Returns:
             Where the next chunk starts; the rows, with the columns ``row``, ``id``, ``has_id``, ``content_hash``,
-            ``non_text_parts`` and ``turns``; the lines that are no rows, with ``line``, ``byte``, ``length``,
-            ``reason`` and ``detail``, or None if there are none.
+            ``non_text_parts``, ``turns`` and ``changes`` (uint8, the bits of `change_names`; 0 where nothing changed);
+            the lines that are no rows, with ``line``, ``byte``, ``length``, ``reason`` and ``detail``, or None if there
+            are none.
 
         Raises:
             OverflowError: The corpus would have more rows than it can number.
@@ -144,12 +160,12 @@ class Corpus:
         """How many ids stand on more than one row, and the first rows of up to `most` of these."""
 
     def line(self, row: int) -> bytes:
-        """The line of a row as it came, without its line feed."""
+        """The line of a row as it came, without its line feed; never normalised."""
 
     def fill_kept_lines(self, start: int, end: int, ledger: Ledger, buffer: bytearray) -> tuple[int, int, int]:
-        """Fill a bytearray with the lines of the kept rows of ``start..end`` as they came, each with a line feed.
+        """Fill a bytearray with the lines of the kept rows of ``start..end``, each with a line feed.
 
-        No other thread may touch the bytearray meanwhile. Returns the row to go on with (`start` if not even its line
+        They are as they came, but for rows that changed in a corpus whose `apply` is ``text``. No other thread may touch the bytearray meanwhile. Returns the row to go on with (`start` if not even its line
         fits), the number of rows and the number of bytes.
 
         Raises:
@@ -278,11 +294,17 @@ class NearDedup:
             TypeError, ValueError: As for `ArrowRows`.
         """
 
-    def finish(self, rows: Corpus | ArrowRows, ledger: Ledger | None = None) -> ArrowBatch:
+    def finish(
+        self, rows: Corpus | ArrowRows, ledger: Ledger | None = None
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
         """Decide over the rows that stand in the ledger, or over all.
 
         Returns:
-            ``row`` uint32, ascending, ``kept_row`` uint32 and ``similarity`` float64 of every removed row.
+            Of every removed row ``row`` uint32, ascending, ``kept_row`` uint32, ``similarity`` float64 and
+            ``equal_lanes`` uint16, the lanes of the signatures that agree (0 where none was looked at). In the same
+            columns up to 1,000 pairs that stayed and came nearest to the threshold, the most similar first, none
+            below it by more than 0.1. And the rows of the components in which a row goes: ``row`` uint32, ascending,
+            and ``component`` uint32. The last two are empty in exact mode.
 
         Raises:
             TypeError: `rows` holds no rows.
@@ -290,11 +312,170 @@ class NearDedup:
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
 
+    def raise_threshold(
+        self, rows: Corpus | ArrowRows, removals: _ArrowData, components: _ArrowData
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
+        """Decide as `finish` would after a scan of all rows, from what it gave at a lower threshold.
+
+        Nothing must have been scanned. `removals` and `components` are the first and the last of what `finish` gave.
+
+        Raises:
+            TypeError: `rows` holds no rows.
+            ValueError: A column is missing, or the rows are others.
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
 
+@final
+class Names:
+    """Which names in a data set stand for which of its format; the first of each pair is the data set's own.
+
+    Args:
+        keys: Keys of a row.
+        list: The key, as the data set has it, of a row's list of turns.
+        item_keys: Keys of a turn.
+        speaker: The key, as the data set has it, of a turn's speaker.
+        speakers: Values of that key.
+    """
+
+    def __new__(
+        cls,
+        keys: Sequence[tuple[str, str]],
+        list: str | None,
+        item_keys: Sequence[tuple[str, str]],
+        speaker: str | None,
+        speakers: Sequence[tuple[str, str]],
+    ) -> Self: ...
+    def is_standard(self) -> bool:
+        """Tell whether every name is the format's own, so that nothing is ever renamed."""
+
+    def rename_lines(self, lines: bytes) -> bytes:
+        """Give whole lines with the names of their format; lines that are no objects stay, and so do all other bytes."""
+
+@final
+class Normalise:
+    """Brings texts into one form. The settings are those of `NormaliseConfig`. Doing it twice changes nothing more.
+
+    Raises:
+        ValueError: The form is unknown.
+    """
+
+    def __new__(
+        cls, *, form: str, width: bool, simplified: bool, control_characters: bool, trailing_blanks: bool
+    ) -> Self: ...
+    def apply(self, data: _ArrowData) -> ArrowBatch:
+        """Normalise texts, or every turn but those of the role ``function_call``.
+
+        Returns:
+            ``text`` for texts, ``turns`` for conversations, and ``changes`` uint8, the bits of `change_names`; one line
+            per row of `data`. Null is the empty text.
+
+        Raises:
+            TypeError, ValueError: As for `ArrowRows`; or the texts have more than 2 GiB together.
+        """
+
+@final
+class Rules:
+    """Rules that judge rows by themselves: scan every batch, then finish.
+
+    Args:
+        thresholds: By the names of `measures`; a rule without one, or with None, is off.
+
+    Raises:
+        ValueError: A name is unknown, or a threshold is no number from 0 on.
+    """
+
+    def __new__(cls, **thresholds: float | None) -> Self: ...
+    def __len__(self) -> int:
+        """Count the rows scanned."""
+
+    @staticmethod
+    def measures() -> list[tuple[str, str, str]]:
+        """Name, reason and comparison (``<``, ``>``, ``>=``) of each rule, in the order in which they are asked."""
+
+    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
+        """Measure the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
+
+        A column ``non_text_parts`` (uint16) may be missing.
+
+        Raises:
+            TypeError, ValueError: As for `ArrowRows`.
+        """
+
+    def finish(self, rows: object = None, ledger: Ledger | None = None) -> ArrowBatch:
+        """Decide over the scanned rows that stand in the ledger, or over all. `rows` are not needed.
+
+        Returns:
+            ``row`` uint32 and ``reason`` uint8 of every removed row, in the order of the scan.
+        """
+
+    def values(self, start: int, end: int) -> ArrowBatch:
+        """Give ``row`` uint32 and a float32 column for each rule, null where there is no value.
+
+        Raises:
+            IndexError: Fewer rows were scanned.
+        """
+
+    @staticmethod
+    def decide(values: _ArrowData, thresholds: dict[str, float | None]) -> ArrowBatch:
+        """Decide as `finish` does, by values that `values` gave. Columns of rules that are off may be missing.
+
+        Raises:
+            ValueError: A column is missing or of another type, or a threshold is wrong.
+        """
+
+    def findings(self, data: _ArrowData) -> ArrowBatch:
+        """Say of the first row of the data what each rule finds.
+
+        Returns:
+            ``rule``, ``reason``, ``value``, ``comparison``, ``threshold`` (null: off), ``fired``, and the place that
+            decided, null if there is none: ``turn``, ``start`` and ``end`` uint32, bytes of the turn's UTF-8.
+
+        Raises:
+            ValueError: There is no row.
+        """
+
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
     """Probability that a pair of a Jaccard similarity shares a band: ``1 - (1 - similarity**rows_per_band)**bands``."""
+
+def convert_lines(
+    buffer: bytes | mmap | memoryview,
+    start: int,
+    size: int,
+    lines_before: int,
+    source: str,
+    to: str,
+    *,
+    lossless: bool,
+    max_line_bytes: int,
+    names: Names | None = None,
+) -> tuple[int, int, int, bytes, ArrowBatch | None]:
+    """Convert whole lines of a buffer from byte `start` on, about `size` bytes; the result does not depend on `size`.
+
+    Args:
+        buffer: One contiguous read-only buffer, such as bytes or a mapped file.
+        start: Byte at which a line begins.
+        size: Bytes to convert, up to the end of the line.
+        lines_before: Number of lines before `start`.
+        source: The format of the rows; ``mixed`` to decide row by row.
+        to: The format that they get.
+        lossless: Keep under ``belle_source`` what the other format cannot hold.
+        max_line_bytes: Longer lines are rejected.
+        names: Names that are not those of the format.
+
+    Returns:
+        Where the next chunk starts; lines, blank ones too; rows; the rows, each with a line feed; the lines that are no
+        rows, as `Corpus.read` gives them.
+
+    Raises:
+        BufferError: The buffer can be written or is not contiguous.
+        ValueError: A format is unknown.
+    """
+
+def change_names() -> list[str]:
+    """Names of the bits of ``changes``, from the lowest."""
 
 def datasketch_minhashes(
     data: _ArrowData,

@@ -17,13 +17,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from belle_data.errors import RecipeError
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
+from belle_data.stages.normalise import NormaliseConfig
+from belle_data.stages.rules import RulesConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
-StageName = Literal["exact_dedup", "near_dedup"]
+StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup"]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
@@ -81,11 +83,13 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stages: tuple[StageName, ...] = Field(
-        ("exact_dedup", "near_dedup"),
+        ("normalise", "rules", "exact_dedup", "near_dedup"),
         description="The stages that run, each at most once, in the order of the pipeline.",
     )
     input: InputConfig = Field(default_factory=InputConfig)
     output: OutputConfig = Field(default_factory=OutputConfig)
+    normalise: NormaliseConfig = Field(default_factory=NormaliseConfig)
+    rules: RulesConfig = Field(default_factory=RulesConfig)
     exact_dedup: ExactDedupConfig = Field(default_factory=ExactDedupConfig)
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
 
@@ -101,17 +105,50 @@ def load_recipe(
     values: dict[str, Any] = {}
     if path is not None:
         values = _read_toml(Path(path))
+    mistakes = _apply_all(values, settings)
+    for table, entries in (overrides or {}).items():
+        if not isinstance(entries, dict):
+            values[table] = entries
+        elif isinstance(values.setdefault(table, {}), dict):
+            values[table].update(entries)
+    return _validated(values, mistakes, path)
+
+
+def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
+    """A recipe with ``table.key=value`` settings on top.
+
+    Raises:
+        RecipeError: There are mistakes; all of them are named at once.
+    """
+    values = recipe.model_dump(mode="json")
+    return _validated(values, _apply_all(values, settings), None)
+
+
+def changed_settings(recipe: Recipe) -> dict[str, Any]:
+    """The settings that are not at their default, by their dotted name."""
+    defaults = Recipe().model_dump(mode="json")
+    changed: dict[str, Any] = {}
+    for name, value in recipe.model_dump(mode="json").items():
+        if isinstance(value, dict):
+            inner = {f"{name}.{key}": one for key, one in value.items() if one != defaults[name][key]}
+            changed.update(inner)
+        elif value != defaults[name]:
+            changed[name] = value
+    return changed
+
+
+def _apply_all(values: dict[str, Any], settings: Sequence[str]) -> list[RecipeError]:
+    """Put settings on top of values; gives the mistakes."""
     mistakes = []
     for setting in settings:
         try:
             _apply(values, setting)
         except RecipeError as error:
             mistakes.append(error)
-    for table, entries in (overrides or {}).items():
-        if not isinstance(entries, dict):
-            values[table] = entries
-        elif isinstance(values.setdefault(table, {}), dict):
-            values[table].update(entries)
+    return mistakes
+
+
+def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | Path | None) -> Recipe:
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
@@ -176,6 +213,10 @@ def _mistake(error: Any) -> RecipeError:
         return RecipeError(what, value=error["input"], hint=_suggestion(error["input"], known))
     if kind in _PLAIN_MESSAGES:
         return RecipeError(f"`{where}` {_PLAIN_MESSAGES[kind]}", value=error["input"])
+    if kind in {"setting_conflict", "value_error"}:
+        # About several settings of the table: all of it is no value to show.
+        context = error.get("ctx", {})
+        return RecipeError(f"`{where}`: {context.get('error', error['msg'])}", hint=context.get("hint"))
     message = str(error["msg"])
     message = message[:1].lower() + message[1:]
     return RecipeError(f"`{where}`: {message}" if where else message, value=error["input"])

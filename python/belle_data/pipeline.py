@@ -7,17 +7,21 @@ from typing import TYPE_CHECKING
 from belle_data.errors import InternalError
 from belle_data.stages.exact_dedup import ExactDedup
 from belle_data.stages.near_dedup import NearDedup
+from belle_data.stages.normalise import Normalise
+from belle_data.stages.rules import Rules
 
 if TYPE_CHECKING:
     from belle_data.config import Recipe
     from belle_data.stages.stage import Stage
 
 STAGES = (
+    Normalise,
+    Rules,
     ExactDedup,
     NearDedup,
 )
 
-READ_COLUMNS = ("row", "id", "has_id", "content_hash", "non_text_parts", "turns")
+READ_COLUMNS = ("row", "id", "has_id", "content_hash", "non_text_parts", "turns", "changes")
 """Columns that reading gives to the first stage."""
 
 

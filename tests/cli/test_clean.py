@@ -329,3 +329,16 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(belle: Shell, count: i
             ]
         else:
             assert left.read_bytes() == right.read_bytes()
+
+
+@pytest.mark.parametrize("missing", ["sched_getaffinity", "both"])
+def test_a_system_that_does_not_say_which_processors_are_ours(
+    belle: Shell, rows: Rows, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """As macOS does not."""
+    belle.write("raw.jsonl", rows)
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: None if missing == "both" else 3)
+    done = belle.here("clean", "raw.jsonl", "--json", "-q")
+    assert (done.code, done.err) == (0, "")
+    assert done.json()["threads"] == (1 if missing == "both" else 3)

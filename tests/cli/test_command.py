@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, get_args
 import pytest
 
 from belle_data import __version__
+from belle_data.cli import clean as words
 from belle_data.cli import main
-from belle_data.cli import parser as words
+from belle_data.cli.parser import COMMANDS
 from belle_data.config import Format, InputConfig, OutputConfig, OutputFormat
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def test_help_is_quick_and_loads_nothing_heavy(belle: Shell) -> None:
         "heavy = {'pyarrow', 'pydantic', 'fsspec', 'belle_data._native', 'zstandard', 'numpy'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
-    for command in ([], ["clean"], ["explain"]):
+    for command in ([], *([name] for name in COMMANDS)):
         done = subprocess.run([sys.executable, "-c", program, *command], check=False, capture_output=True, text=True)
         assert (done.returncode, done.stderr) == (0, "")
     began = time.perf_counter()
@@ -52,7 +53,9 @@ def test_help_names_every_command_and_flag(belle: Shell) -> None:
     assert "  explain " in top.out
     assert [flag for flag in FLAGS if flag not in clean.out] == []
     assert "RUN ROW_ID" in explain.out
-    assert "130" in clean.out
+    for shown in (top, clean, explain):
+        codes = shown.out.partition("exit codes:\n")[2].splitlines()
+        assert [line.split()[0] for line in codes] == ["0", "2", "130"]
 
 
 def test_help_agrees_with_the_recipe() -> None:
@@ -62,7 +65,7 @@ def test_help_agrees_with_the_recipe() -> None:
     assert get_args(OutputConfig.model_fields["compress"].annotation) == words.COMPRESSIONS
     known = {"input": InputConfig.model_fields, "output": OutputConfig.model_fields}
     assert all(key in known[table] for table, key in words.RECIPE_FLAGS.values())
-    shown = words._clean().format_help()
+    shown = words.parser().format_help()
     assert f"({OutputConfig().shard_rows})" in shown
     assert f"({InputConfig().max_line_bytes >> 20}MiB)" in shown
 
@@ -90,12 +93,38 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         (["clean"], "INPUT", "clean --help"),
         (["clean", "raw.jsonl", "--thread", "2"], "unknown option --thread", "did you mean --threads?"),
         (["clean", "raw.jsonl", "--recpie=x"], "unknown option --recpie", "did you mean --recipe?"),
+        (
+            ["clean", "raw.jsonl", "--threshold", "0.9"],
+            "unknown option --threshold",
+            "given as --set near_dedup.threshold=0.9",
+        ),
+        (["clean", "--threshold=0.9", "raw.jsonl"], "unknown option --threshold", "--set near_dedup.threshold=0.9"),
+        (["clean", "raw.jsonl", "--near-dedup.target-recall", "1"], "unknown", "--set near_dedup.target_recall=1"),
+        (["clean", "raw.jsonl", "--bands"], "unknown option --bands", "--set near_dedup.bands=VALUE"),
+        (
+            ["clean", "raw.jsonl", "--field=prompt"],
+            "unknown option --field",
+            "--set exact_dedup.field=prompt or --set near_dedup.field=prompt",
+        ),
+        (["explain", "runs/x", "a", "--threshold", "1"], "unknown option --threshold", "explain --help lists"),
+        (
+            ["clean", "raw.jsonl", "--set", "near_dedup.target_recall=0.99", "--set", "near_dedup.bands=2"],
+            "`near_dedup`: `bands` cannot be set beside `target_recall`, which derives",
+            "drop near_dedup.bands, or drop near_dedup.target_recall",
+        ),
+        (
+            ["clean", "raw.jsonl", "--set", "near_dedup.bands=20"],
+            "`near_dedup`: 20 bands of 4 rows need 80 permutations, there are 64",
+            None,
+        ),
         (["clean", "raw.jsonl", "--zzz"], "unknown option --zzz", "--help lists"),
         (["clean", "raw.jsonl", "--out"], "--out", "--help"),
         (["clean", "raw.jsonl", "--threads", "two"], "'two'", "--help"),
         (["clean", "raw.jsonl", "--threads", "0"], "threads must be 1 to 1024: 0", None),
         (["explain", "runs/x", "a", "--verbos"], "unknown option --verbos", "did you mean --verbose?"),
         (["clean", "raw.jsonl", "--instruction-set", "avx"], "unknown instruction set: 'avx'", "did you mean avx2?"),
+        (["clean", "raw.jsonl", "--out", ""], "the name of the run folder is empty: ''", "leave out --out"),
+        (["clean", "raw.jsonl", "--out", "", "--dry-run"], "the name of the run folder is empty: ''", None),
         (["clean", "raw.json"], "raw.json: no such file", "did you mean raw.jsonl?"),
         (["clean", "raw.jsonl", "--recipe", "no.toml"], "no.toml: the recipe cannot be read", "recipes/"),
         (["clean", "raw.jsonl", "--stages", "near_dup"], "unknown stage: 'near_dup'", "did you mean near_dedup?"),

@@ -106,7 +106,7 @@ def test_every_decision_is_in_the_list() -> None:
 def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     from belle_data.cli import main
 
-    for arguments in (["--help"], ["clean", "--help"], ["explain", "--help"]):
+    for arguments in (["--help"], ["clean", "--help"], ["explain", "--help"], ["convert", "--help"]):
         assert main(arguments) == 0
     known = set(FLAG.findall(capsys.readouterr().out))
     assert {"--out", "--set", "--force", "--version"} <= known

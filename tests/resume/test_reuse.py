@@ -20,6 +20,8 @@ from tests.end_to_end.runs import (
     temporary_files,
 )
 
+from belle_data.engine.run_folder import LOCK_MARK
+
 BOTH = {"exact_dedup": True, "near_dedup": True}
 
 
@@ -192,6 +194,7 @@ def test_temporary_files_of_a_killed_run_disappear(corpus: Path, tmp_path: Path)
 def test_two_runs_at_once(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
+    (out / ".lock").write_bytes(LOCK_MARK)
     with (out / ".lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         done = run_clean(corpus, "--out", out)

@@ -48,17 +48,27 @@ def _run(arguments: list[str]) -> int:
     from belle_data.cli.parser import parse  # noqa: PLC0415
 
     options = parse(arguments)
+    _guard_mapped_files(options)
     return _command(options)
 
 
+def _guard_mapped_files(options: argparse.Namespace) -> None:
+    """Let the process end with a message, not by a signal, if an input is cut short while it is read.
+
+    Here and not in `belle_data.clean`: signal handlers belong to the program, not to a library.
+    """
+    if getattr(options, "dry_run", False):
+        return
+    from belle_data import _native  # noqa: PLC0415 - a mistyped flag must be told at once
+
+    _native.guard_mapped_files()
+
+
 def _command(options: argparse.Namespace) -> int:
-    if options.command == "explain":
-        from belle_data.cli.explain import explain_command  # noqa: PLC0415
+    from importlib import import_module  # noqa: PLC0415
 
-        return explain_command(options)
-    from belle_data.cli.clean import clean_command  # noqa: PLC0415
-
-    return clean_command(options)
+    code: int = import_module(f"belle_data.cli.{options.command}").run(options)
+    return code
 
 
 def _report(error: Exception, *, verbose: bool) -> int:

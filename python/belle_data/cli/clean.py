@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
-from belle_data.cli.parser import INSTRUCTION_SETS, RECIPE_FLAGS
+from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
+from belle_data.cli.report import show_run
 from belle_data.cli.terminal import closest, emit, emit_json
 from belle_data.errors import UsageError
 
@@ -13,9 +13,92 @@ if TYPE_CHECKING:
     import argparse
 
     from belle_data.config import Recipe
+    from belle_data.engine.progress import Listener
+    from belle_data.report.summary import RunReport
 
 
-def clean_command(options: argparse.Namespace) -> int:
+FORMATS = ("auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed")
+OUTPUT_FORMATS = ("same", "alpaca", "belle", "sharegpt", "messages")
+COMPRESSIONS = ("none", "gz", "zst")
+INSTRUCTION_SETS = ("auto", "avx512", "avx2", "baseline")
+
+# Flag, place in the recipe. The recipe knows what is allowed, so all mistakes are found together.
+RECIPE_FLAGS = {
+    "limit": ("input", "limit"),
+    "format": ("input", "format"),
+    "max_bad_lines": ("input", "max_bad_lines"),
+    "max_line_bytes": ("input", "max_line_bytes"),
+    "to": ("output", "to"),
+    "shard_rows": ("output", "shard_rows"),
+    "compress": ("output", "compress"),
+}
+
+
+def parser() -> Parser:
+    """The words of the command."""
+    words = Parser(
+        "clean",
+        usage="clean INPUT [INPUT ...] [OPTIONS]",
+        description="Removes duplicates from instruction data. The run folder then holds the kept rows (shards/), one "
+        "line for every row with what happened to it (rows.parquet), the lines that are no rows (rejected/) and a "
+        "report. The same command again goes on where an interrupted one ended, and repeats only what changed.",
+        epilog=EXIT_CODES,
+    )
+    words.add_argument(
+        "inputs",
+        metavar="INPUT",
+        nargs="+",
+        help="files, folders, globs, URLs (s3://, hf://, ...) or - for standard input: JSON lines, JSON arrays, "
+        "Parquet, also .gz and .zst",
+    )
+    words.add_argument("--out", metavar="FOLDER", help="the run folder; without it runs/<name of the input>")
+    recipe = words.add_argument_group("what is done")
+    recipe.add_argument(
+        "--recipe", metavar="FILE", help="settings in TOML; recipes/clean.toml shows all with their defaults"
+    )
+    recipe.add_argument("--stages", metavar="A,B", help="only these stages")
+    recipe.add_argument(
+        "--set",
+        metavar="TABLE.KEY=VALUE",
+        action="append",
+        default=[],
+        dest="settings",
+        help="one setting on top of the recipe, such as near_dedup.threshold=0.85; may be repeated",
+    )
+    recipe.add_argument("--force", action="store_true", help="compute everything again, also over another run's folder")
+    recipe.add_argument(
+        "--dry-run", action="store_true", help="show what would be done; read only the files' heads, write nothing"
+    )
+    reading = words.add_argument_group("input")
+    reading.add_argument("--format", metavar="NAME", help=f"shape of the rows: {', '.join(FORMATS)}")
+    reading.add_argument("--limit", metavar="N", help="only the first N rows")
+    reading.add_argument(
+        "--max-bad-lines",
+        metavar="N",
+        help="fail above so many lines that are no rows (1 %% of the lines, at least 10)",
+    )
+    reading.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
+    writing = words.add_argument_group("output")
+    writing.add_argument("--to", metavar="NAME", help=f"shape of the written rows: {', '.join(OUTPUT_FORMATS)}")
+    writing.add_argument("--shard-rows", metavar="N", help="kept rows in a shard (100000)")
+    writing.add_argument("--compress", metavar="KIND", help=f"compression of the shards: {', '.join(COMPRESSIONS)}")
+    writing.add_argument("--json", action="store_true", help="print the report as one JSON object")
+    machine = words.add_argument_group("other")
+    machine.add_argument(
+        "--threads", metavar="N", type=int, help="threads (one per processor); the result does not depend on it"
+    )
+    machine.add_argument(
+        "--instruction-set",
+        metavar="NAME",
+        default="auto",
+        help=f"{', '.join(INSTRUCTION_SETS)}; the result does not depend on it",
+    )
+    add_loudness(machine)
+    machine.add_argument("-h", "--help", action="help", help="show this and leave")
+    return words
+
+
+def run(options: argparse.Namespace) -> int:
     """Clean what the options name and print the report, or with ``--dry-run`` the plan.
 
     Raises:
@@ -34,18 +117,15 @@ def clean_command(options: argparse.Namespace) -> int:
         return 0
     _use_instruction_set(options.instruction_set)
 
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415
-    from belle_data.engine.local import clean  # noqa: PLC0415
-    from belle_data.report.summary import summary_text  # noqa: PLC0415
+    def make(listener: Listener) -> RunReport:
+        from belle_data.engine.local import clean  # noqa: PLC0415
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    if options.verbose:
-        from belle_data.cli.plan import stage_plans, stages_text  # noqa: PLC0415
+        if options.verbose:
+            from belle_data.cli.plan import stage_plans, stages_text  # noqa: PLC0415
 
-        # Not the sources: to look at a pipe is to begin reading it.
-        listener.message(stages_text(stage_plans(recipe)))
-    try:
-        report = clean(
+            # Not the sources: to look at a pipe is to begin reading it.
+            listener.message(stages_text(stage_plans(recipe)))
+        return clean(
             options.inputs,
             out=options.out,
             recipe=recipe,
@@ -53,13 +133,8 @@ def clean_command(options: argparse.Namespace) -> int:
             force=options.force,
             listener=listener,
         )
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(report.to_dict())
-    else:
-        emit(summary_text(report))
-    return 0
+
+    return show_run(options, make)
 
 
 def settings_given(options: argparse.Namespace) -> dict[str, Any]:

@@ -5,22 +5,36 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from belle_data.cli.page import Page, place, printable, similarity_text
+from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
 
 if TYPE_CHECKING:
     import argparse
 
-    from belle_data.report.difference import Part
-    from belle_data.report.explain import Explanation, Explanations, Link, Row
-
-CONTEXT = 30
-"""Characters of equal text that are shown on each side of a difference."""
-_RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
-_INDENT = "    "
+    from belle_data.report.explain import Explanation, Explanations, Link
 
 
-def explain_command(options: argparse.Namespace) -> int:
+def parser() -> Parser:
+    """The words of the command."""
+    words = Parser(
+        "explain",
+        usage="explain RUN ROW_ID [OPTIONS]",
+        description="Says what happened to a row of a finished run: kept, or removed by which stage, why, and for "
+        "which row; then shows both texts with the difference marked: [-only in the removed row-]{+only in the row it "
+        "went for+}.",
+        epilog=EXIT_CODES,
+    )
+    words.add_argument("run", metavar="RUN", help="the run folder")
+    words.add_argument("row_id", metavar="ROW_ID", help="the row's own id, or file:line")
+    words.add_argument("--json", action="store_true", help="print one JSON object")
+    add_loudness(words)
+    words.add_argument("-h", "--help", action="help", help="show this and leave")
+    return words
+
+
+def run(options: argparse.Namespace) -> int:
     """Explain the row that the options name.
 
     Raises:
@@ -32,20 +46,15 @@ def explain_command(options: argparse.Namespace) -> int:
     if options.json:
         emit_json(found.to_dict())
     else:
-        emit(_Page(colour=may_colour(sys.stdout), whole=options.verbose).text(found))
+        emit(_Explanations(Page(colour=may_colour(sys.stdout), whole=options.verbose)).text(found))
     return 0
 
 
-class _Page:
-    """Writes explanations.
+class _Explanations:
+    """Writes explanations on a page."""
 
-    Args:
-        colour: Mark differences by colour, else by ``[-…-]`` and ``{+…+}``.
-        whole: Show equal text whole, however long.
-    """
-
-    def __init__(self, *, colour: bool, whole: bool) -> None:
-        self._colour, self._whole = colour, whole
+    def __init__(self, page: Page) -> None:
+        self._page = page
 
     def text(self, found: Explanations) -> str:
         lines: list[str] = []
@@ -61,17 +70,15 @@ class _Page:
 
     def _explanation(self, explanation: Explanation) -> list[str]:
         row = explanation.row
-        lines = [self._bold(printable(row.id)) + f"  {printable(row.file)}:{row.line} (byte {row.byte:,})"]
+        lines = [self._page.bold(printable(row.id)) + f"  {printable(row.file)}:{row.line} (byte {row.byte:,})"]
         for link in explanation.chain:
             if link is not explanation.chain[0]:
-                lines += ["", self._bold(printable(link.removed.id)) + f"  {_place(link.removed)}"]
+                lines += ["", self._page.bold(printable(link.removed.id)) + f"  {place(link.removed)}"]
             lines += self._link(link)
         if not explanation.chain:
             lines.append("  kept")
             if explanation.turns is not None:
-                for role, text in explanation.turns:
-                    lines.append(f"  {role}:")
-                    lines.append(_INDENT + _lines(text))
+                lines += self._page.turns(explanation.turns)
         if explanation.removed_for_it:
             ids = ", ".join(printable(row_id) for row_id in explanation.removed_ids)
             more = ", …" if explanation.removed_for_it > len(explanation.removed_ids) else ""
@@ -86,72 +93,14 @@ class _Page:
         if removed.similarity is not None:
             of = "" if link.compared in {None, "conversation"} else f" of the {link.compared}"
             threshold = "" if link.threshold is None else f", the threshold is {link.threshold:g}"
-            lines.append(f"  similarity{of} {_similarity(removed.similarity, link.threshold)}{threshold}")
+            lines.append(f"  similarity{of} {similarity_text(removed.similarity, link.threshold)}{threshold}")
         if kept is not None:
             state = "which is kept" if kept.kept else f"which {kept.stage} removed later"
-            lines.append(f"  for {printable(kept.id)}  {_place(kept)}, {state}")
+            lines.append(f"  for {printable(kept.id)}  {place(kept)}, {state}")
         elif removed.kept_id is not None:
             lines.append(
                 f"  for {printable(removed.kept_id)}; several rows have this id, and stages/ no longer says which"
             )
         if link.difference is not None:
-            old, new = (
-                self._marked("removed", "only in the removed row"),
-                self._marked("kept", "only in the row it went for"),
-            )
-            same = all(kind == "same" for _, parts in link.difference for kind, _ in parts)
-            lines.append("  the texts are the same:" if same else f"  {old} {new}:")
-            for role, parts in link.difference:
-                lines.append(f"  {role}:")
-                lines.append(_INDENT + self._parts(parts))
+            lines += self._page.difference(link.difference, "only in the removed row", "only in the row it went for")
         return lines
-
-    def _parts(self, parts: list[Part]) -> str:
-        shown = []
-        for at, (kind, text) in enumerate(parts):
-            if kind == "same":
-                shown.append(self._context(text, first=at == 0, last=at == len(parts) - 1))
-            else:
-                shown.append(self._marked(kind, text))
-        return "".join(shown)
-
-    def _context(self, text: str, *, first: bool, last: bool) -> str:
-        """Equal text; its middle is left out where it is long."""
-        if self._whole or len(text) <= 3 * CONTEXT:
-            return _lines(text)
-        # At the end of a turn there is no difference to show the text around.
-        start = "" if first and not last else _lines(text[:CONTEXT])
-        end = "" if last and not first else _lines(text[-CONTEXT:])
-        left_out = len(text) - CONTEXT * (2 if bool(start) and bool(end) else 1)
-        return f"{start}…({left_out:,} characters)…{end}"
-
-    def _marked(self, kind: str, text: str) -> str:
-        shown = _lines(text, visible=True)
-        if self._colour:
-            return f"{_RED if kind == 'removed' else _GREEN}{shown}{_PLAIN}"
-        return f"[-{shown}-]" if kind == "removed" else f"{{+{shown}+}}"
-
-    def _bold(self, text: str) -> str:
-        return f"{_BOLD}{text}{_PLAIN}" if self._colour else text
-
-
-def printable(text: str) -> str:
-    """Write everything that could steer a terminal as an escape; the ideographic space is text."""
-    return "\u3000".join(escaped(piece) for piece in text.split("\u3000"))
-
-
-def _lines(text: str, *, visible: bool = False) -> str:
-    """Text with its line breaks, indented; in a difference they are to be seen."""
-    return f"{'⏎' if visible else ''}\n{_INDENT}".join(printable(line) for line in text.split("\n"))
-
-
-def _place(row: Row) -> str:
-    return f"({printable(row.file)}:{row.line})"
-
-
-def _similarity(similarity: float, threshold: float | None) -> str:
-    """The similarity with as many digits as show on which side of the threshold it is."""
-    shown = f"{similarity:.4f}"
-    if threshold is not None and (float(shown) >= threshold) != (similarity >= threshold):
-        return repr(similarity)
-    return shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from math import floor
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.cli.terminal import human_bytes
@@ -12,6 +11,7 @@ from belle_data.errors import BelleError, escaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from belle_data.config import Recipe
     from belle_data.sources import Source
@@ -29,11 +29,11 @@ def make_plan(inputs: Sequence[str], out: str | None, recipe: Recipe) -> dict[st
         UsageError: An input names nothing.
         SourceError: An input cannot be read, or is not what its name says.
     """
-    from belle_data.engine.local import default_folder  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.engine.local import folder_of  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.sources import find_sources  # noqa: PLC0415
 
     sources = find_sources(inputs)
-    folder = Path(out) if out is not None else default_folder(inputs)
+    folder = folder_of(out, inputs)
     return {
         "inputs": [_source_plan(source, recipe) for source in sources],
         "input": recipe.input.model_dump(mode="json"),
@@ -134,14 +134,18 @@ def _derived(config: dict[str, Any]) -> list[str]:
 
 def _folder_holds(folder: Path, sources: Sequence[Source]) -> str:
     """What is in the run folder now, without touching it."""
-    if not folder.exists():
-        return "nothing"
+    from belle_data.engine.run_folder import is_run_folder  # noqa: PLC0415 - `--help` must not wait for it
+
     try:
+        if not folder.exists() or not any(folder.iterdir()):
+            return "nothing"
+        if not is_run_folder(folder):
+            return "files that are not a run's: the run would stop"
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         names = [one["name"] for one in manifest["inputs"]]
         complete = bool(manifest["complete"])
     except (OSError, ValueError, KeyError, TypeError):
-        return "no run"
+        return "an unfinished run"
     if names != [source.name for source in sources]:
         return "a run over other input"
     return "a run over this input" if complete else "a run over this input that was interrupted"

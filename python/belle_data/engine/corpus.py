@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from belle_data.engine.rejected import RejectedLines
 from belle_data.errors import SourceError
 from belle_data.sources import check_unchanged, materialise, sample
 
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     from belle_data.engine.progress import Listener
     from belle_data.engine.run_folder import RunFolder
     from belle_data.sources import LocalFile, Source
+    from belle_data.stages.normalise import Normalise
 
 CHUNK_BYTES = 4 << 20
 """Bytes that are read at once: a chunk and its columns stay in the processor's caches from stage to stage."""
 SMALLEST_ALLOWANCE = 10
-EXCERPT_BYTES = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,13 @@ def read_corpus(
     opened: Sequence[OpenSource],
     recipe: Recipe,
     folder: RunFolder,
+    normalise: Normalise | None,
     scan: Sequence[Callable[[Any], None]],
     listener: Listener,
 ) -> tuple[Any, list[SourceSummary]]:
     """Read every source into a corpus and pass each batch to every function of `scan`.
+
+    With `normalise` the corpus gives normalised turns.
 
     Returns the native corpus and what was read of each source. Rejected lines are in the folder's rejected/.
 
@@ -102,23 +106,24 @@ def read_corpus(
 
     from belle_data import _native  # noqa: PLC0415
 
-    corpus = _native.Corpus()
+    corpus = _native.Corpus() if normalise is None else _native.Corpus(normalise.kernel, normalise.apply)
     limit = recipe.input.limit or 2**32
-    summaries = []
+    summaries, every_rejected = [], []
     total = sum(len(one.buffer) for one in opened)
     before = 0
     listener.begin("read", total, "B")
     with folder.writing("rejected/rejected.jsonl") as rejected_file:
         for one in opened:
             number = corpus.add_source(one.buffer, one.format, one.local.positions)
-            first_row, bad = len(corpus), 0
+            first_row, bad = len(corpus), RejectedLines(one)
+            every_rejected.append(bad)
             for at, rows, rejected in _chunks(corpus, number, one.buffer, recipe.input.max_line_bytes, limit):
                 batch = pa.record_batch(rows)
                 if batch.num_rows:
                     for function in scan:
                         function(batch)
                 if rejected is not None:
-                    bad += _write_rejected(rejected_file, one, pa.record_batch(rejected))
+                    bad.write(rejected_file, pa.record_batch(rejected))
                 listener.update(before + at)
             before += len(one.buffer)
             check_unchanged(one.source)
@@ -130,11 +135,14 @@ def read_corpus(
                     hash=corpus.source_hash(number),
                     lines=corpus.lines_read(number),
                     rows=len(corpus) - first_row,
-                    rejected=bad,
+                    rejected=bad.reasons.total(),
                 )
             )
     listener.end(f"{len(corpus):,} rows")
-    _check_rejected(summaries, recipe, folder)
+    hints = [hint for bad in every_rejected if (hint := bad.hint(recipe.input.format))]
+    _check_rejected(summaries, recipe, folder, hints)
+    for hint in hints:
+        listener.message(f"note: some lines were rejected; {hint}")
     return corpus, summaries
 
 
@@ -154,18 +162,9 @@ def _chunks(corpus: Any, number: int, buffer: Any, max_line_bytes: int, limit: i
             chunk = following.result()
 
 
-def _write_rejected(handle: Any, one: OpenSource, rejected: Any) -> int:
-    for line in rejected.to_pylist():
-        entry = {"file": one.source.name, **line}
-        if one.local.positions is None:
-            start = line["byte"]
-            excerpt = bytes(one.buffer[start : start + min(line["length"], EXCERPT_BYTES)])
-            entry["excerpt"] = excerpt.decode("utf-8", "backslashreplace")
-        handle.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-    return int(rejected.num_rows)
-
-
-def _check_rejected(summaries: Sequence[SourceSummary], recipe: Recipe, folder: RunFolder) -> None:
+def _check_rejected(
+    summaries: Sequence[SourceSummary], recipe: Recipe, folder: RunFolder, hints: Sequence[str]
+) -> None:
     rows = sum(summary.rows for summary in summaries)
     bad = sum(summary.rejected for summary in summaries)
     where = folder.path / "rejected" / "rejected.jsonl"
@@ -179,7 +178,7 @@ def _check_rejected(summaries: Sequence[SourceSummary], recipe: Recipe, folder: 
             f"no line of the input is a row; all {bad:,} were rejected, the first because {reasons}",
             path=first,
             byte=0,
-            hint=f"see {where}; name the format with --format if it was not recognised",
+            hint=f"{hints[0] if hints else 'name the format with --format if it was not recognised'}; see {where}",
         )
     allowed = recipe.input.max_bad_lines
     if allowed is None:
@@ -188,7 +187,9 @@ def _check_rejected(summaries: Sequence[SourceSummary], recipe: Recipe, folder: 
         raise SourceError(
             f"{bad:,} of {rows + bad:,} lines were rejected, {allowed:,} are allowed; the first because {reasons}",
             path=first,
-            hint=f"see {where}; allow more with --max-bad-lines, or name the format with --format",
+            hint=f"{hints[0]}; see {where}"
+            if hints
+            else f"see {where}; allow more with --max-bad-lines, or name the format with --format",
         )
 
 

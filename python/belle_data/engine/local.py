@@ -7,33 +7,36 @@ computed again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.config import Recipe, load_recipe
 from belle_data.engine.corpus import open_sources, read_corpus
+from belle_data.engine.decisions import Decision, count_reasons, write_decision
+from belle_data.engine.history import History, Origin
 from belle_data.engine.output import write_output
 from belle_data.engine.progress import MemoryWatch, Silent, Stopwatch, polled
 from belle_data.engine.run_folder import LAYOUT, RunFolder
-from belle_data.errors import InternalError, RunFolderError, UsageError
+from belle_data.errors import UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
 from belle_data.sources import check_unchanged, find_sources
+from belle_data.stages.normalise import Normalise
 from belle_data.stages.stage import row_numbers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from belle_data import _native
+    from belle_data.engine.corpus import OpenSource, SourceSummary
     from belle_data.engine.progress import Listener
     from belle_data.sources import Source
     from belle_data.stages.stage import Stage
 
 REPEATED_IDS_SHOWN = 10
+NOTHING_CHANGED = "nothing changed since the last run: its result is reported again"
 
 
 def default_folder(inputs: Sequence[str]) -> Path:
@@ -43,6 +46,19 @@ def default_folder(inputs: Sequence[str]) -> Path:
         name = name.removesuffix(ending)
     name = "".join(character if character.isalnum() or character in "-_." else "-" for character in name).strip("-.")
     return Path("runs") / (name or "clean")
+
+
+def folder_of(out: str | os.PathLike[str] | None, inputs: Sequence[str]) -> Path:
+    """The run folder that `out` names, or the one of the inputs without it.
+
+    Raises:
+        UsageError: `out` is empty.
+    """
+    if out is None:
+        return default_folder(inputs)
+    if not os.fspath(out):
+        raise UsageError("the name of the run folder is empty", value=out, hint="name a folder, or leave out --out")
+    return Path(out)
 
 
 def clean(
@@ -83,12 +99,29 @@ def clean(
     names = [os.fspath(name) for name in given]
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
+    return run_recipe(names, recipe, folder_of(out, names), threads=threads, force=force, listener=listener)
+
+
+def run_recipe(
+    names: Sequence[str],
+    recipe: Recipe,
+    path: Path,
+    *,
+    threads: int | None,
+    force: bool,
+    listener: Listener | None,
+    origin: Origin | None = None,
+) -> RunReport:
+    """Run a recipe into the folder `path`, as `clean` does.
+
+    With an origin, its decisions are taken over, and the stage that it names decides from what it wrote down.
+    """
     sources = find_sources(names)
     threads = use_threads(threads)
-    folder = RunFolder(Path(out) if out is not None else default_folder(names))
-    _refuse_own_files(sources, folder)
+    _refuse_own_files(sources, path)
+    folder = RunFolder(path)
     with folder.locked():
-        run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent())
+        run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent(), origin=origin)
         return run.run()
 
 
@@ -102,11 +135,22 @@ def use_threads(threads: int | None) -> int:
 
     if threads is not None and not 1 <= threads <= 1024:
         raise UsageError("threads must be 1 to 1024", value=threads)
-    return _native.set_threads(threads or len(os.sched_getaffinity(0)))
+    return _native.set_threads(threads or _processors())
 
 
-def _refuse_own_files(sources: Sequence[Source], folder: RunFolder) -> None:
-    home = folder.path.resolve()
+def _processors() -> int:
+    """Processors that this process may use; where the system does not say, those of the machine, at most 1,024."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except (AttributeError, OSError):
+        # macOS has no such call, and some sandboxes forbid it.
+        return min(os.cpu_count() or 1, 1024)
+
+
+def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):
             raise UsageError(
@@ -128,57 +172,32 @@ class _Run:
         threads: int,
         force: bool,
         listener: Listener,
+        origin: Origin | None,
     ) -> None:
         self.sources, self.recipe, self.folder = sources, recipe, folder
-        self.threads, self.listener = threads, listener
+        self.threads, self.listener, self.origin = threads, listener, origin
         self.stages = stages_of(recipe)
-        self.found = [{"name": one.name, "size": one.size, "stamp": one.stamp} for one in sources]
         if force:
             folder.clear()
-        self.previous = folder.read_json("manifest.json") or {}
-        self._check_previous()
-
-    def _check_previous(self) -> None:
-        layout = self.previous.get("layout", LAYOUT)
-        if layout != LAYOUT:
-            raise RunFolderError(
-                f"the folder was made by a version of belle with another layout ({layout}, this one has {LAYOUT})",
-                path=self.folder.path,
-                hint="name another folder with --out, or compute everything again with --force",
-            )
-        before = [one["name"] for one in self.previous.get("inputs", [])]
-        now = [one.name for one in self.sources]
-        if before and before != now:
-            raise RunFolderError(
-                f"the folder belongs to a run over other input ({', '.join(before[:3])})",
-                path=self.folder.path,
-                hint="name another folder with --out, or overwrite this one with --force",
-            )
+        self.history = History(folder, recipe, self.stages, sources)
 
     def run(self) -> RunReport:
         watch, memory = Stopwatch(), MemoryWatch()
-        trusted = self._inputs_unchanged()
-        if trusted and (report := self._finished_report()) is not None:
-            self.listener.message("nothing changed since the last run: its result is reported again")
+        if (report := self.history.unchanged_report()) is not None:
+            self.listener.message(NOTHING_CHANGED)
             return report
         with memory:
-            expected = self._fingerprints(self.previous["inputs"]) if trusted else []
-            reusable = self._reusable(expected)
-            pending = [stage for stage in self.stages if stage.name not in reusable]
             timing: dict[str, Any] = {}
 
             step = Stopwatch()
-            opened = open_sources(self.sources, self.recipe, self.folder, self.listener)
-            corpus, summaries = read_corpus(
-                opened, self.recipe, self.folder, [stage.scan for stage in pending], self.listener
-            )
+            corpus, summaries, reusable = self._read()
             timing["read"] = step.read()
             inputs = [asdict(summary) for summary in summaries]
-            fingerprints = self._fingerprints(inputs)
-            if trusted and fingerprints != expected:
-                raise InternalError("an input changed without a new time of change", hint="run again with --force")
+            fingerprints = self.history.fingerprints(inputs)
             manifest = self._manifest(inputs)
-            self.folder.write_json("work/inputs.json", {"found": self.found, "inputs": inputs})
+            self.folder.write_json("work/inputs.json", {"found": self.history.found, "inputs": inputs})
+            if (report := self.history.finished_report(inputs)) is not None:
+                return self._repeated(report, manifest)
 
             ledger, stage_reports = self._decide(corpus, manifest, fingerprints, reusable)
 
@@ -202,7 +221,7 @@ class _Run:
             manifest["rows_out"] = ledger.kept()
             manifest["shards"] = [asdict(shard) for shard in shards]
             manifest["ledger_bytes"] = self.folder.size_of("rows.parquet")
-            manifest["output_fingerprint"] = self._output_fingerprint(fingerprints)
+            manifest["output_fingerprint"] = self.history.output_fingerprint(fingerprints)
             manifest["complete"] = True
             self.folder.write_json("manifest.json", manifest)
             report = RunReport(
@@ -224,34 +243,64 @@ class _Run:
             self.folder.write_json("report.json", report.to_dict())
         return report
 
-    def _decide(
-        self, corpus: Any, manifest: dict[str, Any], fingerprints: list[str], reusable: dict[str, Any]
-    ) -> tuple[Any, list[StageReport]]:
-        """Let each stage remove rows from the ledger; what it removed goes to its file and into the manifest."""
-        import pyarrow as pa  # noqa: PLC0415 - the command line must answer before Arrow is loaded
+    def _read(self) -> tuple[Any, list[SourceSummary], dict[str, Any]]:
+        """Read the input: the corpus, what was read of each source, and what the stages removed that need not run.
 
-        from belle_data import _native  # noqa: PLC0415
+        Only the content decides whether a stage must run, and it is known when all is read. If names and sizes are
+        those of the run before, the content is taken to be the same, and finished stages do not look at it.
+        """
+        opened = open_sources(self.sources, self.recipe, self.folder, self.listener)
+        if self.origin is not None:
+            corpus, summaries = self._read_corpus(opened, [])
+            self.origin.check_inputs([asdict(summary) for summary in summaries])
+            return corpus, summaries, {}
+        before = self.history.manifest.get("inputs", [])
+        alike = [(one["name"], one["size"]) for one in before] == [(one.name, one.size) for one in self.sources]
+        expected = self.history.fingerprints(before) if alike else []
+        reusable = self.history.reusable(expected)
+        scan = [stage.scan for stage in self.stages if stage.name not in reusable]
+        corpus, summaries = self._read_corpus(opened, scan)
+        fingerprints = self.history.fingerprints([asdict(summary) for summary in summaries])
+        if reusable and fingerprints != expected:
+            # Other content of the same size: every stage must see it, and none may remember what it saw before.
+            del corpus
+            self.stages = stages_of(self.recipe)
+            scan = [stage.scan for stage in self.stages]
+            corpus, summaries = self._read_corpus(opened, scan)
+            reusable = {}
+        return corpus, summaries, reusable or self.history.reusable(fingerprints)
+
+    def _read_corpus(
+        self, opened: list[OpenSource], scan: Sequence[Callable[[Any], None]]
+    ) -> tuple[_native.Corpus, list[SourceSummary]]:
+        normalise = next((stage for stage in self.stages if isinstance(stage, Normalise)), None)
+        return read_corpus(opened, self.recipe, self.folder, normalise, scan, self.listener)
+
+    def _repeated(self, report: RunReport, manifest: dict[str, Any]) -> RunReport:
+        """The report of the run before, whose result is that of this one; what was found is noted for the next."""
+        report = replace(report, inputs=manifest["inputs"])
+        about = {key: manifest[key] for key in ("inputs", "recipe")}
+        self.folder.write_json("manifest.json", {**self.history.manifest, **about})
+        self.folder.write_json("report.json", report.to_dict())
+        self.listener.message(NOTHING_CHANGED)
+        return report
+
+    def _decide(
+        self, corpus: Any, manifest: dict[str, Any], fingerprints: list[str], reusable: dict[str, Decision]
+    ) -> tuple[Any, list[StageReport]]:
+        """Let each stage remove rows from the ledger; what it decided goes to its files and into the manifest."""
+        from belle_data import _native  # noqa: PLC0415 - the command line must answer before the kernels are loaded
 
         ledger = _native.Ledger(len(corpus))
-        every_row = None
         reports = []
         for number, (stage, fingerprint) in enumerate(zip(self.stages, fingerprints, strict=True)):
             rows_in, watch = ledger.kept(), Stopwatch()
-            removals = reusable.get(stage.name)
-            reused = removals is not None
-            if removals is None:
-                self.listener.begin(stage.name, 0, "steps")
-                with polled(self.listener, stage.progress):
-                    stage.finish(corpus, ledger)
-                if every_row is None:
-                    every_row = pa.record_batch({"row": row_numbers(0, len(corpus))})
-                removals = stage.decide(every_row)
-            ledger.remove(number, removals)
-            file = f"stages/{stage.name}.parquet"
-            if not reused:
-                self._write_removals(file, removals)
-                self.listener.end(f"{removals.num_rows:,} of {rows_in:,} rows removed")
-            removed = _count_reasons(stage, removals)
+            decision = reusable.get(stage.name)
+            reused = decision is not None
+            if decision is None:
+                decision = self._decision_of(stage, corpus, ledger)
+            removed = count_reasons(stage, decision.removals)
+            ledger.remove(number, decision.removals)
             manifest["stages"].append(
                 {
                     "name": stage.name,
@@ -259,26 +308,34 @@ class _Run:
                     "fingerprint": fingerprint,
                     "rows_in": rows_in,
                     "removed": removed,
-                    "file_hash": _file_hash(self.folder.path / file),
+                    "files": decision.files or write_decision(self.folder, stage, decision),
                 }
             )
             self.folder.write_json("manifest.json", manifest)
+            if not reused:
+                self.listener.end(f"{decision.removals.num_rows:,} of {rows_in:,} rows removed")
             reports.append(StageReport(stage.name, rows_in, removed, ledger.kept(), reused, **watch.read()))
-        self.folder.remove_except("stages", {f"{stage.name}.parquet" for stage in self.stages})
+        self.folder.remove_except("stages", {name for record in manifest["stages"] for name in record["files"]})
         return ledger, reports
 
-    def _write_removals(self, name: str, removals: Any) -> None:
+    def _decision_of(self, stage: Stage, corpus: _native.Corpus, ledger: _native.Ledger) -> Decision:
+        """Let a stage decide over the rows that stand, or take over what the origin's decided."""
         import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.parquet as pq  # noqa: PLC0415
 
-        with self.folder.writing(name) as handle:
-            pq.write_table(
-                pa.Table.from_batches([removals]),
-                handle,
-                compression="lz4",
-                use_dictionary=["reason"],
-                write_statistics=False,
-            )
+        before = self.origin.before[stage.name] if self.origin is not None else None
+        self.listener.begin(stage.name, 0, "steps")
+        if before is not None and self.origin is not None and self.origin.redecided != stage.name:
+            return before
+        with polled(self.listener, stage.progress):
+            if before is None:
+                stage.finish(corpus, ledger)
+            else:
+                stage.decide_again(before, corpus, ledger)
+        every_row = pa.record_batch({"row": row_numbers(0, len(corpus))})
+        decision = Decision(stage.decide(every_row), stage.evidence())
+        if self.origin is not None and stage is not self.stages[-1]:
+            self.origin.check_later_stages(decision, [one.name for one in self.stages])
+        return decision
 
     def _id_of(self, corpus: _native.Corpus, ledger: _native.Ledger, row: int, files: Sequence[str]) -> str:
         """The id of a row as the ledger shows it."""
@@ -287,64 +344,6 @@ class _Run:
         # Not by Python's JSON: it refuses long numbers and deep nesting, which a row may have beside its id.
         named = [(stage.name, list(stage.reasons)) for stage in self.stages]
         return str(pa.record_batch(ledger.rows(corpus, row, row + 1, files, named))["id"][0].as_py())
-
-    def _inputs_unchanged(self) -> bool:
-        """Whether name, size and time of change of every input are those of the run that the manifest is of."""
-        state = self.folder.read_json("work/inputs.json") or {}
-        recipe = self.previous.get("recipe", {}).get("input")
-        return (
-            "inputs" in self.previous
-            and state.get("found") == self.found
-            # A run that was killed right after reading leaves the manifest of the one before it.
-            and state.get("inputs") == self.previous["inputs"]
-            and recipe == self.recipe.model_dump(mode="json")["input"]
-        )
-
-    def _fingerprints(self, inputs: list[dict[str, Any]]) -> list[str]:
-        """One per stage: a hash of all that its result depends on."""
-        settings = self.recipe.model_dump(mode="json")
-        content = [{key: one[key] for key in ("name", "format", "hash", "rows")} for one in inputs]
-        last = _hash({"layout": LAYOUT, "inputs": content, "input": settings["input"]})
-        fingerprints = []
-        for stage in self.stages:
-            last = _hash({"stage": stage.name, "version": stage.version, "config": settings[stage.name], "after": last})
-            fingerprints.append(last)
-        return fingerprints
-
-    def _output_fingerprint(self, fingerprints: list[str]) -> str:
-        output = self.recipe.model_dump(mode="json")["output"]
-        return _hash({"output": output, "after": fingerprints[-1:], "inputs": [one["name"] for one in self.found]})
-
-    def _reusable(self, fingerprints: list[str]) -> dict[str, Any]:
-        """What the stages removed that need not run again: the unchanged ones up to the first that changed."""
-        import pyarrow.parquet as pq  # noqa: PLC0415
-
-        reusable: dict[str, Any] = {}
-        records = {record["name"]: record for record in self.previous.get("stages", [])}
-        for stage, fingerprint in zip(self.stages, fingerprints, strict=False):
-            path = self.folder.path / "stages" / f"{stage.name}.parquet"
-            record = records.get(stage.name, {})
-            if record.get("fingerprint") != fingerprint or record.get("file_hash") != _file_hash(path):
-                break
-            reusable[stage.name] = pq.read_table(path).combine_chunks()
-        return reusable
-
-    def _finished_report(self) -> RunReport | None:
-        """The report of the last run, if nothing it depends on has changed and its files are there."""
-        fingerprints = self._fingerprints(self.previous["inputs"])
-        sizes = {f"shards/{shard['name']}": shard["bytes"] for shard in self.previous.get("shards", [])}
-        sizes["rows.parquet"] = self.previous.get("ledger_bytes")
-        whole = all(self.folder.size_of(name) == size for name, size in sizes.items())
-        if (
-            not self.previous.get("complete")
-            or [record["fingerprint"] for record in self.previous["stages"]] != fingerprints
-            or self.previous.get("output_fingerprint") != self._output_fingerprint(fingerprints)
-            or not whole
-            or self.folder.size_of("rejected/rejected.jsonl") is None
-        ):
-            return None
-        report = self.folder.read_json("report.json")
-        return None if report is None else RunReport.from_dict(report)
 
     def _manifest(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         from belle_data import __version__  # noqa: PLC0415
@@ -357,23 +356,3 @@ class _Run:
             "recipe": self.recipe.model_dump(mode="json"),
             "stages": [],
         }
-
-
-def _count_reasons(stage: Stage, removals: Any) -> dict[str, int]:
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    counts = {pair["values"]: pair["counts"] for pair in pc.value_counts(removals["reason"]).to_pylist()}
-    return {reason: counts.get(code, 0) for code, reason in enumerate(stage.reasons)}
-
-
-def _hash(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _file_hash(path: Path) -> str | None:
-    try:
-        with path.open("rb") as handle:
-            return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError:
-        return None

@@ -56,8 +56,8 @@ def write_output(
     """
     bounds = ledger.shard_bounds(config.shard_rows)
     spans = list(pairwise(bounds)) if ledger.kept() else []
-    writer = _Writer(corpus, ledger, config, folder, listener)
-    listener.begin("write", 2 * len(ledger), "rows")
+    writer = _Writer(corpus, ledger, config, folder, listener, passes=2 if spans else 1)
+    listener.begin("write", len(ledger), "rows")
     jobs: list[Callable[[], Shard | None]] = [lambda: writer.write_ledger(files, stages)]
     jobs += [
         lambda number=number, span=span: writer.write_shard(number, *span)  # type: ignore[misc]
@@ -86,8 +86,12 @@ def write_output(
 class _Writer:
     """The writers of one run; each method runs in a thread of its own."""
 
-    def __init__(self, corpus: Any, ledger: Any, config: OutputConfig, folder: RunFolder, listener: Listener) -> None:
+    def __init__(
+        self, corpus: Any, ledger: Any, config: OutputConfig, folder: RunFolder, listener: Listener, *, passes: int
+    ) -> None:
         self.corpus, self.ledger, self.config, self.folder = corpus, ledger, config, folder
+        # Each row goes by once for the ledger, and once for the shards if there are any.
+        self._passes = passes
         self.stop = threading.Event()
         self._listener, self._lock, self._done = listener, threading.Lock(), 0
 
@@ -156,7 +160,7 @@ class _Writer:
             raise Stopped
         with self._lock:
             self._done += rows
-            self._listener.update(self._done)
+            self._listener.update(self._done // self._passes)
 
 
 def _compressed(handle: BinaryIO, kind: str) -> tuple[Callable[[Any], object], Callable[[], object]]:

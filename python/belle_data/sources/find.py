@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from belle_data.engine.run_folder import is_run_folder
 from belle_data.errors import SourceError, UsageError
 from belle_data.sources.model import Source
 from belle_data.sources.sniff import HEAD_BYTES, is_data_name, sniff
@@ -37,7 +38,8 @@ def find_sources(inputs: Sequence[str]) -> list[Source]:
 
     Args:
         inputs: Files (any name), folders (every data file at any depth; hidden ones and loops of links skipped), globs
-            (with ``**`` too), URLs of anything that fsspec opens, and ``-`` for standard input.
+            (with ``**`` too), URLs of anything that fsspec opens, and ``-`` for standard input. What a run wrote, below
+            a folder, is no input: its decoded copies and rejected lines would come back as rows.
 
     Raises:
         UsageError: An input names nothing: no such file, no match, no data in a folder, an unknown or uninstalled
@@ -95,6 +97,9 @@ def _local_files(given: str) -> list[str]:
     if exists:
         if not Path(path).is_dir():
             return [path]
+        if is_run_folder(Path(path)):
+            hint = f"to clean the rows that it kept, name {shown_name(_joined(given, 'shards'))}"
+            raise UsageError("the folder is that of a run, not of data", path=shown_name(given), hint=hint)
         files = [file for folder in _folders_below(path) for file in _data_files(folder)]
         if not files:
             raise UsageError("the folder holds no data", path=shown_name(given), hint=_ENDINGS_HINT)
@@ -135,7 +140,7 @@ def _joined(folder: str, name: str) -> str:
 
 
 def _folders_below(folder: str) -> Iterator[str]:
-    """Give `folder` and all folders in it at any depth, each once however many links lead to it."""
+    """Give `folder` and all folders in it at any depth, each once however many links lead to it; no run folders."""
     visited: set[tuple[int, int]] = set()
     waiting = [folder]
     while waiting:
@@ -147,7 +152,11 @@ def _folders_below(folder: str) -> Iterator[str]:
         visited.add((status.st_dev, status.st_ino))
         yield current
         inner = [_joined(current, name) for name in _names(current)]
-        waiting.extend(path for path in reversed(inner) if _what(path) == "folder" and not _leads_up(path))
+        waiting.extend(
+            path
+            for path in reversed(inner)
+            if _what(path) == "folder" and not _leads_up(path) and not is_run_folder(Path(path))
+        )
 
 
 def _data_files(folder: str) -> Iterator[str]:

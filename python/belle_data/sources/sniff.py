@@ -43,8 +43,13 @@ _UTF16_HINT = "convert it to UTF-8, for example with iconv -f UTF-16 -t UTF-8"
 
 
 def is_data_name(name: str) -> bool:
-    """Tell whether a file in a folder is data: .jsonl, .ndjson or .json, also with .gz or .zst, or .parquet."""
+    """Tell whether a file in a folder is data: .jsonl, .ndjson or .json, also with .gz or .zst, or .parquet.
+
+    ``dataset_info.json`` describes data and holds none.
+    """
     lowered = name.lower()
+    if lowered.rpartition("/")[2] == "dataset_info.json":
+        return False
     for ending in (*GZIP_ENDINGS, *ZSTD_ENDINGS):
         if lowered.endswith(ending):
             return lowered[: -len(ending)].endswith(DATA_ENDINGS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
-from belle_data.stages.stage import removals_schema
+from belle_data.stages.stage import StageDefaults, removals_of_rows, removals_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,20 @@ class Kernel(Protocol):
         """Steps done and steps there are."""
 
 
-class DuplicateStage:
+def removals_of(found: Any) -> pa.RecordBatch:
+    """The removals that a kernel found, as a decision for the only reason of a stage; further columns stay."""
+    import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
+
+    batch = pa.record_batch(found)
+    schema = removals_schema()
+    columns = {name: batch[name] for name in batch.schema.names}
+    columns["reason"] = pa.repeat(pa.scalar(0, pa.uint8()), batch.num_rows)
+    further = [batch.schema.field(name) for name in batch.schema.names if name not in schema.names]
+    names = [*schema.names, *(field.name for field in further)]
+    return pa.record_batch([columns[name] for name in names], schema=pa.schema([*schema, *further]))
+
+
+class DuplicateStage(StageDefaults):
     """A stage that removes rows for rows that stay: subclasses name themselves and make the kernel."""
 
     name: ClassVar[str]
@@ -43,6 +56,7 @@ class DuplicateStage:
     reasons: ClassVar[tuple[str, ...]]
     needs: ClassVar[tuple[str, ...]] = ("row", "turns")
     adds: ClassVar[tuple[str, ...]] = ()
+    Config: ClassVar[type[BaseModel]]
 
     def __init__(self, config: BaseModel, kernel: Kernel) -> None:
         self.config = config
@@ -59,12 +73,7 @@ class DuplicateStage:
         Raises:
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
-        import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
-
-        found = pa.record_batch(self._kernel.finish(rows, ledger))
-        reason = pa.repeat(pa.scalar(0, pa.uint8()), found.num_rows)
-        columns = [found["row"], reason, found["kept_row"], found["similarity"]]
-        self._removals = pa.record_batch(columns, schema=removals_schema())
+        self._removals = removals_of(self._kernel.finish(rows, ledger))
 
     def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Give the removals among the rows of a batch, ordered by row.
@@ -72,25 +81,10 @@ class DuplicateStage:
         Raises:
             ValueError: `finish` was not called.
         """
-        import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.compute as pc  # noqa: PLC0415
-
         if self._removals is None:
             message = f"{self.name}: finish comes before decide"
             raise ValueError(message)
-        rows = batch["row"]
-        if len(rows) == 0 or self._removals.num_rows == 0:
-            return self._removals.slice(0, 0)
-        first, last = rows[0].as_py(), rows[-1].as_py()
-        if last - first + 1 == len(rows):
-            removed = self._removals["row"]
-            within = pc.and_(
-                pc.greater_equal(removed, pa.scalar(first, pa.uint32())),
-                pc.less_equal(removed, pa.scalar(last, pa.uint32())),
-            )
-        else:
-            within = pc.is_in(self._removals["row"], value_set=rows)
-        return self._removals.filter(within)
+        return removals_of_rows(self._removals, batch["row"])
 
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are."""

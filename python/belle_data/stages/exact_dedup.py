@@ -21,14 +21,16 @@ class ExactDedupConfig(BaseModel):
 class ExactDedup(DuplicateStage):
     """Removes every row whose text equals that of a row which is kept.
 
-    Texts are compared character for character after the folds; a hash only proposes. Of equal texts the first in the
-    order of keeping stays: by the hash of the conversation, then by the bytes of the line.
+    The texts of the turns that `field` names are joined by a line feed, empty ones left out, and compared character for
+    character after the folds; a hash only proposes. Who speaks, where one turn ends and the next begins, and everything
+    else in the row (its id, other keys) are not compared. Of equal texts the first in the order of keeping stays: by
+    the hash of the conversation, roles included, then by the bytes of the line.
     """
 
     name: ClassVar[str] = "exact_dedup"
     version: ClassVar[int] = 1
     reasons: ClassVar[tuple[str, ...]] = ("same_text",)
-    Config = ExactDedupConfig
+    Config: ClassVar[type[BaseModel]] = ExactDedupConfig
 
     def __init__(self, config: ExactDedupConfig | None = None) -> None:
         from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from math import nan
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from belle_data.stages.duplicates import FIELD_DESCRIPTION, FOLD_DESCRIPTION, CompareField, DuplicateStage, FoldName
+from belle_data.stages.duplicates import (
+    FIELD_DESCRIPTION,
+    FOLD_DESCRIPTION,
+    CompareField,
+    DuplicateStage,
+    FoldName,
+    removals_of,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from belle_data import _native
+    from belle_data.engine.decisions import Decision
 
 
 class NearDedupConfig(BaseModel):
@@ -50,6 +64,21 @@ class NearDedupConfig(BaseModel):
         if not (0 < target < 1 and 0 < threshold <= 1 and 1 <= permutations <= 4096):
             return values
         permutations, bands, rows = banding_for(target, threshold, int(permutations))
+        # Equal ones are no conflict: a recipe that was resolved, as a manifest holds it, can be used again.
+        derived = {"bands": bands, "rows_per_band": rows}
+        clash = [key for key, value in derived.items() if key in values and _number(values[key]) != value]
+        if clash:
+            which = " and ".join(f"`{key}`" for key in clash)
+            raise PydanticCustomError(
+                "setting_conflict",
+                "{which} cannot be set beside `target_recall`, which derives {values}",
+                {
+                    "which": which,
+                    "values": f"{bands} bands of {rows} rows",
+                    "hint": f"drop {' and '.join(f'near_dedup.{key}' for key in clash)}, or drop "
+                    "near_dedup.target_recall",
+                },
+            )
         return {**values, "permutations": permutations, "bands": bands, "rows_per_band": rows}
 
     @model_validator(mode="after")
@@ -107,24 +136,73 @@ class NearDedup(DuplicateStage):
     """
 
     name: ClassVar[str] = "near_dedup"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     reasons: ClassVar[tuple[str, ...]] = ("near_duplicate",)
-    Config = NearDedupConfig
+    Config: ClassVar[type[BaseModel]] = NearDedupConfig
 
     def __init__(self, config: NearDedupConfig | None = None) -> None:
         from belle_data import _native  # noqa: PLC0415 - reading a recipe needs no kernel
 
-        config = config or NearDedupConfig()
-        kernel = _native.NearDedup(
-            field=config.field,
-            fold=list(config.fold),
-            shingle_characters=config.shingle_characters,
-            shingle_words=config.shingle_words,
-            threshold=config.threshold,
-            permutations=config.permutations,
-            bands=config.bands,
-            rows_per_band=config.rows_per_band,
-            seed=config.seed,
-            exact=config.mode == "exact",
+        self._settings = config or NearDedupConfig()
+        self._native = _native.NearDedup(
+            field=self._settings.field,
+            fold=list(self._settings.fold),
+            shingle_characters=self._settings.shingle_characters,
+            shingle_words=self._settings.shingle_words,
+            threshold=self._settings.threshold,
+            permutations=self._settings.permutations,
+            bands=self._settings.bands,
+            rows_per_band=self._settings.rows_per_band,
+            seed=self._settings.seed,
+            exact=self._settings.mode == "exact",
         )
-        super().__init__(config, kernel)
+        self._evidence: dict[str, pa.Table] = {}
+        super().__init__(self._settings, self._native)
+
+    def finish(self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None) -> None:
+        """Decide over the scanned rows that stand.
+
+        Raises:
+            KeyboardInterrupt: The user pressed Ctrl-C.
+        """
+        self._remember(*self._native.finish(rows, ledger))
+
+    def not_told_by(self, before: BaseModel) -> str | None:
+        """Why a decision with other settings does not tell this one's: it does for a higher threshold."""
+        config = self._settings
+        if not isinstance(before, NearDedupConfig) or "exact" in {before.mode, config.mode}:
+            return f"{self.name} writes down what a higher threshold needs only with mode=banded"
+        if config.model_copy(update={"threshold": before.threshold}) != before:
+            return super().not_told_by(before)
+        if config.threshold < before.threshold:
+            return (
+                f"{self.name} looked only at pairs from {before.threshold:g} on, and a threshold of "
+                f"{config.threshold:g} needs pairs that it never looked at"
+            )
+        return None
+
+    def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
+        """Decide from a decision at a lower threshold: only components that lose less now are looked at again."""
+        del ledger
+        self._remember(*self._native.raise_threshold(rows, before.removals, before.evidence["components"]))
+
+    def evidence(self) -> dict[str, pa.Table]:
+        """``near_misses``, and ``components``: the rows that are bound to a removed one by chains of candidates."""
+        return self._evidence
+
+    @classmethod
+    def threshold_of(cls, config: Any, reason: str) -> float | None:
+        """The similarity from which on a row goes."""
+        del reason
+        return float(config.threshold)
+
+    def _remember(self, removals: Any, near_misses: Any, components: Any) -> None:
+        import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
+
+        self._removals = removals_of(removals)
+        misses = pa.record_batch(near_misses).select(["row", "kept_row", "similarity"])
+        misses = misses.rename_columns(["row", "other_row", "similarity"])
+        self._evidence = {
+            "near_misses": pa.Table.from_batches([misses]),
+            "components": pa.Table.from_batches([pa.record_batch(components)]),
+        }

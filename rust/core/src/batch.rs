@@ -103,7 +103,7 @@ impl Batch {
 
     /// Appends the rows of another batch.
     pub fn append(&mut self, other: &Self) {
-        let (ids, turns, bytes) = (self.id_values.len() as i32, self.roles.len() as i32, self.text_values.len() as i32);
+        let ids = self.id_values.len() as i32;
         self.line_offset.extend_from_slice(&other.line_offset);
         self.line_length.extend_from_slice(&other.line_length);
         self.line_number.extend_from_slice(&other.line_number);
@@ -111,10 +111,32 @@ impl Batch {
         self.id_offsets.extend(other.id_offsets[1..].iter().map(|&offset| offset + ids));
         self.id_values.extend_from_slice(&other.id_values);
         self.non_text_parts.extend_from_slice(&other.non_text_parts);
+        self.append_turns(other);
+    }
+
+    /// Appends the turns of another batch, and nothing else of its rows.
+    pub fn append_turns(&mut self, other: &Self) {
+        let (turns, bytes) = (self.roles.len() as i32, self.text_values.len() as i32);
         self.turn_offsets.extend(other.turn_offsets[1..].iter().map(|&offset| offset + turns));
         self.roles.extend_from_slice(&other.roles);
         self.text_offsets.extend(other.text_offsets[1..].iter().map(|&offset| offset + bytes));
         self.text_values.extend_from_slice(&other.text_values);
+    }
+
+    /// Appends a row of turns, as role code and UTF-8 text, that stands on no line.
+    pub fn push_turns<'a>(&mut self, turns: impl Iterator<Item = (i8, &'a [u8])>) {
+        for (role, text) in turns {
+            self.roles.push(role);
+            self.text_values.extend_from_slice(text);
+            self.text_offsets.push(self.text_values.len() as i32);
+        }
+        self.turn_offsets.push(self.roles.len() as i32);
+        self.line_offset.push(0);
+        self.line_length.push(0);
+        self.line_number.push(0);
+        self.has_id.push(false);
+        self.id_offsets.push(self.id_values.len() as i32);
+        self.non_text_parts.push(0);
     }
 
     /// A view of the turns.

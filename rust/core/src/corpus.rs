@@ -10,7 +10,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 use crate::batch::{Batch, RowScratch, Rows, Turns};
 use crate::groups::Groups;
 use crate::memory::{prefetch, prefetch_slice};
-use crate::read::{Format, LineError, LineReader, ReadOptions, Rejected, RowWriter, read_lines};
+use crate::normalise::{Normalise, RowNormaliser};
+use crate::read::{Format, LineError, LineReader, LineRewriter, ReadOptions, Rejected, RowWriter, read_lines};
 
 /// Bytes that stay where they are: a mapped file, a buffer of Python's.
 pub type Bytes = Box<dyn AsRef<[u8]> + Send + Sync>;
@@ -56,9 +57,41 @@ impl Place {
     }
 }
 
+/// What the normalised texts are used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Apply {
+    /// For every look at the rows; lines that are written stay as they came.
+    #[default]
+    Comparison,
+    /// For the lines that are written too.
+    Text,
+}
+
+/// How rows are normalised, and which rows that changed.
+struct Normalised {
+    normalise: Normalise,
+    apply: Apply,
+    /// One bit for each row.
+    changed: Vec<u64>,
+}
+
+impl Normalised {
+    fn add(&mut self, first_row: usize, changes: &[u8]) {
+        self.changed.resize((first_row + changes.len()).div_ceil(64), 0);
+        for row in changes.iter().enumerate().filter(|(_, change)| **change != 0).map(|(at, _)| first_row + at) {
+            self.changed[row / 64] |= 1 << (row % 64);
+        }
+    }
+
+    fn has_changed(&self, row: u32) -> bool {
+        self.changed.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+}
+
 /// Sources and the index of the rows that were read from them.
 #[derive(Default)]
 pub struct Corpus {
+    normalised: Option<Normalised>,
     sources: Vec<Source>,
     /// First row of each source, as far as rows were read.
     first_rows: Vec<u32>,
@@ -78,6 +111,8 @@ pub struct Chunk {
     pub batch: Batch,
     /// Hash of each row's turns.
     pub content_hashes: Vec<u64>,
+    /// What normalising changed in each row, the bits of [`Changes`](crate::normalise::Changes).
+    pub changes: Vec<u8>,
     /// The lines that are no rows.
     pub rejected: Vec<Rejected>,
 }
@@ -97,6 +132,12 @@ impl Corpus {
         Self { id_offsets: vec![0], ..Self::default() }
     }
 
+    /// No source yet. Every row's turns are normalised when they are read, at first and again; see [`Apply`].
+    #[must_use]
+    pub fn normalised(normalise: Normalise, apply: Apply) -> Self {
+        Self { normalised: Some(Normalised { normalise, apply, changed: Vec::new() }), ..Self::new() }
+    }
+
     /// Adds a source and returns its number. Sources are read one after the other, each from its start to its end.
     ///
     /// `positions` say where its lines stood, if the source was decoded from another layout.
@@ -107,7 +148,8 @@ impl Corpus {
     }
 
     /// Reads the whole lines of about `bytes` bytes from `start` on, in parallel, and at most `max_rows` rows of them;
-    /// what is read does not depend on the size of the chunks or the threads.
+    /// what is read does not depend on the size of the chunks or the threads. With the last of `max_rows` rows reading
+    /// ends: what stands after its line does not count as read.
     ///
     /// # Errors
     /// [`TooManyRows`]; the corpus is as before.
@@ -125,7 +167,11 @@ impl Corpus {
         let end = line_end(all, start.saturating_add(bytes.max(1)));
         let chunk = &all[start..end];
         let options = ReadOptions { format: *format, max_line_bytes };
-        let (pieces, ()) = rayon::join(|| read_pieces(chunk, start as u64, &options), || hasher.update(chunk));
+        let hashed_before = hasher.clone();
+        let lines_before = *lines;
+        let normalise = self.normalised.as_ref().map(|normalised| &normalised.normalise);
+        let read = || read_pieces(chunk, start as u64, &options, normalise);
+        let (pieces, ()) = rayon::join(read, || hasher.update(chunk));
         let mut merged = Piece::default();
         for mut piece in pieces {
             let before = *lines;
@@ -140,11 +186,16 @@ impl Corpus {
                 merged.batch.append(&piece.batch);
             }
             merged.content_hashes.append(&mut piece.content_hashes);
+            merged.changes.append(&mut piece.changes);
             merged.rejected.append(&mut piece.rejected);
         }
-        if merged.batch.len() > max_rows {
+        let mut end = end;
+        if merged.batch.len() >= max_rows {
             merged.truncate(max_rows);
-            *lines = merged.batch.line_number.last().copied().unwrap_or(*lines);
+            end = merged.end().map_or(start, |last| line_end(all, last));
+            *lines = merged.batch.line_number.last().copied().unwrap_or(lines_before);
+            *hasher = hashed_before;
+            hasher.update(&all[start..end]);
         }
         for rejected in &mut merged.rejected {
             if let Some((line, byte)) = positions.as_ref().and_then(|positions| positions.place(rejected.line)) {
@@ -156,12 +207,15 @@ impl Corpus {
             return Err(TooManyRows);
         }
         self.index(&merged);
-        let Piece { batch, content_hashes, rejected, .. } = merged;
-        Ok(Chunk { end: end as u64, first_row: first_row as u32, batch, content_hashes, rejected })
+        let Piece { batch, content_hashes, changes, rejected, .. } = merged;
+        Ok(Chunk { end: end as u64, first_row: first_row as u32, batch, content_hashes, changes, rejected })
     }
 
     fn index(&mut self, piece: &Piece) {
         let batch = &piece.batch;
+        if let Some(normalised) = &mut self.normalised {
+            normalised.add(self.places.len(), &piece.changes);
+        }
         self.places.extend((0..batch.len()).map(|row| Place {
             offset: batch.line_offset[row],
             content_hash: piece.content_hashes[row],
@@ -249,17 +303,34 @@ impl Corpus {
         self.sources[source].format
     }
 
-    /// Fills a buffer with the lines of rows from `rows`, each with a line feed, as they came, as long as they fit.
+    /// The line of a row as it is written: as it came, or with [`Apply::Text`] with its texts normalised.
+    fn written<'a>(&'a self, row: u32, rewriter: &'a mut Option<(LineRewriter, Vec<u8>)>) -> &'a [u8] {
+        let line = self.line(row);
+        let applied = self.normalised.as_ref().filter(|normalised| normalised.apply == Apply::Text);
+        let Some(normalised) = applied.filter(|normalised| normalised.has_changed(row)) else { return line };
+        let format = self.format(self.source_of(row));
+        if rewriter.as_ref().is_some_and(|(rewriter, _)| rewriter.format() != format) {
+            *rewriter = None;
+        }
+        let (rewriter, written) = rewriter.get_or_insert_with(|| (LineRewriter::new(format), Vec::new()));
+        written.clear();
+        // Only a file that changed since can bring an error; the runner looks for that at the end.
+        if rewriter.rewrite(line, &normalised.normalise, written).is_ok() { written } else { line }
+    }
+
+    /// Fills a buffer with the lines of rows from `rows`, each with a line feed, as long as they fit: as they came, or
+    /// with [`Apply::Text`] with their texts normalised.
     ///
     /// Returns the first row that was not asked for, which is `rows.start` if not even its line fits, the number of
     /// rows and of bytes.
     pub fn fill(&self, rows: Range<u32>, wanted: impl Fn(u32) -> bool, buffer: &mut [u8]) -> (u32, usize, usize) {
         let (mut count, mut filled) = (0, 0);
+        let mut rewriter = None;
         for row in rows.clone() {
             if !wanted(row) {
                 continue;
             }
-            let line = self.line(row);
+            let line = self.written(row, &mut rewriter);
             let Some(space) = buffer.get_mut(filled..=filled + line.len()) else { return (row, count, filled) };
             space[..line.len()].copy_from_slice(line);
             space[line.len()] = b'\n';
@@ -280,13 +351,14 @@ impl Corpus {
         out: &mut Vec<u8>,
     ) -> Result<(), (u32, LineError)> {
         let mut writer: Option<(Format, RowWriter)> = None;
+        let mut rewriter = None;
         for row in rows {
             let from = self.format(self.source_of(row));
             let writer = match &mut writer {
                 Some((format, writer)) if *format == from => writer,
                 writer => &mut writer.insert((from, RowWriter::new(from, to))).1,
             };
-            writer.write(self.line(row), out).map_err(|error| (row, error))?;
+            writer.write(self.written(row, &mut rewriter), out).map_err(|error| (row, error))?;
             out.push(b'\n');
         }
         Ok(())
@@ -311,6 +383,8 @@ impl Rows for Corpus {
         if line.end > bytes.len() || reader.read(bytes, line, batch).is_err() {
             // Only a file that changed since can bring this; the runner looks for that at the end.
             batch.turn_offsets.push(0);
+        } else if let Some(normalised) = self.normalised.as_ref().filter(|normalised| normalised.has_changed(row)) {
+            RowNormaliser::new(&normalised.normalise, source.format).rows(batch, |_, _| self.line(row));
         }
         (batch.view(), 0)
     }
@@ -333,21 +407,29 @@ impl Rows for Corpus {
 struct Piece {
     batch: Batch,
     content_hashes: Vec<u64>,
+    changes: Vec<u8>,
     rejected: Vec<Rejected>,
     lines: u64,
 }
 
 impl Piece {
+    /// The byte after the last row, without its end of line.
+    fn end(&self) -> Option<usize> {
+        let (&offset, &length) = (self.batch.line_offset.last()?, self.batch.line_length.last()?);
+        Some(offset as usize + length as usize)
+    }
+
     /// Removes the rows from `rows` on, and the rejected lines after the last row that stays.
     fn truncate(&mut self, rows: usize) {
         self.batch.truncate(rows);
         self.content_hashes.truncate(rows);
+        self.changes.truncate(rows);
         let last = self.batch.line_offset.last().copied();
         self.rejected.retain(|rejected| last.is_some_and(|last| rejected.offset < last));
     }
 }
 
-fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions) -> Vec<Piece> {
+fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions, normalise: Option<&Normalise>) -> Vec<Piece> {
     let mut bounds = vec![0];
     let mut at = 0;
     // One thread reads all of it at once: there is nothing to put together then.
@@ -363,6 +445,15 @@ fn read_pieces(chunk: &[u8], start: u64, options: &ReadOptions) -> Vec<Piece> {
             let bytes = &chunk[range[0]..range[1]];
             let offset = start + range[0] as u64;
             piece.lines = read_lines(bytes, offset, 0, options, &mut piece.batch, &mut piece.rejected);
+            piece.changes = match normalise {
+                Some(normalise) => {
+                    RowNormaliser::new(normalise, options.format).rows(&mut piece.batch, |batch, row| {
+                        let line = (batch.line_offset[row] - start) as usize;
+                        &chunk[line..line + batch.line_length[row] as usize]
+                    })
+                }
+                None => vec![0; piece.batch.len()],
+            };
             piece.content_hashes = piece.batch.view().content_hashes();
             piece
         })

@@ -92,7 +92,7 @@ impl ExactDedup {
             let (turns, at) = rows.read(row, &mut scratch);
             field_points(turns, at, self.field, self.fold, &mut folded, &mut points);
             match keepers.iter().find(|(_, kept)| *kept == points) {
-                Some(&(kept_row, _)) => removals.push(Removal { row, kept_row, similarity: 1.0 }),
+                Some(&(kept_row, _)) => removals.push(Removal { row, kept_row, similarity: 1.0, equal_lanes: 0 }),
                 None => keepers.push((row, std::mem::take(&mut points))),
             }
         }

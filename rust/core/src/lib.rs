@@ -1,7 +1,7 @@
 //! The kernels of belle: pure Rust, no Python, no file I/O, no printing, no environment variables.
 //!
 //! `read` turns lines of JSON into batches of conversations, `corpus` gives back the text of any row,
-//! `exact_dedup` and `near_dedup` decide which rows are duplicates of which. `dispatch` picks the
+//! `normalise` brings texts into one form, `exact_dedup` and `near_dedup` decide which rows are duplicates of which. `dispatch` picks the
 //! instruction set; every kernel is compiled once per set from one source, so that the bytes are equal.
 
 pub mod batch;
@@ -14,6 +14,8 @@ pub mod json;
 pub mod ledger;
 pub mod memory;
 pub mod near_dedup;
+pub mod normalise;
 pub mod progress;
 pub mod read;
+pub mod rules;
 pub mod text;

@@ -219,9 +219,16 @@ pub fn strings(offsets: Vec<i32>, values: Vec<u8>, len: usize) -> ArrayRef {
 
 /// A record batch of named columns.
 pub fn record_batch(columns: Vec<(&str, ArrayRef)>) -> PyResult<ArrowBatch> {
+    record_batch_with_nulls(columns, &[])
+}
+
+/// The same where these columns may have nulls in other batches: all batches of a file have one schema.
+pub fn record_batch_with_nulls(columns: Vec<(&str, ArrayRef)>, nullable: &[&str]) -> PyResult<ArrowBatch> {
     let fields: Vec<Field> = columns
         .iter()
-        .map(|(name, column)| Field::new(*name, column.data_type().clone(), column.is_nullable()))
+        .map(|(name, column)| {
+            Field::new(*name, column.data_type().clone(), column.is_nullable() || nullable.contains(name))
+        })
         .collect();
     let columns = columns.into_iter().map(|(_, column)| column).collect();
     Ok(ArrowBatch(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns).map_err(arrow_error)?))

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, UInt16Array, UInt32Array, UInt64Array};
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array};
 use belle_core::batch::Rows;
-use belle_core::corpus::{Chunk, Corpus as CoreCorpus, Positions};
+use belle_core::corpus::{Apply, Chunk, Corpus as CoreCorpus, Positions};
 use belle_core::read::{self, Format, Rejected};
 use pyo3::buffer::PyUntypedBuffer;
 use pyo3::exceptions::{PyBufferError, PyIndexError, PyOverflowError, PyValueError};
@@ -13,13 +13,14 @@ use pyo3::types::{PyByteArray, PyBytes};
 
 use crate::arrow_data::{ArrowBatch, record_batch, strings, turns_array};
 use crate::ledger::Ledger;
+use crate::normalise::Normalise;
 use crate::run::run;
 
 /// A buffer that a Python object lends; the object cannot change its size while this lives.
-struct Lent(PyUntypedBuffer);
+pub struct Lent(PyUntypedBuffer);
 
 impl Lent {
-    fn new(buffer: &Bound<'_, PyAny>) -> PyResult<Self> {
+    pub fn new(buffer: &Bound<'_, PyAny>) -> PyResult<Self> {
         let buffer = PyUntypedBuffer::get(buffer)?;
         if buffer.is_c_contiguous() && buffer.readonly() {
             Ok(Self(buffer))
@@ -39,7 +40,7 @@ impl AsRef<[u8]> for Lent {
     }
 }
 
-fn format_of(name: &str) -> PyResult<Format> {
+pub fn format_of(name: &str) -> PyResult<Format> {
     Format::from_name(name).ok_or_else(|| PyValueError::new_err(format!("unknown format {name:?}")))
 }
 
@@ -55,9 +56,16 @@ pub struct Corpus(pub CoreCorpus);
 
 #[pymethods]
 impl Corpus {
+    /// Without `normalise` the turns are as they came; with it `apply` says whether the lines change too.
     #[new]
-    fn new() -> Self {
-        Self(CoreCorpus::new())
+    #[pyo3(signature = (normalise=None, apply="comparison"))]
+    fn new(normalise: Option<PyRef<'_, Normalise>>, apply: &str) -> PyResult<Self> {
+        let apply = match apply {
+            "comparison" => Apply::Comparison,
+            "text" => Apply::Text,
+            _ => return Err(PyValueError::new_err(format!("unknown use {apply:?}: comparison or text"))),
+        };
+        Ok(Self(normalise.map_or_else(CoreCorpus::new, |one| CoreCorpus::normalised(one.0.clone(), apply))))
     }
 
     /// Adds a buffer of lines in a format and returns the source's number.
@@ -180,7 +188,7 @@ impl Corpus {
 }
 
 fn rows_batch(chunk: Chunk) -> PyResult<ArrowBatch> {
-    let Chunk { first_row, mut batch, content_hashes, .. } = chunk;
+    let Chunk { first_row, mut batch, content_hashes, changes, .. } = chunk;
     let rows = batch.len();
     let numbers: ArrayRef = Arc::new(UInt32Array::from_iter_values(first_row..first_row + rows as u32));
     let ids = strings(std::mem::take(&mut batch.id_offsets), std::mem::take(&mut batch.id_values), rows);
@@ -193,10 +201,11 @@ fn rows_batch(chunk: Chunk) -> PyResult<ArrowBatch> {
         ("content_hash", Arc::new(UInt64Array::from(content_hashes))),
         ("non_text_parts", non_text),
         ("turns", turns_array(&mut batch)?),
+        ("changes", Arc::new(UInt8Array::from(changes))),
     ])
 }
 
-fn rejected_batch(rejected: &[Rejected]) -> PyResult<ArrowBatch> {
+pub fn rejected_batch(rejected: &[Rejected]) -> PyResult<ArrowBatch> {
     let number = |value: fn(&Rejected) -> u64| -> ArrayRef {
         Arc::new(Int64Array::from_iter_values(rejected.iter().map(|line| value(line) as i64)))
     };

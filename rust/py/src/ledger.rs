@@ -12,7 +12,7 @@ use belle_core::ledger::{Ledger as CoreLedger, Removed};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
-use crate::arrow_data::{ArrowBatch, arrow_error, import, record_batch};
+use crate::arrow_data::{ArrowBatch, arrow_error, import, record_batch_with_nulls};
 use crate::corpus::Corpus;
 
 /// What happened to every row of a run.
@@ -192,7 +192,7 @@ fn ledger_rows(
         }
     }
     let kept = ledger.alive()[range.start as usize..range.end as usize].to_vec();
-    record_batch(vec![
+    let columns: Vec<(&str, ArrayRef)> = vec![
         ("id", ids.finish()?),
         ("file", words(file_codes, files.iter().map(String::as_str))?),
         ("line", Arc::new(UInt64Array::from(lines))),
@@ -203,5 +203,6 @@ fn ledger_rows(
         ("kept_id", kept_ids.finish()?),
         ("similarity", Arc::new(Float64Array::from(similarities))),
         ("final_kept_id", final_ids.finish()?),
-    ])
+    ];
+    record_batch_with_nulls(columns, &["stage", "reason", "kept_id", "similarity", "final_kept_id"])
 }

@@ -5,10 +5,13 @@
 
 mod array;
 mod arrow_data;
+mod convert;
 mod corpus;
 mod datasketch;
 mod guard;
 mod ledger;
+mod normalise;
+mod rules;
 mod run;
 mod settings;
 mod stages;
@@ -23,6 +26,8 @@ mod _native {
     #[pymodule_export]
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
+    use crate::convert::{Names, convert_lines};
+    #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
     #[pymodule_export]
     use crate::datasketch::datasketch_minhashes;
@@ -30,6 +35,10 @@ mod _native {
     use crate::guard::guard_mapped_files;
     #[pymodule_export]
     use crate::ledger::Ledger;
+    #[pymodule_export]
+    use crate::normalise::{Normalise, change_names};
+    #[pymodule_export]
+    use crate::rules::Rules;
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Float64Array, UInt32Array};
+use arrow_array::cast::AsArray;
+use arrow_array::types::{ArrowPrimitiveType, Float64Type, UInt16Type, UInt32Type};
+use arrow_array::{Array, ArrayRef, Float64Array, PrimitiveArray, StructArray, UInt16Array, UInt32Array};
 use belle_core::batch::Rows;
 use belle_core::exact_dedup::ExactDedup as CoreExactDedup;
 use belle_core::near_dedup::shingle::ShingleSize;
-use belle_core::near_dedup::{self, NearDedup as CoreNearDedup, Parameters, Removal};
+use belle_core::near_dedup::{self, Decided, NearDedup as CoreNearDedup, Parameters, Removal};
 use belle_core::progress::Progress;
 use belle_core::text::{Field, Fold};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -59,11 +61,73 @@ fn scanned(data: &Bound<'_, PyAny>, first_row: u32) -> PyResult<Vec<(ArrowTurns,
 }
 
 fn removals_batch(removals: &[Removal]) -> PyResult<ArrowBatch> {
-    record_batch(vec![
+    record_batch(removal_columns(removals))
+}
+
+fn removal_columns(removals: &[Removal]) -> Vec<(&'static str, ArrayRef)> {
+    vec![
         ("row", Arc::new(UInt32Array::from_iter_values(removals.iter().map(|removal| removal.row)))),
         ("kept_row", Arc::new(UInt32Array::from_iter_values(removals.iter().map(|removal| removal.kept_row)))),
         ("similarity", Arc::new(Float64Array::from_iter_values(removals.iter().map(|removal| removal.similarity)))),
-    ])
+    ]
+}
+
+fn decided_batches(decided: &Decided) -> PyResult<(ArrowBatch, ArrowBatch, ArrowBatch)> {
+    let numbers = |of: fn(&(u32, u32)) -> u32| -> ArrayRef {
+        Arc::new(UInt32Array::from_iter_values(decided.components.iter().map(of)))
+    };
+    let components = record_batch(vec![("row", numbers(|pair| pair.0)), ("component", numbers(|pair| pair.1))])?;
+    Ok((near_removals_batch(&decided.removals)?, near_removals_batch(&decided.near_misses)?, components))
+}
+
+fn near_removals_batch(removals: &[Removal]) -> PyResult<ArrowBatch> {
+    let lanes = UInt16Array::from_iter_values(removals.iter().map(|removal| removal.equal_lanes));
+    let mut columns = removal_columns(removals);
+    columns.push(("equal_lanes", Arc::new(lanes)));
+    record_batch(columns)
+}
+
+fn column<T: ArrowPrimitiveType>(batch: &StructArray, name: &str) -> PyResult<PrimitiveArray<T>> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<T>());
+    let column = column.filter(|column| column.null_count() == 0);
+    column
+        .cloned()
+        .ok_or_else(|| PyValueError::new_err(format!("no column `{name}` of {} without nulls", T::DATA_TYPE)))
+}
+
+fn batches(data: &Bound<'_, PyAny>) -> PyResult<Vec<StructArray>> {
+    let not_a_batch = || PyValueError::new_err("what was decided before must be record batches");
+    import(data)?.iter().map(|array| array.as_struct_opt().cloned().ok_or_else(not_a_batch)).collect()
+}
+
+fn removals_of(data: &Bound<'_, PyAny>) -> PyResult<Vec<Removal>> {
+    let mut removals = Vec::new();
+    for batch in batches(data)? {
+        let rows = column::<UInt32Type>(&batch, "row")?;
+        let kept_rows = column::<UInt32Type>(&batch, "kept_row")?;
+        let similarities = column::<Float64Type>(&batch, "similarity")?;
+        let lanes = column::<UInt16Type>(&batch, "equal_lanes")?;
+        removals.extend((0..batch.len()).map(|at| Removal {
+            row: rows.value(at),
+            kept_row: kept_rows.value(at),
+            similarity: similarities.value(at),
+            equal_lanes: lanes.value(at),
+        }));
+    }
+    Ok(removals)
+}
+
+fn components_of(data: &Bound<'_, PyAny>) -> PyResult<Vec<(u32, u32)>> {
+    let mut components = Vec::new();
+    for batch in batches(data)? {
+        let rows = column::<UInt32Type>(&batch, "row")?;
+        let numbers = column::<UInt32Type>(&batch, "component")?;
+        components.extend((0..batch.len()).map(|at| (rows.value(at), numbers.value(at))));
+    }
+    if !components.is_sorted_by_key(|&(row, _)| row) {
+        return Err(PyValueError::new_err("the rows of components must be in order"));
+    }
+    Ok(components)
 }
 
 /// Calls `decide` with the rows behind a Python object and with the rows that still stand.
@@ -178,18 +242,47 @@ impl NearDedup {
         Ok(())
     }
 
-    /// Decides over the rows that stand in the ledger, or all. The removed rows, with the row kept for each.
+    /// Decides over the rows that stand in the ledger, or all.
+    ///
+    /// Gives the removed rows, with the row kept for each; the pairs that came nearest to the threshold and stayed,
+    /// in the same columns; and the rows of the components in which a row goes.
     #[pyo3(signature = (rows, ledger=None))]
     fn finish(
         &self,
         py: Python<'_>,
         rows: &Bound<'_, PyAny>,
         ledger: Option<PyRef<'_, Ledger>>,
-    ) -> PyResult<ArrowBatch> {
-        let removals = with_rows(rows, ledger.as_deref(), |rows, alive| {
+    ) -> PyResult<(ArrowBatch, ArrowBatch, ArrowBatch)> {
+        let decided = with_rows(rows, ledger.as_deref(), |rows, alive| {
             run_long(py, &self.progress, || self.stage.finish(rows, alive, &self.progress))
         })?;
-        removals_batch(&removals)
+        decided_batches(&decided)
+    }
+
+    /// Decides as `finish` would after a scan of all rows, from what `finish` gave at a lower threshold. Nothing may
+    /// have been scanned.
+    fn raise_threshold(
+        &mut self,
+        py: Python<'_>,
+        rows: &Bound<'_, PyAny>,
+        removals: &Bound<'_, PyAny>,
+        components: &Bound<'_, PyAny>,
+    ) -> PyResult<(ArrowBatch, ArrowBatch, ArrowBatch)> {
+        let before = Decided {
+            removals: removals_of(removals)?,
+            near_misses: Vec::new(),
+            components: components_of(components)?,
+        };
+        let (stage, progress) = (&mut self.stage, &self.progress);
+        let decided = with_rows(rows, None, |rows, _| {
+            let last = before.removals.iter().map(|removal| removal.row.max(removal.kept_row)).max();
+            let last = last.max(before.components.last().map(|&(row, _)| row));
+            if last.is_some_and(|row| row as usize >= rows.len()) {
+                return Err(PyValueError::new_err("the decision before is not over these rows"));
+            }
+            run_long(py, progress, || stage.raise(&before, rows, progress))
+        })?;
+        decided_batches(&decided)
     }
 
     /// Steps of `finish` that are done, and how many there are.

@@ -22,7 +22,8 @@ const PAIRS_AHEAD: usize = 8;
 const NONE: u32 = u32::MAX;
 const EMPTY: u64 = u64::MAX;
 
-/// Connects every two rows that share a band and whose signatures agree in at least `least_equal` lanes.
+/// Connects every two rows that share a band and whose signatures agree in at least `least_equal` lanes, and of very many
+/// rows that share a band all.
 ///
 /// `alive` are the indices that take part. Rows that are connected already are not compared.
 ///
@@ -214,10 +215,20 @@ impl BandBuffers {
     }
 }
 
+/// From this size on a group is connected as it is: finding out who is not similar would take time with the square of it,
+/// and a component may hold rows that have nothing to do with each other.
+const LARGE_GROUP: usize = 1 << 12;
+
 /// Connects the similar pairs of a group of three or more. Members that are connected with the first need not be
 /// compared with each other; every other one is compared with all.
 fn connect_group(group: &mut [u32], components: &Components, similar: &impl Fn(u32, u32) -> bool) {
     let first = group[0];
+    if group.len() >= LARGE_GROUP {
+        for &member in &group[1..] {
+            components.connect(first, member);
+        }
+        return;
+    }
     let mut outsiders = 0;
     for at in 1..group.len() {
         let member = group[at];

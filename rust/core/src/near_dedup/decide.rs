@@ -1,18 +1,31 @@
 //! Who is removed for whom, component by component.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
+use super::large::{STEPS_PER_ROW, Standing, decide_large};
 use super::shingle::{ShingleBuffers, shingle_hashes};
 use super::signatures::Signatures;
 use super::sketch::equal_lanes;
 use super::verify::ShingleSet;
-use super::{Parameters, Removal};
+use super::{Gathered, NEAR, Parameters, Removal};
 use crate::batch::{RowScratch, Rows};
+use crate::progress::{Cancelled, Progress};
 use crate::text::field_points;
 
-/// From this size on a component's candidates are looked up by band, not pair by pair.
+/// From this size on a component's candidates are looked up by their shingles, not pair by pair.
 const LARGE_COMPONENT: usize = 512;
+/// Shingles that are held of a component that is decided pair by pair; with more, it counts as large too.
+const MOST_HELD: usize = 1 << 22;
+
+/// Whether a component of so many rows is decided by looking candidates up; several threads then work on it.
+pub fn is_large(rows: usize) -> bool {
+    rows >= LARGE_COMPONENT
+}
+
+/// The steps that deciding a component of so many rows reports.
+pub fn steps(rows: usize) -> u64 {
+    rows as u64 * if is_large(rows) { STEPS_PER_ROW } else { 1 }
+}
 
 /// Everything that deciding reads.
 pub struct Context<'a> {
@@ -55,6 +68,8 @@ pub struct DecideBuffers {
     members: Vec<Member>,
     set: ShingleSet,
     hashes: HashPool,
+    /// Near misses of the component, with the place of the row that stayed among the members.
+    misses: Vec<(u32, Removal)>,
 }
 
 struct Member {
@@ -74,13 +89,18 @@ struct HashPool {
 /// Decides one component: in the order of keeping, each row that still stands removes its verified duplicates.
 ///
 /// This is the lexicographically first maximal independent set of the component's graph, in which two rows are
-/// joined if they share a band, agree in enough lanes and have a Jaccard similarity of at least the threshold.
+/// joined if they share a band, agree in enough lanes and have a Jaccard similarity of at least the threshold. The
+/// steps of a component that is not large are left to the caller to report.
+///
+/// # Errors
+/// [`Cancelled`], if `progress` says so.
 pub fn decide_component(
     context: &Context<'_>,
     component: &[u32],
     buffers: &mut DecideBuffers,
-    removals: &mut Vec<Removal>,
-) {
+    progress: &Progress,
+    gathered: &mut Gathered,
+) -> Result<(), Cancelled> {
     let mut members = std::mem::take(&mut buffers.members);
     members.clear();
     members.extend(component.iter().map(|&index| Member {
@@ -94,82 +114,72 @@ pub fn decide_component(
         unequal => unequal,
     });
     buffers.hashes.all.clear();
-    if members.len() < LARGE_COMPONENT {
-        for keeper in 0..members.len() {
-            if !members[keeper].removed {
-                let mut set_is_keepers = false;
-                for candidate in keeper + 1..members.len() {
-                    if !members[candidate].removed && is_candidate(context, &members, keeper, candidate) {
-                        verify(context, &mut members, keeper, candidate, &mut set_is_keepers, buffers, removals);
-                    }
-                }
-            }
-        }
-    } else {
-        decide_large(context, &mut members, buffers, removals);
+    buffers.misses.clear();
+    let mut decided = 0;
+    if !is_large(members.len()) {
+        decided = decide_pairs(context, &mut members, buffers, MOST_HELD, progress, gathered)?;
+        progress.expect(STEPS_PER_ROW * (members.len() - decided) as u64);
     }
+    if decided < members.len() {
+        buffers.hashes.all = Vec::new();
+        // What is decided now may still remove these rows, and then they did not stay.
+        buffers.misses.clear();
+        let left = members[decided..].iter().filter(|member| !member.removed);
+        let standing: Vec<Standing> = left.map(|&Member { index, row, .. }| Standing { index, row }).collect();
+        progress.advance(STEPS_PER_ROW * (members.len() - decided - standing.len()) as u64);
+        decide_large(context, &standing, progress, gathered)?;
+    }
+    let misses = buffers.misses.drain(..);
+    gathered.near_misses.extend(misses.filter(|miss| !members[miss.0 as usize].removed).map(|miss| miss.1));
     buffers.members = members;
+    Ok(())
 }
 
-fn is_candidate(context: &Context<'_>, members: &[Member], left: usize, right: usize) -> bool {
-    let (left, right) = (members[left].index as usize, members[right].index as usize);
-    let signatures = context.signatures;
-    equal_lanes(signatures.signature(left), signatures.signature(right)) >= context.least_equal
-        && signatures.share_band(left, right, context.parameters.bands)
-}
-
-/// The same decisions, but a keeper looks only at the members that share a band with it.
-fn decide_large(
+/// Decides pair by pair. Returns how many keepers are done: all, or fewer where too many shingles would be held.
+fn decide_pairs(
     context: &Context<'_>,
     members: &mut [Member],
     buffers: &mut DecideBuffers,
-    removals: &mut Vec<Removal>,
-) {
-    let bands: Vec<HashMap<u64, Vec<u32>>> = (0..context.parameters.bands)
-        .map(|band| {
-            let mut groups = HashMap::<u64, Vec<u32>>::new();
-            for (at, member) in members.iter().enumerate() {
-                groups.entry(context.signatures.band_key(member.index as usize, band)).or_default().push(at as u32);
-            }
-            groups
-        })
-        .collect();
-    let mut last_keeper = vec![u32::MAX; members.len()];
-    let mut candidates = Vec::new();
+    most_held: usize,
+    progress: &Progress,
+    gathered: &mut Gathered,
+) -> Result<usize, Cancelled> {
     for keeper in 0..members.len() {
         if members[keeper].removed {
             continue;
         }
-        candidates.clear();
-        for (band, groups) in bands.iter().enumerate() {
-            let key = context.signatures.band_key(members[keeper].index as usize, band);
-            let group = groups.get(&key).map_or(&[][..], Vec::as_slice);
-            let after = group.partition_point(|&at| at as usize <= keeper);
-            for &at in &group[after..] {
-                if !members[at as usize].removed && last_keeper[at as usize] != keeper as u32 {
-                    last_keeper[at as usize] = keeper as u32;
-                    candidates.push(at as usize);
-                }
-            }
-        }
-        candidates.sort_unstable();
         let mut set_is_keepers = false;
-        for &candidate in &candidates {
-            if is_candidate(context, members, keeper, candidate) {
-                verify(context, members, keeper, candidate, &mut set_is_keepers, buffers, removals);
+        for candidate in keeper + 1..members.len() {
+            if !members[candidate].removed
+                && let Some(lanes) = candidate_lanes(context, members, keeper, candidate)
+            {
+                progress.check()?;
+                if buffers.hashes.all.len() > most_held {
+                    return Ok(keeper);
+                }
+                verify(context, members, (keeper, candidate, lanes), &mut set_is_keepers, buffers, gathered);
             }
         }
     }
+    Ok(members.len())
+}
+
+/// The lanes in which two rows agree, if that and a common band make them worth verifying.
+fn candidate_lanes(context: &Context<'_>, members: &[Member], left: usize, right: usize) -> Option<u16> {
+    let (left, right) = (members[left].index as usize, members[right].index as usize);
+    let signatures = context.signatures;
+    let lanes = equal_lanes(signatures.signature(left), signatures.signature(right));
+    let is_candidate = lanes >= context.least_equal && signatures.share_band(left, right, context.parameters.bands);
+    is_candidate.then_some(lanes as u16)
 }
 
 fn verify(
     context: &Context<'_>,
     members: &mut [Member],
-    keeper: usize,
-    candidate: usize,
+    (keeper, candidate, equal_lanes): (usize, usize, u16),
     set_is_keepers: &mut bool,
     buffers: &mut DecideBuffers,
-    removals: &mut Vec<Removal>,
+    gathered: &mut Gathered,
 ) {
     let keeper_range = member_hashes(context, &mut members[keeper], buffers);
     let candidate_range = member_hashes(context, &mut members[candidate], buffers);
@@ -181,9 +191,13 @@ fn verify(
     }
     let (shared, all) = buffers.set.overlap(keeper_hashes, candidate_hashes);
     let similarity = shared as f64 / all as f64;
+    let pair = Removal { row: members[candidate].row, kept_row: members[keeper].row, similarity, equal_lanes };
     if similarity >= context.parameters.threshold {
         members[candidate].removed = true;
-        removals.push(Removal { row: members[candidate].row, kept_row: members[keeper].row, similarity });
+        gathered.removals.push(pair);
+    } else if similarity >= context.parameters.threshold - NEAR {
+        // Another row may still remove the candidate.
+        buffers.misses.push((candidate as u32, pair));
     }
 }
 

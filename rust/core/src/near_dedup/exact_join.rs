@@ -12,10 +12,10 @@
 //! same argument holds for T's kept rows: they are what the greedy pass over all pairs keeps.
 
 mod audit;
-mod counts;
+pub(super) mod counts;
 mod index;
 mod matches;
-mod reader;
+pub(super) mod reader;
 
 use std::cmp::Ordering;
 use std::collections::{HashMap, HashSet};
@@ -105,7 +105,7 @@ fn decide(rows: &dyn Rows, edges: &mut Vec<Edge>) -> HashMap<u32, Removal> {
     let mut gone = HashMap::new();
     for edge in edges {
         if !gone.contains_key(&edge.left) {
-            let removal = Removal { row: edge.right, kept_row: edge.left, similarity: edge.similarity };
+            let removal = Removal { row: edge.right, kept_row: edge.left, similarity: edge.similarity, equal_lanes: 0 };
             gone.entry(edge.right).or_insert(removal);
         }
     }
@@ -134,10 +134,10 @@ fn adopt(
     }
     orphans.retain(|&at| !keepers.contains_key(&removals[at].row));
     for (row, edge) in keepers {
-        removals[at_of[&row]] = Removal { row, kept_row: edge.right, similarity: edge.similarity };
+        removals[at_of[&row]] = Removal { row, kept_row: edge.right, similarity: edge.similarity, equal_lanes: 0 };
     }
     Ok(())
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

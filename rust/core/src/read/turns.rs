@@ -229,11 +229,17 @@ fn read_content(row: &Row, content: usize, batch: &mut Batch) -> Result<usize, F
 
 /// Appends a part that is text; whether it was.
 fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, Failure> {
+    let text = text_of_part(row, part)?;
+    if let Some(text) = text {
+        row.append(text, &mut batch.text_values);
+    }
+    Ok(text.is_some())
+}
+
+/// The string that a part says; nothing for a part that is no text.
+pub(super) fn text_of_part(row: &Row, part: usize) -> Result<Option<usize>, Failure> {
     match row.kind(part) {
-        Kind::Plain | Kind::Escaped => {
-            row.append(part, &mut batch.text_values);
-            return Ok(true);
-        }
+        Kind::Plain | Kind::Escaped => return Ok(Some(part)),
         Kind::Object => {}
         _ => return Err(row.wrong_type(part, "a part of a turn", "an object or a string")),
     }
@@ -251,15 +257,14 @@ fn read_part(row: &Row, part: usize, batch: &mut Batch) -> Result<bool, Failure>
             if !row.kind(text).is_string() {
                 return Err(row.wrong_type(text, "`text` of a part", "a string"));
             }
-            row.append(text, &mut batch.text_values);
-            Ok(true)
+            Ok(Some(text))
         }
-        _ => Ok(false),
+        _ => Ok(None),
     }
 }
 
 /// The role that a turn names, in any case.
-fn read_role(row: &Row, speaker: usize) -> Result<Role, Failure> {
+pub(super) fn read_role(row: &Row, speaker: usize) -> Result<Role, Failure> {
     if !row.kind(speaker).is_string() {
         return Err(row.wrong_type(speaker, "the speaker of a turn", "a string"));
     }

@@ -6,7 +6,10 @@ use super::fields::{Fields, Key};
 use super::format::Format;
 use super::instruction::{answer_key, conversations_beside};
 use super::lines::{invalid_utf8, trim};
+use super::pieces::Pieces;
 use super::row::Row;
+use super::source::{SOURCE, Source, append, restore};
+use super::style::{Sink, Style};
 use super::turns::{self, says_nothing};
 use super::write_turns::{Written, write_shape};
 use crate::batch::Batch;
@@ -25,6 +28,20 @@ pub fn write_row(line: &[u8], from: Format, to: Format, out: &mut Vec<u8>) -> Re
 pub struct RowWriter {
     from: Format,
     to: Format,
+    lossless: bool,
+    scratch: Scratch,
+    /// For the way back.
+    other: Scratch,
+    pieces: Pieces,
+    /// The line that the row was made from.
+    restored: Vec<u8>,
+    /// What became of it again.
+    again: Vec<u8>,
+}
+
+/// What is made of one line.
+#[derive(Debug, Default)]
+struct Scratch {
     tape: Tape,
     fields: Fields,
     /// The turns of the row.
@@ -33,23 +50,53 @@ pub struct RowWriter {
     items: Batch,
 }
 
+/// How a line was written.
+struct Conversion {
+    /// The shape that it was read as; `alpaca` for a row that is the same in `belle`.
+    from: Format,
+    style: Style,
+    /// It has the other shape as it stands.
+    unchanged: bool,
+}
+
 impl RowWriter {
-    /// A writer from one format to the other.
+    /// A writer from one format to the other, which leaves out what that cannot hold.
     #[must_use]
     pub fn new(from: Format, to: Format) -> Self {
-        let (batch, items) = (Batch::default(), Batch::default());
-        Self { from, to, tape: Tape::new(), fields: Fields::default(), batch, items }
+        Self {
+            from,
+            to,
+            lossless: false,
+            scratch: Scratch::default(),
+            other: Scratch::default(),
+            pieces: Pieces::default(),
+            restored: Vec::new(),
+            again: Vec::new(),
+        }
+    }
+
+    /// A writer whose rows come back byte for byte when they are written in the format that they had.
+    ///
+    /// What the other format cannot hold, or would spell in another way, is kept under `belle_source`, the last key of
+    /// the row. A row that comes back without it does not get one.
+    #[must_use]
+    pub fn lossless(from: Format, to: Format) -> Self {
+        Self { lossless: true, ..Self::new(from, to) }
     }
 
     /// Appends the row of `line` as one line of JSON without an end of line.
     ///
     /// The id and every other key of the row keep their bytes and their order; the new keys stand where the first of
-    /// the old ones stood. A key that is in the way of the new ones gets `source_` before its name. A row that has the
-    /// target's shape already, and every row for `mixed`, comes back byte for byte but for blanks around it.
+    /// the old ones stood, spelled as the line is: with or without blanks and escapes. A key that is in the way of the
+    /// new ones gets `source_` before its name. A row that has the target's shape already, and every row for `mixed`,
+    /// comes back byte for byte but for blanks around it.
+    ///
+    /// A row with a `belle_source` that fits it, which is to say, that gives this row when it is written again, is
+    /// taken for the row that it was made from.
     ///
     /// `alpaca` and `belle` hold an optional system text and turns that alternate and end with an answer; of any other
-    /// conversation they get the last answer with its question, and all of it as `conversations`. Plain text becomes
-    /// an answer without a question.
+    /// conversation they get the last answer with its question, and all of it as `conversations`; so
+    /// they do if the question could be taken for a conversation. Plain text becomes an answer without a question.
     ///
     /// # Errors
     /// Why the line is no row of the format it comes from; [`RejectReason::WrongType`] for a conversation that is to
@@ -58,35 +105,143 @@ impl RowWriter {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let (start, stop) = trim(line, 0, line.len());
         let line = &line[start..stop];
-        if self.from == self.to || self.to == Format::Mixed {
+        if self.from == self.to && !(self.lossless && has_source(line)) || self.to == Format::Mixed {
             out.extend_from_slice(line);
             return Ok(());
         }
-        Ok(self.convert(line, out)?)
+        let start = out.len();
+        let written = self.write_whole(line, out);
+        if written.is_err() {
+            out.truncate(start);
+        }
+        Ok(written?)
     }
 
-    fn convert(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+    /// [`RowWriter::write`], which also looks whether a line that stays as it is is a row.
+    ///
+    /// # Errors
+    /// As for [`RowWriter::write`], and why the line is no row of its format.
+    pub fn write_checked(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), LineError> {
+        if self.from == self.to || self.to == Format::Mixed {
+            self.scratch.read(line, self.from)?;
+        }
+        self.write(line, out)
+    }
+
+    fn write_whole(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        // A row that says that it has the target's shape already needs no look at where it comes from.
+        if has_source(line)
+            && let Some(source) = self.find_source(line)
+            && source.to != self.to
+        {
+            let restored = std::mem::take(&mut self.restored);
+            let written = if source.from == self.to {
+                out.extend_from_slice(&restored);
+                Ok(())
+            } else {
+                self.write_made(&restored, source.from, self.to, self.lossless, out)
+            };
+            self.restored = restored;
+            return written;
+        }
+        let start = out.len();
+        let conversion = self.scratch.convert(line, self.from, self.to, out)?;
+        if self.lossless && !conversion.unchanged && !self.comes_back(line, conversion.from, &out[start..]) {
+            let source = Source { from: conversion.from, to: self.to };
+            append(line, &source, conversion.style, &mut self.pieces, start, out);
+        }
+        Ok(())
+    }
+
+    /// The row that `line` was made from, in `restored`, if it gives this very line.
+    fn find_source(&mut self, line: &[u8]) -> Option<Source> {
+        if simdutf8::basic::from_utf8(line).is_err() {
+            return None;
+        }
+        scan(line, &mut self.other.tape).ok()?;
+        let source = restore(line, &self.other.tape, &mut self.restored)?;
+        let (restored, mut again) = (std::mem::take(&mut self.restored), std::mem::take(&mut self.again));
+        again.clear();
+        let written = self.write_made(&restored, source.from, source.to, true, &mut again);
+        let fits = written.is_ok() && again == line;
+        (self.restored, self.again) = (restored, again);
+        fits.then_some(source)
+    }
+
+    /// Writes a row, with its source if that is wanted, whether or not it would come back without.
+    fn write_made(
+        &mut self,
+        line: &[u8],
+        from: Format,
+        to: Format,
+        lossless: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let start = out.len();
+        let conversion = self.scratch.convert(line, from, to, out)?;
+        if lossless && !conversion.unchanged {
+            append(line, &Source { from, to }, conversion.style, &mut self.pieces, start, out);
+        }
+        Ok(())
+    }
+
+    /// Whether `row`, written in the format of `line`, is `line`, whichever way it is read.
+    fn comes_back(&mut self, line: &[u8], from: Format, row: &[u8]) -> bool {
+        self.again.clear();
+        if from == Format::Text || self.other.convert(row, self.to, from, &mut self.again).is_err() {
+            return false;
+        }
+        if self.again != line {
+            return false;
+        }
+        let Scratch { tape, fields, .. } = &mut self.other;
+        let seen = Row::new(row, tape, fields).ok().and_then(|row| shape(&row));
+        seen == Some(self.to) || seen == Some(Format::Alpaca) && self.to == Format::Belle
+    }
+}
+
+impl Scratch {
+    /// Reads a line as a row of a format.
+    fn read(&mut self, line: &[u8], format: Format) -> Result<(), Failure> {
         if simdutf8::basic::from_utf8(line).is_err() {
             return Err(invalid_utf8(line));
         }
         scan(line, &mut self.tape).map_err(Failure::from)?;
-        let row = Row::new(line, &self.tape, &mut self.fields)?;
         self.batch.clear();
-        row.read(self.from, &mut self.batch)?;
-        let from = if self.from == Format::Mixed { shape(&row).unwrap_or(self.from) } else { self.from };
-        if from == self.to || reads_alike(&row, from, self.to) {
-            out.extend_from_slice(line);
-            return Ok(());
+        Row::new(line, &self.tape, &mut self.fields)?.read(format, &mut self.batch)
+    }
+
+    /// Appends the row of `line` in the shape of `to`, and nothing of where it comes from.
+    fn convert(&mut self, line: &[u8], from: Format, to: Format, out: &mut Vec<u8>) -> Result<Conversion, Failure> {
+        if simdutf8::basic::from_utf8(line).is_err() {
+            return Err(invalid_utf8(line));
         }
-        if self.to == Format::Text {
+        let Self { tape, fields, batch, items } = self;
+        scan(line, tape).map_err(Failure::from)?;
+        let row = Row::new(line, tape, fields)?;
+        batch.clear();
+        row.read(from, batch)?;
+        let style = Style::of(line, tape);
+        let from = if from == Format::Mixed { shape(&row).unwrap_or(from) } else { from };
+        if from == to || reads_alike(&row, from, to) {
+            out.extend_from_slice(line);
+            return Ok(Conversion { from, style, unchanged: true });
+        }
+        if to == Format::Text {
             return Err(Failure::at(RejectReason::WrongType, 0, "the row is a conversation, which `text` cannot hold"));
         }
-        self.items.clear();
+        items.clear();
+        let from = if reads_alike(&row, from, Format::Alpaca) { Format::Alpaca } else { from };
         let list = list_of(&row, from);
-        let written = Written::new(&row, list, &self.batch, &mut self.items)?;
-        write_object(&row, from, self.to, list, &written, out);
-        Ok(())
+        let written = Written::new(&row, list, batch, items)?;
+        write_object(&row, from, to, list, &written, &mut Sink { out, style });
+        Ok(Conversion { from, style, unchanged: false })
     }
+}
+
+/// Whether the line may have a member of that name.
+fn has_source(line: &[u8]) -> bool {
+    memchr::memmem::find(line, SOURCE.as_bytes()).is_some()
 }
 
 /// Whether the line gives the same turns in both of the formats that share their keys.
@@ -106,7 +261,7 @@ fn list_of(row: &Row, from: Format) -> Option<usize> {
     }
 }
 
-fn write_object(row: &Row, from: Format, to: Format, list: Option<usize>, written: &Written, out: &mut Vec<u8>) {
+fn write_object(row: &Row, from: Format, to: Format, list: Option<usize>, written: &Written, sink: &mut Sink) {
     let read: &[Key] = match from {
         _ if list.is_some() => &[Key::System],
         Format::Belle if answer_key(row, true) == Key::Target => {
@@ -115,7 +270,8 @@ fn write_object(row: &Row, from: Format, to: Format, list: Option<usize>, writte
         Format::Text => &[Key::Text],
         _ => &[Key::Instruction, Key::Input, Key::Output, Key::System, Key::History],
     };
-    let mut separator: &[u8] = b"{";
+    sink.raw(b"{");
+    let mut first = true;
     let mut shape_written = false;
     for (key, value) in row.tape.members(0) {
         let name = row.name(key);
@@ -125,9 +281,8 @@ fn write_object(row: &Row, from: Format, to: Format, list: Option<usize>, writte
         }
         if Some(value) == list || known.is_some_and(|known| read.contains(&known)) {
             if !shape_written {
-                out.extend_from_slice(separator);
-                write_shape(written, to, out);
-                separator = b", ";
+                begin_member(&mut first, sink);
+                write_shape(written, to, sink);
                 shape_written = true;
             }
             continue;
@@ -141,17 +296,22 @@ fn write_object(row: &Row, from: Format, to: Format, list: Option<usize>, writte
         if excerpt && list_is_beside(from) && known.is_some_and(is_instruction_key) {
             continue;
         }
-        out.extend_from_slice(separator);
-        separator = b", ";
-        if in_the_way {
-            out.extend_from_slice(&free_name(row, &name));
+        begin_member(&mut first, sink);
+        if in_the_way || *name == *SOURCE.as_bytes() {
+            sink.string(&free_name(row, &name));
         } else {
-            out.extend_from_slice(row.raw(key));
+            sink.raw(row.raw(key));
         }
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(row.raw(value));
+        sink.colon();
+        sink.raw(row.raw(value));
     }
-    out.push(b'}');
+    sink.raw(b"}");
+}
+
+fn begin_member(first: &mut bool, sink: &mut Sink) {
+    if !std::mem::take(first) {
+        sink.comma();
+    }
 }
 
 fn list_is_beside(from: Format) -> bool {
@@ -172,13 +332,11 @@ fn is_reserved(key: Key, to: Format) -> bool {
     }
 }
 
-/// A name with `source_` before it that the row does not have yet, quoted.
+/// A name with `source_` before it that the row does not have yet.
 fn free_name(row: &Row, name: &[u8]) -> Vec<u8> {
     let mut free = [b"source_", name].concat();
     while row.tape.members(0).any(|(key, _)| row.text(key) == free) {
         free.splice(..0, *b"source_");
     }
-    let mut quoted = Vec::new();
-    crate::json::write_string(&free, &mut quoted);
-    quoted
+    free
 }

@@ -4,9 +4,10 @@ use super::error::Failure;
 use super::format::Format;
 use super::instruction::is_dialogue;
 use super::row::Row;
+use super::style::Sink;
 use super::turns::{Item, Usage, read_item};
 use crate::batch::{Batch, Role};
-use crate::json::{Kind, Tape, scan, write_string};
+use crate::json::{Kind, Tape, scan};
 
 /// One turn, and the item of a list that it came from.
 struct Turn<'a> {
@@ -74,48 +75,49 @@ impl<'a> Written<'a> {
     }
 }
 
-/// Appends the keys that hold the conversation in the shape of `to`, without braces.
-pub(super) fn write_shape(written: &Written, to: Format, out: &mut Vec<u8>) {
+/// Writes the keys that hold the conversation in the shape of `to`, without braces.
+pub(super) fn write_shape(written: &Written, to: Format, sink: &mut Sink) {
     match to {
-        Format::Alpaca | Format::Belle => write_instruction(written, to, out),
+        Format::Alpaca | Format::Belle => write_instruction(written, sink),
         Format::Messages => {
-            out.extend_from_slice(b"\"messages\": ");
-            write_list(written, write_message, out);
+            sink.key("messages");
+            write_list(written, write_message, sink);
         }
-        Format::Sharegpt | Format::Text | Format::Mixed => write_conversations(written, out),
+        Format::Sharegpt | Format::Text | Format::Mixed => write_conversations(written, sink),
     }
 }
 
-fn write_conversations(written: &Written, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"\"conversations\": ");
-    write_list(written, write_from_value, out);
+fn write_conversations(written: &Written, sink: &mut Sink) {
+    sink.key("conversations");
+    write_list(written, write_from_value, sink);
 }
 
-fn write_list(written: &Written, write: fn(&Written, &Turn, &mut Vec<u8>), out: &mut Vec<u8>) {
-    let mut separator: &[u8] = b"[";
-    for turn in &written.turns {
-        out.extend_from_slice(separator);
-        separator = b", ";
-        write(written, turn, out);
+fn write_list(written: &Written, write: fn(&Written, &Turn, &mut Sink), sink: &mut Sink) {
+    sink.raw(b"[");
+    for (index, turn) in written.turns.iter().enumerate() {
+        if index > 0 {
+            sink.comma();
+        }
+        write(written, turn, sink);
         for (key, value, usage) in written.extras(turn) {
-            out.extend_from_slice(b", ");
+            sink.comma();
             if usage == Usage::Misleading {
-                write_string(&[b"source_", &*written.row.text(key)].concat(), out);
+                sink.string(&[b"source_", &*written.row.text(key)].concat());
             } else {
-                out.extend_from_slice(written.row.raw(key));
+                sink.raw(written.row.raw(key));
             }
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(written.row.raw(value));
+            sink.colon();
+            sink.raw(written.row.raw(value));
         }
-        out.push(b'}');
+        sink.raw(b"}");
     }
-    out.push(b']');
+    sink.raw(b"]");
 }
 
-fn write_content(written: &Written, turn: &Turn, out: &mut Vec<u8>) {
+fn write_content(written: &Written, turn: &Turn, sink: &mut Sink) {
     match turn.parts {
-        Some(parts) => out.extend_from_slice(written.row.raw(parts)),
-        None => write_string(turn.text, out),
+        Some(parts) => sink.raw(written.row.raw(parts)),
+        None => sink.string(turn.text),
     }
 }
 
@@ -123,7 +125,16 @@ const fn role_is(code: i8, role: Role) -> bool {
     code == role as i8
 }
 
-fn write_from_value(written: &Written, turn: &Turn, out: &mut Vec<u8>) {
+/// Opens the object of a turn: who speaks, and the key of what is said.
+fn write_speaker(speaker: (&str, &str), content: &str, sink: &mut Sink) {
+    sink.raw(b"{");
+    sink.key(speaker.0);
+    sink.string(speaker.1.as_bytes());
+    sink.comma();
+    sink.key(content);
+}
+
+fn write_from_value(written: &Written, turn: &Turn, sink: &mut Sink) {
     let name = match turn.role {
         code if role_is(code, Role::System) => "system",
         code if role_is(code, Role::User) => "human",
@@ -131,33 +142,30 @@ fn write_from_value(written: &Written, turn: &Turn, out: &mut Vec<u8>) {
         code if role_is(code, Role::Observation) => "observation",
         _ => "gpt",
     };
-    out.extend_from_slice(b"{\"from\": \"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\", \"value\": ");
-    write_content(written, turn, out);
+    write_speaker(("from", name), "value", sink);
+    write_content(written, turn, sink);
 }
 
-fn write_message(written: &Written, turn: &Turn, out: &mut Vec<u8>) {
+fn write_message(written: &Written, turn: &Turn, sink: &mut Sink) {
     let name = match turn.role {
         code if role_is(code, Role::System) => "system",
         code if role_is(code, Role::User) => "user",
         code if role_is(code, Role::Observation) => "tool",
         code if role_is(code, Role::FunctionCall) => {
             if let Some(key) = call_key(turn.text).filter(|_| turn.parts.is_none()) {
-                out.extend_from_slice(b"{\"role\": \"assistant\", \"content\": null, \"");
-                out.extend_from_slice(key.as_bytes());
-                out.extend_from_slice(b"\": ");
-                out.extend_from_slice(turn.text);
+                write_speaker(("role", "assistant"), "content", sink);
+                sink.raw(b"null");
+                sink.comma();
+                sink.key(key);
+                sink.raw(turn.text);
                 return;
             }
             "function_call"
         }
         _ => "assistant",
     };
-    out.extend_from_slice(b"{\"role\": \"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\", \"content\": ");
-    write_content(written, turn, out);
+    write_speaker(("role", name), "content", sink);
+    write_content(written, turn, sink);
 }
 
 /// The key under which a call can stand as JSON, if it is JSON that says something, on one line.
@@ -174,34 +182,43 @@ fn call_key(text: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn write_instruction(written: &Written, to: Format, out: &mut Vec<u8>) {
+fn write_instruction(written: &Written, sink: &mut Sink) {
     let turns = &written.turns[..];
     let (system, pairs) = match turns.split_first() {
         Some((first, rest)) if role_is(first.role, Role::System) => (Some(first.text), rest),
         _ => (None, turns),
     };
     let (question, answer) = last_exchange(turns);
-    let whole = fits(written, system, pairs) && !(to == Format::Belle && is_dialogue(question));
-    for (key, text) in [(&b"\"instruction\": "[..], question), (b", \"input\": ", b""), (b", \"output\": ", answer)] {
-        out.extend_from_slice(key);
-        write_string(text, out);
+    let whole = fits(written, system, pairs) && !is_dialogue(question);
+    for (index, (key, text)) in [("instruction", question), ("input", b""), ("output", answer)].into_iter().enumerate()
+    {
+        if index > 0 {
+            sink.comma();
+        }
+        sink.key(key);
+        sink.string(text);
     }
     if !whole {
-        out.extend_from_slice(b", ");
-        return write_conversations(written, out);
+        sink.comma();
+        return write_conversations(written, sink);
     }
     if let Some(system) = system {
-        out.extend_from_slice(b", \"system\": ");
-        write_string(system, out);
+        sink.comma();
+        sink.key("system");
+        sink.string(system);
     }
     let (before, _) = pairs.split_at(pairs.len().saturating_sub(2));
     for (index, turn) in before.iter().enumerate() {
-        let start = if index == 0 { ", \"history\": [[" } else { [", [", ", "][index % 2] };
-        out.extend_from_slice(start.as_bytes());
-        write_string(turn.text, out);
-        out.extend_from_slice(if index % 2 == 1 { b"]" } else { b"" });
+        sink.comma();
+        if index == 0 {
+            sink.key("history");
+            sink.raw(b"[");
+        }
+        sink.raw(if index % 2 == 0 { b"[" } else { b"" });
+        sink.string(turn.text);
+        sink.raw(if index % 2 == 1 { b"]" } else { b"" });
     }
-    out.extend_from_slice(if before.is_empty() { b"" } else { b"]" });
+    sink.raw(if before.is_empty() { b"" } else { b"]" });
 }
 
 /// Whether instruction, output, system and history hold everything.

@@ -196,7 +196,7 @@ impl Join<'_> {
                     let other_size = self.index.size_of(other);
                     // From the first shared shingle on, no more can be shared than the rest of either row.
                     let rest = (prefix.size - position).min(other_size - other_position);
-                    if self.may_suffice(rest, prefix.size + other_size) {
+                    if self.reader.may_suffice(rest, prefix.size + other_size) {
                         candidates.push(other);
                     }
                 }
@@ -206,18 +206,11 @@ impl Join<'_> {
             for &other in candidates.iter() {
                 let other = self.index.place_of(other);
                 let other_prefix = self.prefixes.of(other as usize);
-                if self.may_suffice(prefix.most_shared(&other_prefix), prefix.size + other_prefix.size) {
+                if self.reader.may_suffice(prefix.most_shared(&other_prefix), prefix.size + other_prefix.size) {
                     pairs.push((place as u32, other));
                 }
             }
         }
-    }
-
-    /// Whether rows of `both` shingles that share at most `most` may be similar; in doubt, yes.
-    fn may_suffice(&self, most: usize, both: usize) -> bool {
-        const ROUNDING: f64 = 1.0 - 1e-9;
-        let threshold = self.reader.parameters.threshold;
-        most as f64 * (1.0 + threshold) >= both as f64 * threshold * ROUNDING
     }
 
     fn verify(&self, buffers: &mut JoinBuffers, edges: &mut Vec<Edge>, progress: &Progress) -> Result<(), Cancelled> {

@@ -14,9 +14,9 @@ pub struct Counts {
 }
 
 /// Up to here every occurrence counts; above, one in ever more, so that a byte tells a thousand from a million.
-const STEADY: u8 = 192;
+pub const STEADY: u8 = 192;
 /// Counts above [`STEADY`] after which only half as many occurrences count.
-const HALVING: u8 = 4;
+pub const HALVING: u8 = 4;
 
 impl Counts {
     /// Zeros for about as many occurrences: a byte for each, within 64 KiB and 128 MiB.

@@ -62,6 +62,14 @@ impl Reader<'_> {
         let threshold = self.parameters.threshold;
         first(threshold * size as f64, size, |shared| shared as f64 / size as f64 >= threshold)
     }
+
+    /// Whether rows of `both` shingles that share at most `most` may be similar; in doubt, yes.
+    #[inline]
+    pub fn may_suffice(&self, most: usize, both: usize) -> bool {
+        const ROUNDING: f64 = 1.0 - 1e-9;
+        let threshold = self.parameters.threshold;
+        most as f64 * (1.0 + threshold) >= both as f64 * threshold * ROUNDING
+    }
 }
 
 /// The first number, from a little below an estimate, for which a condition holds that is written as the decision is;

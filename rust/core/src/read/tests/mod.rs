@@ -5,6 +5,8 @@
 mod array;
 mod formats;
 mod lines;
+mod names;
+mod round_trip;
 mod write;
 
 use super::{Format, ReadOptions, Rejected, read_lines};

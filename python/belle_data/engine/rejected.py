@@ -1,0 +1,95 @@
+"""Lines that are no rows: written down one by one, counted, and where many have one cause, told what to do about it."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from belle_data.engine.corpus import OpenSource
+
+EXCERPT_BYTES = 200
+_LONGEST_LINE = 1 << 20
+"""Bytes of a line that is looked at again for a hint."""
+_CHINESE = ((0x3000, 0x303F), (0x4E00, 0x9FFF), (0xFF00, 0xFFEF))
+_CHINESE_SIGNS = "“”‘’—…·"
+
+
+@dataclass(slots=True)
+class RejectedLines:
+    """The lines of one source that are no rows."""
+
+    one: OpenSource
+    reasons: Counter[str] = field(default_factory=Counter)
+    """How many lines, by reason."""
+    first: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """The first line of each reason."""
+
+    def write(self, handle: BinaryIO, rejected: Any) -> None:
+        """Write a line for each line of a batch of rejected ones."""
+        for line in rejected.to_pylist():
+            entry = {"file": self.one.source.name, **line}
+            if self.one.local.positions is None:
+                start = line["byte"]
+                excerpt = bytes(self.one.buffer[start : start + min(line["length"], EXCERPT_BYTES)])
+                entry["excerpt"] = excerpt.decode("utf-8", "backslashreplace")
+            handle.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            self.reasons[line["reason"]] += 1
+            self.first.setdefault(line["reason"], line)
+
+    def hint(self, format_given: str) -> str | None:
+        """What to do, if the most frequent reason has a cause that can be told; `format_given` is the recipe's."""
+        if not self.reasons:
+            return None
+        reason = self.reasons.most_common(1)[0][0]
+        line = self._line(self.first[reason])
+        name, number = self.one.source.name, self.first[reason]["line"]
+        if reason == "invalid_utf8":
+            if not is_gbk(line):
+                return None
+            return (
+                f"{name} looks like GBK or GB18030 and must be UTF-8: convert it, for example with "
+                f"iconv -f GB18030 -t UTF-8"
+            )
+        from belle_data import _native  # noqa: PLC0415 - the command line must answer before it is loaded
+
+        shape = _native.detect_format(line) if line else None
+        if reason not in {"missing_field", "wrong_type"} or shape in {None, "mixed", self.one.format}:
+            return None
+        if format_given != "auto":
+            return f"line {number} of {name} is {shape}: leave out --format {format_given}, or name --format {shape}"
+        return (
+            f"the first rows of {name} are {self.one.format} and line {number} is {shape}: "
+            "read every row by its own shape with --format mixed"
+        )
+
+    def _line(self, entry: dict[str, Any]) -> bytes:
+        """The bytes of a rejected line; none of one that is very long."""
+        if entry["length"] > _LONGEST_LINE:
+            return b""
+        start = entry["byte"]
+        if self.one.local.positions is not None:
+            with memoryview(self.one.local.positions[0]).cast("Q") as starts:
+                before = bisect_left(starts, start)
+            start = 0
+            for _ in range(before):
+                start = self.one.buffer.find(b"\n", start) + 1
+        return bytes(self.one.buffer[start : start + entry["length"]])
+
+
+def is_gbk(line: bytes) -> bool:
+    """Tell whether a line that is no UTF-8 is Chinese in GBK or GB18030, rather than UTF-8 with a few bad bytes."""
+    foreign = sum(byte >= 0x80 for byte in line)
+    # Chinese in UTF-8 that lost a byte reads as rare characters of GBK, but most of it is still UTF-8.
+    kept = sum(len(one.encode()) for one in line.decode("utf-8", "ignore") if not one.isascii())
+    if 2 * kept > foreign:
+        return False
+    try:
+        text = [one for one in line.decode("gb18030") if not one.isascii()]
+    except UnicodeDecodeError:
+        return False
+    chinese = sum(one in _CHINESE_SIGNS or any(low <= ord(one) <= high for low, high in _CHINESE) for one in text)
+    return bool(text) and 10 * chinese >= 9 * len(text)
