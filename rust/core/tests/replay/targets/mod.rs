@@ -13,8 +13,10 @@ pub mod exact_dedup;
 pub mod formats;
 pub mod lines;
 pub mod near_dedup;
+pub mod normalise;
 pub mod reference;
 pub mod row_text;
+pub mod rules;
 pub mod shingle;
 pub mod texts;
 
@@ -28,13 +30,15 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file, of its corpus, and of its fuzzer.
-pub const ALL: [(&str, Target); 7] = [
+pub const ALL: [(&str, Target); 9] = [
     ("array", array::check),
     ("convert", convert::check),
     ("exact_dedup", exact_dedup::check),
     ("formats", formats::check),
     ("lines", lines::check),
     ("near_dedup", near_dedup::check),
+    ("normalise", normalise::check),
+    ("rules", rules::check),
     ("shingle", shingle::check),
 ];
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use belle_core::batch::Rows;
 use belle_core::near_dedup::shingle::{ShingleBuffers, ShingleSize, shingle_hashes};
 use belle_core::near_dedup::sketch::Permutations;
-use belle_core::near_dedup::{NearDedup, Parameters, Removal, least_equal};
+use belle_core::near_dedup::{Decided, NearDedup, Parameters, Removal, least_equal};
 use belle_core::progress::Progress;
 use belle_core::text::{Field, Fold};
 
@@ -59,19 +59,19 @@ fn check_alone(data: &[u8]) {
     let cut = rows.len() / 3;
     let parts = [cut, 0, rows.len() - cut];
     let whole = || finish(&rows, &[rows.len()], &parameters, alive.as_deref());
-    let removals = whole();
+    let decided = whole();
     // One other way for each input: threads that wait for each other are most of the time.
     match other_way % 4 {
-        0 => assert_eq!(with_any_threads(whole), removals, "with any threads"),
-        1 => assert_eq!(finish(&rows, &parts, &parameters, alive.as_deref()), removals, "scanned in parts"),
-        _ => assert_eq!(at_every_level(whole), removals, "at any instruction set"),
+        0 => assert_eq!(with_any_threads(whole), decided, "with any threads"),
+        1 => assert_eq!(finish(&rows, &parts, &parameters, alive.as_deref()), decided, "scanned in parts"),
+        _ => assert_eq!(at_every_level(whole), decided, "at any instruction set"),
     }
     let texts = turns.iter().map(|turns| field_text(turns, parameters.field, parameters.fold));
-    compare(&removals, &Slow::of(texts, &parameters), &rows, &parameters, alive.as_deref());
+    compare(&decided, &Slow::of(texts, &parameters), &rows, &parameters, alive.as_deref());
 }
 
 /// What the kernel says, after scans of so many rows each.
-fn finish(rows: &TextRows, parts: &[usize], parameters: &Parameters, alive: Option<&[bool]>) -> Vec<Removal> {
+fn finish(rows: &TextRows, parts: &[usize], parameters: &Parameters, alive: Option<&[bool]>) -> Decided {
     let mut stage = NearDedup::new(parameters.clone());
     let mut first = 0;
     for &count in parts {
@@ -126,24 +126,33 @@ impl Slow {
         Some(shared as f64 / (left.len() + right.len() - shared) as f64)
     }
 
+    /// Lanes of two signatures that agree.
+    fn equal_lanes(&self, left: u32, right: u32) -> u16 {
+        let (left, right) = (&self.signatures[left as usize], &self.signatures[right as usize]);
+        left.iter().zip(right).filter(|(left, right)| left == right).count() as u16
+    }
+
     /// Whether two rows agree in a band, and in enough lanes to be looked at.
     fn meet(&self, left: u32, right: u32, parameters: &Parameters) -> bool {
+        let equal = u32::from(self.equal_lanes(left, right));
         let (left, right) = (&self.signatures[left as usize], &self.signatures[right as usize]);
-        let equal = left.iter().zip(right).filter(|(left, right)| left == right).count();
         let rows = parameters.rows_per_band;
         let mut bands = (0..parameters.bands).map(|band| band * rows..(band + 1) * rows);
         let shared = bands.any(|band| left[band.clone()] == right[band]);
-        shared && equal as u32 >= least_equal(parameters.threshold, parameters.permutations)
+        shared && equal >= least_equal(parameters.threshold, parameters.permutations)
     }
 }
 
 /// Compares with the greedy pass over all pairs: each row in the order of keeping against all that are kept.
-fn compare(removals: &[Removal], slow: &Slow, rows: &TextRows, parameters: &Parameters, alive: Option<&[bool]>) {
+fn compare(decided: &Decided, slow: &Slow, rows: &TextRows, parameters: &Parameters, alive: Option<&[bool]>) {
+    let removals = &decided.removals;
     let mut kept: Vec<u32> = Vec::new();
     let mut expected: Vec<Removal> = Vec::new();
     let joined = |kept_row: u32, row: u32| {
         let similarity = slow.similarity(kept_row, row).filter(|&similarity| similarity >= parameters.threshold)?;
-        (parameters.exact || slow.meet(kept_row, row, parameters)).then_some(Removal { row, kept_row, similarity })
+        let equal_lanes = slow.equal_lanes(kept_row, row);
+        let joined = parameters.exact || slow.meet(kept_row, row, parameters);
+        joined.then_some(Removal { row, kept_row, similarity, equal_lanes })
     };
     let stands = |row: u32| alive.is_none_or(|alive| alive[row as usize]) && slow.sets[row as usize].is_some();
     for row in rows.order().into_iter().filter(|&row| stands(row)) {
@@ -153,8 +162,13 @@ fn compare(removals: &[Removal], slow: &Slow, rows: &TextRows, parameters: &Para
         }
     }
     expected.sort_unstable_by_key(|removal| removal.row);
+    for near in &decided.near_misses {
+        let similarity = slow.similarity(near.kept_row, near.row).unwrap();
+        assert!(near.similarity < parameters.threshold && near.similarity.to_bits() == similarity.to_bits());
+        assert!(kept.contains(&near.kept_row));
+    }
     if !parameters.exact {
-        assert_eq!(removals, expected);
+        assert_eq!(*removals, expected);
         return;
     }
     // Of several kept rows that a row may go for, the exact pass names any that comes before it.
@@ -163,6 +177,9 @@ fn compare(removals: &[Removal], slow: &Slow, rows: &TextRows, parameters: &Para
     for removal in removals {
         assert!(kept.contains(&removal.kept_row), "{removal:?} for a row that goes");
         assert!(rows.keep_order(removal.kept_row, removal.row).is_lt());
-        assert_eq!(joined(removal.kept_row, removal.row), Some(*removal));
+        // A pair that only the join found was never compared by its signatures.
+        let found = joined(removal.kept_row, removal.row).unwrap();
+        assert_eq!((found.row, found.similarity.to_bits()), (removal.row, removal.similarity.to_bits()));
+        assert!([0, found.equal_lanes].contains(&removal.equal_lanes));
     }
 }
