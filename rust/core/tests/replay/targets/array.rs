@@ -33,17 +33,18 @@ pub fn check(data: &[u8]) {
     for size in [1, size] {
         assert_eq!(split(file.chunks(size)), (lines.clone(), map.clone(), result), "pieces of {size}");
     }
+    let line_of = |byte: u64| file[..byte as usize].split(|&byte| byte == b'\n').count() as u64;
     let elements: Vec<&[u8]> = lines.split_inclusive(|&byte| byte == b'\n').collect();
     assert_eq!(elements.len(), map.len());
     assert!(map.is_sorted_by(|before, after| before.0 < after.0 && before.1 <= after.1));
     for (element, &(byte, line)) in elements.iter().zip(&map) {
         assert!(element.len() >= 2 && element.ends_with(b"\n"));
         assert_eq!(file[byte as usize], element[0]);
-        assert_eq!(file[..byte as usize].iter().filter(|&&byte| byte == b'\n').count() as u64 + 1, line);
+        assert_eq!(line_of(byte), line);
     }
     if let Err((byte, line, _)) = result {
         assert!(byte as usize <= file.len());
-        assert_eq!(file[..byte as usize].iter().filter(|&&byte| byte == b'\n').count() as u64 + 1, line);
+        assert_eq!(line_of(byte), line);
     }
     check_against_serde(file, &elements, result.is_ok());
 }

@@ -63,7 +63,7 @@ fn check_line(line: &[u8], from: Format, to: Format) {
     if from == to || to == Format::Mixed {
         return;
     }
-    let row = row.expect("what is written was a row");
+    let row = row.unwrap();
     let shown = || format!("{} to {}: {}", String::from_utf8_lossy(line), to.name(), String::from_utf8_lossy(there));
     assert!(!there.contains(&b'\n'), "{}", shown());
     if let (Some(Ok(before)), Some(after)) = (parse(line), parse(there)) {

@@ -159,7 +159,7 @@ fn check_against_reference(
         match parse(line) {
             None => {}
             Some(Ok(Value::Object(object))) => {
-                assert_same(row, &reference::read(&object, options.format), &object);
+                assert_same(row, reference::read(&object, options.format).as_ref(), &object);
             }
             Some(other) => panic!("a row from {}: {other:?}", String::from_utf8_lossy(line)),
         }
@@ -194,10 +194,10 @@ fn check_against_reference(
 /// Whether a row is what the reference reads; numbers and calls, which keep their spelling, by their value.
 fn assert_same(
     (id, turns, non_text): &Row,
-    expected: &Option<reference::Row>,
+    expected: Option<&reference::Row>,
     object: &serde_json::Map<String, Value>,
 ) {
-    let expected = expected.as_ref().unwrap_or_else(|| panic!("a row that is none: {object:?}"));
+    let expected = expected.unwrap_or_else(|| panic!("a row that is none: {object:?}"));
     match (id, &expected.id) {
         (None, None) => {}
         (Some(id), Some(Value::String(text))) => assert_eq!(id, text.as_bytes()),

@@ -4,6 +4,11 @@
 //! random ones. They must be deterministic, and quick on a few hundred bytes.
 
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "a panic is what a target reports")]
+#![allow(
+    clippy::option_option,
+    clippy::type_complexity,
+    reason = "a part may be no part, or one without text; what is compared are tuples"
+)]
 #![allow(missing_docs, reason = "each file says what its target checks")]
 
 pub mod array;

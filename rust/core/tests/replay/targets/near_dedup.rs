@@ -52,7 +52,9 @@ fn check_alone(data: &[u8]) {
             text.push_str(["", "", "丙", "乙乙", "a"][at * at % 11 % 5]);
         }
     }
-    turns.iter().for_each(|turns| rows.push(turns));
+    for turns in &turns {
+        rows.push(turns);
+    }
     let alive: Option<Vec<bool>> =
         alive_bits.map(|bits| (0..turns.len()).map(|row| bits >> (row % 7) & 1 == 0).collect());
 

@@ -19,7 +19,7 @@ pub fn check(data: &[u8]) {
     static READY: [OnceLock<Normalise>; 48] = [const { OnceLock::new() }; 48];
     let mut choices = Choices::of(data);
     let number = choices.below(READY.len());
-    let has = |bit: usize| number / 3 >> bit & 1 == 1;
+    let has = |bit: usize| ((number / 3) >> bit) & 1 == 1;
     let settings = Settings {
         form: FORMS[number % 3],
         control_characters: !has(0),
@@ -86,23 +86,23 @@ fn slow(text: &str, settings: Settings) -> String {
         let ends_line = "\n\r\u{b}\u{c}\u{85}\u{2028}\u{2029}";
         let blank = |character: char| character.is_whitespace() && !ends_line.contains(character);
         let lines: Vec<&str> = text.split('\n').map(|line| line.trim_end_matches(blank)).collect();
-        text = lines.join("\n").trim_end_matches('\n').to_owned();
+        lines.join("\n").trim_end_matches('\n').clone_into(&mut text);
     }
     text
 }
 
-fn check_line(line: &[u8], format: Format, normalise: &Normalise) {
+fn check_line(line: &[u8], format: Format, form: &Normalise) {
     let (mut batch, mut out) = (Batch::default(), b"before".to_vec());
     if read_line(line, format, &mut batch).is_err() {
         return;
     }
-    let mut rewriter = LineRewriter::new(format);
-    let changed = rewriter.rewrite(line, normalise, &mut out).unwrap();
+    let mut lines = LineRewriter::new(format);
+    let changed = lines.rewrite(line, form, &mut out).unwrap();
     let out = out.strip_prefix(b"before").unwrap();
     assert!(changed || out == line);
-    let (turns, changes) = normalise_turns(normalise, batch.view());
+    let (turned, changes) = normalise_turns(form, batch.view());
     let before = row_of(&batch, 0);
-    let after: Vec<_> = turns.view().of(0).map(|(role, text)| (role, text.to_vec())).collect();
+    let after: Vec<_> = turned.view().of(0).map(|(role, text)| (role, text.to_vec())).collect();
     let shown = || format!("{}: {} to {}", format.name(), String::from_utf8_lossy(line), String::from_utf8_lossy(out));
     assert_eq!(changes[0] != 0, before.1 != after, "{}", shown());
     assert!(before.1.iter().zip(&after).all(|(a, b)| a == b || a.0 != Role::FunctionCall as i8), "{}", shown());

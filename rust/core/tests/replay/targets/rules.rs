@@ -82,7 +82,9 @@ fn check_alone(data: &[u8]) {
         };
         turns.push((0..count).map(turn).collect());
     }
-    turns.iter().for_each(|turns| rows.push(turns));
+    for turns in &turns {
+        rows.push(turns);
+    }
     let numbers: Vec<u32> = (0..rows.len() as u32).map(|row| row * 2).collect();
     let parts: Vec<u16> =
         if layout & 4 == 0 { Vec::new() } else { numbers.iter().map(|&row| row as u16 % 3).collect() };
@@ -96,7 +98,7 @@ fn check_alone(data: &[u8]) {
         (0..COUNT).map(column).collect()
     };
     let values = at_every_level(|| bits(&scan()));
-    if steps & 3 == 0 {
+    if steps.is_multiple_of(4) {
         assert_eq!(with_any_threads(|| bits(&scan())), values);
     }
 
