@@ -97,12 +97,12 @@ fn check_line(line: &[u8], format: Format, form: &Normalise) {
         return;
     }
     let mut lines = LineRewriter::new(format);
-    let changed = lines.rewrite(line, form, &mut out).unwrap();
+    let rewritten = lines.rewrite(line, form, &mut out).unwrap();
     let out = out.strip_prefix(b"before").unwrap();
-    assert!(changed || out == line);
-    let (turned, changes) = normalise_turns(form, batch.view());
+    assert!(rewritten || out == line);
+    let (normalised, changes) = normalise_turns(form, batch.view());
     let before = row_of(&batch, 0);
-    let after: Vec<_> = turned.view().of(0).map(|(role, text)| (role, text.to_vec())).collect();
+    let after: Vec<_> = normalised.view().of(0).map(|(role, text)| (role, text.to_vec())).collect();
     let shown = || format!("{}: {} to {}", format.name(), String::from_utf8_lossy(line), String::from_utf8_lossy(out));
     assert_eq!(changes[0] != 0, before.1 != after, "{}", shown());
     assert!(before.1.iter().zip(&after).all(|(a, b)| a == b || a.0 != Role::FunctionCall as i8), "{}", shown());
