@@ -54,6 +54,8 @@ class Stage(Protocol):
     def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Say which rows of a batch go, as a batch of `removals_schema`, ordered by row; the others are kept.
 
+        Columns after those of the schema are written down with the decision, for `decide_again`.
+
         Of the batch only the column ``row`` may be read: the runner, which keeps no texts, gives nothing else. What
         the decision needs of a row is remembered in `scan`.
         """
