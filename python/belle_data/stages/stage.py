@@ -69,8 +69,9 @@ class Stage(Protocol):
     def evidence(self) -> dict[str, pa.Table]:
         """What else is worth keeping of the decision: tables by name, each goes to ``stages/<stage>.<name>.parquet``.
 
-        Known names: ``scores``, a column of values for each reason and an entry for each row; ``near_misses``, with
-        ``row``, ``other_row`` and ``similarity``, the pairs that came nearest to the threshold and stayed.
+        Known names: ``changes``, the rows whose texts change, and how; ``scores``, a column of values for each setting
+        and an entry for each row; ``near_misses``, with ``row``, ``other_row`` and ``similarity``, the pairs that came
+        nearest to the threshold and stayed; ``components``, what a higher threshold needs to decide again.
         """
 
     def progress(self) -> tuple[int, int]:
