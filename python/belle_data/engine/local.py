@@ -42,7 +42,8 @@ NOTHING_CHANGED = "nothing changed since the last run: its result is reported ag
 
 def default_folder(inputs: Sequence[str]) -> Path:
     """``runs/<name of the first input>``, without the endings that say what kind of file it is."""
-    name = inputs[0].rstrip("/").rsplit("/", 1)[-1]
+    # No input at all is for `find_sources` to refuse.
+    name = inputs[0].rstrip("/").rsplit("/", 1)[-1] if inputs else ""
     for ending in (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".parquet"):
         name = name.removesuffix(ending)
     name = "".join(character if character.isalnum() or character in "-_." else "-" for character in name).strip("-.")
