@@ -79,7 +79,7 @@ KINDS = {
     "bad_line": "no row at all: one line per reason for which a line is rejected",
 }
 
-# How many rows of a kind the rules take with their default settings, by reason. Of the kinds that do not stand here they
+# How many rows of a kind the rules take with their default settings, by reason. Of kinds that do not stand here they
 # take none: those are good, or duplicates, or no rule sees what is wrong with them.
 TAKEN = {
     "repetition": {"repetition": 12},
