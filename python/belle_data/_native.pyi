@@ -12,26 +12,10 @@ from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
 __all__ = [
-    "ArraySplitter",
-    "ArrowBatch",
-    "ArrowRows",
-    "Corpus",
-    "ExactDedup",
-    "Ledger",
-    "Names",
-    "NearDedup",
-    "Normalise",
-    "Rules",
-    "candidate_probability",
-    "change_names",
-    "convert_lines",
-    "datasketch_minhashes",
-    "detect_format",
-    "guard_mapped_files",
-    "instruction_sets",
-    "set_instruction_set",
-    "set_threads",
-]
+    "ArraySplitter", "ArrowBatch", "ArrowRows", "Corpus", "ExactDedup", "Ledger", "Names", "NearDedup",
+    "Normalise", "Rules", "candidate_probability", "change_names", "convert_lines", "datasketch_minhashes",
+    "detect_format", "guard_mapped_files", "instruction_sets", "set_instruction_set", "set_threads",
+]  # fmt: skip
 
 class _ArrowArray(Protocol):
     """One Arrow array or record batch."""

@@ -63,7 +63,7 @@ def near_dedup(
         **bands,
     )
     stage.scan(batch)
-    found = pa.record_batch(stage.finish(corpus)).to_pydict()
+    found = pa.record_batch(stage.finish(corpus)[0]).to_pydict()
     assert found["row"] == sorted(set(found["row"]))
     return Result(
         texts=["".join(turn["text"] for turn in turns) for turns in batch.column("turns").to_pylist()],

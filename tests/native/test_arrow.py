@@ -33,7 +33,7 @@ def near_dedup(**settings: Any) -> _native.NearDedup:
 def removed(data: Any) -> list[int]:
     stage = near_dedup()
     stage.scan(data)
-    found: list[int] = pa.record_batch(stage.finish(_native.ArrowRows(data)))["row"].to_pylist()
+    found: list[int] = pa.record_batch(stage.finish(_native.ArrowRows(data))[0])["row"].to_pylist()
     return found
 
 
@@ -101,7 +101,7 @@ def test_roles_may_come_as_strings_or_as_another_dictionary() -> None:
         stage = near_dedup(field="prompt")
         data = pa.record_batch({"row": batch["row"], "turns": column})
         stage.scan(data)
-        results.append(pa.record_batch(stage.finish(_native.ArrowRows(data))).to_pylist())
+        results.append(pa.record_batch(stage.finish(_native.ArrowRows(data))[0]).to_pylist())
     assert results[0] == results[1] == results[2]
     assert len(results[0]) == 1
 
@@ -122,7 +122,7 @@ def test_a_field_that_a_row_lacks_is_never_compared() -> None:
     texts = pa.array(["一样的话一样的话", "一样的话一样的话"])
     stage = near_dedup(field="output")
     stage.scan(texts)
-    assert pa.record_batch(stage.finish(_native.ArrowRows(texts))).num_rows == 0
+    assert pa.record_batch(stage.finish(_native.ArrowRows(texts))[0]).num_rows == 0
 
 
 @pytest.mark.parametrize("name", _native.instruction_sets())
@@ -132,7 +132,7 @@ def test_every_instruction_set_gives_the_same_batches_and_removals(name: str) ->
         corpus, batch = read()
         stage = near_dedup(field="prompt")
         stage.scan(batch)
-        found = pa.record_batch(stage.finish(corpus)).to_pylist()
+        found = pa.record_batch(stage.finish(corpus)[0]).to_pylist()
     finally:
         _native.set_instruction_set(None)
     _, expected_batch = read()

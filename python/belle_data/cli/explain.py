@@ -71,11 +71,22 @@ class _Explanations:
     def _explanation(self, explanation: Explanation) -> list[str]:
         row = explanation.row
         lines = [self._page.bold(printable(row.id)) + f"  {printable(row.file)}:{row.line} (byte {row.byte:,})"]
+        if explanation.changes is not None:
+            lines.append(f"  changed by normalise: {', '.join(explanation.changes.names)}")
+            if not explanation.chain or explanation.chain[0].removed.stage == "rules":
+                lines += self._page.difference(
+                    explanation.changes.difference, "only in the row as it came", "only in the normalised row"
+                )
+        lines += self._findings(explanation)
         for link in explanation.chain:
             if link is not explanation.chain[0]:
                 lines += ["", self._page.bold(printable(link.removed.id)) + f"  {place(link.removed)}"]
             lines += self._link(link)
         if not explanation.chain:
+            if explanation.nearest is not None:
+                other, similarity = explanation.nearest
+                near = f"{similarity:.4f} to {printable(other.id)}  {place(other)}, which is kept too"
+                lines.append(f"  nearly removed by near_dedup: similarity {near}")
             lines.append("  kept")
             if explanation.turns is not None:
                 lines += self._page.turns(explanation.turns)
@@ -85,6 +96,25 @@ class _Explanations:
             rows = "row was" if explanation.removed_for_it == 1 else "rows were"
             lines.append(f"  {explanation.removed_for_it:,} {rows} removed for it: {ids}{more}")
         lines += [f"  note: {escaped(note)}" for note in explanation.notes]
+        return lines
+
+    def _findings(self, explanation: Explanation) -> list[str]:
+        """What the rules found: the one that fired with its place, else how many were asked; all of them with -v."""
+        asked = [finding for finding in explanation.findings if finding.threshold is not None]
+        fired = next((finding for finding in asked if finding.fired), None)
+        lines = []
+        if fired is not None and fired.value is not None:
+            value = f"{fired.value:.4g} {fired.comparison} {fired.threshold:g}"
+            lines.append(f"  fired: {fired.rule}, {value}")
+            if fired.span is not None:
+                lines += self._page.span(fired.span)
+        elif asked:
+            lines.append(f"  passed {len(asked)} rules")
+        if self._page.whole:
+            for finding in explanation.findings:
+                value = "cannot be computed" if finding.value is None else f"{finding.value:.4g}"
+                limit = "off" if finding.threshold is None else f"goes if {finding.comparison} {finding.threshold:g}"
+                lines.append(f"    {finding.rule:<21}  {value:<18}  {limit}")
         return lines
 
     def _link(self, link: Link) -> list[str]:

@@ -67,27 +67,30 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _text(found: Inspection, page: Page) -> str:
-    threshold = "" if found.threshold is None else f", the threshold is {found.threshold:g}"
-    rows = "row" if found.removed == 1 else "rows"
-    lines = [page.bold(f"{found.stage}: {found.reason}") + f"  {found.removed:,} {rows} went{threshold}"]
-    for title, examples in (("went", found.went), ("just stayed", found.stayed)):
+    changed = found.stage == "normalise"
+    rows = f"{found.rows:,} {'row' if found.rows == 1 else 'rows'} {'changed' if changed else 'went'}"
+    lines = [page.bold(f"{found.stage}: {found.reason}") + f"  {rows}"]
+    for title, examples in (("changed" if changed else "went", found.went), ("just stayed", found.stayed)):
         if examples:
             lines += ["", page.bold(f"{title} ({len(examples):,})")]
         for example in examples:
-            lines += ["", *_example(example, found.threshold, page)]
+            lines += ["", *_example(example, page)]
     lines += [f"note: {escaped(note)}" for note in found.notes]
     return "\n".join(lines)
 
 
-def _example(example: Example, threshold: float | None, page: Page) -> list[str]:
+def _example(example: Example, page: Page) -> list[str]:
     lines = [page.bold(printable(example.row.id)) + f"  {place(example.row)}"]
+    threshold = "" if example.threshold is None else f", the threshold is {example.threshold:g}"
     if example.other is not None and example.value is not None:
         other = f"{printable(example.other.id)}  {place(example.other)}"
-        lines.append(f"  similarity {similarity_text(example.value, threshold)} to {other}")
-    elif example.value is not None:
-        lines.append(f"  value {example.value:.4g}")
+        lines.append(f"  similarity {similarity_text(example.value, example.threshold)} to {other}{threshold}")
+    elif example.rule is not None and example.value is not None:
+        lines.append(f"  {example.rule} {example.value:.4g}{threshold}")
     if example.difference is not None:
-        lines += page.difference(example.difference, "only in this row", "only in the other row")
+        others = ("only in this row", "only in the other row")
+        changes = ("only in the row as it came", "only in the normalised row")
+        lines += page.difference(example.difference, *(changes if example.other is None else others))
     elif example.turns is not None:
         lines += page.turns(example.turns, MOST_CHARACTERS)
     return lines

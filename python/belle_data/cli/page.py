@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 CONTEXT = 30
 """Characters of equal text that are shown on each side of a difference."""
+MOST_OF_SPAN = 200
+"""Characters of a place that are shown."""
 INDENT = "    "
 _RED, _GREEN, _BOLD, _PLAIN = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[0m"
 
@@ -25,13 +27,13 @@ class Page:
     """
 
     def __init__(self, *, colour: bool, whole: bool) -> None:
-        self._colour, self._whole = colour, whole
+        self._colour, self.whole = colour, whole
 
     def turns(self, turns: list[tuple[str, str]], most: int | None = None) -> list[str]:
         """The turns of a row; of each at most so many characters unless whole texts are wanted."""
         shown = []
         for role, text in turns:
-            cut = most is not None and not self._whole and len(text) > most
+            cut = most is not None and not self.whole and len(text) > most
             rest = f"…({len(text) - most:,} more characters)" if cut and most is not None else ""
             shown += [f"  {role}:", INDENT + lines(text[:most] if cut else text) + rest]
         return shown
@@ -44,6 +46,15 @@ class Page:
         for role, parts in difference:
             shown += [f"  {role}:", INDENT + self._parts(parts)]
         return shown
+
+    def span(self, span: tuple[int, str, str, str]) -> list[str]:
+        """The place of a turn that decided, marked, with some of the text around it."""
+        turn, before, within, after = span
+        before = before if self.whole or len(before) <= CONTEXT else f"…{before[-CONTEXT:]}"
+        after = after if self.whole or len(after) <= CONTEXT else f"{after[:CONTEXT]}…"
+        if not self.whole and len(within) > MOST_OF_SPAN:
+            within = f"{within[:MOST_OF_SPAN]}…({len(within) - MOST_OF_SPAN:,} more characters)"
+        return [f"  in turn {turn + 1}:", f"{INDENT}{lines(before)}{self._marked('removed', within)}{lines(after)}"]
 
     def bold(self, text: str) -> str:
         """A text that is seen first."""
@@ -60,7 +71,7 @@ class Page:
 
     def _context(self, text: str, *, first: bool, last: bool) -> str:
         """Equal text; its middle is left out where it is long."""
-        if self._whole or len(text) <= 3 * CONTEXT:
+        if self.whole or len(text) <= 3 * CONTEXT:
             return lines(text)
         # At the end of a turn there is no difference to show the text around.
         start = "" if first and not last else lines(text[:CONTEXT])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from belle_data.errors import UsageError
 from belle_data.report.difference import turn_differences
 from belle_data.report.finished_run import FinishedRun, Row
+from belle_data.report.row_findings import Changes, Finding, findings, normalised
+from belle_data.report.texts import turns_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +48,12 @@ class Explanation:
     row: Row
     turns: Turns | None
     """Role and text of each turn; None if the source cannot be read any more."""
+    changes: Changes | None
+    """What normalise changes in it; None if nothing, or if the run has no such stage."""
+    findings: list[Finding]
+    """What each rule finds in it, in their order; empty if the run has no such stage."""
+    nearest: tuple[Row, float] | None
+    """A kept row that a kept one is nearly a duplicate of, and their similarity; None if near_dedup saw none."""
     chain: list[Link]
     removed_for_it: int
     """How many rows were removed for this one."""
@@ -102,7 +110,9 @@ def explain(run: str | Path, row_id: str) -> Explanations:
 def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanation:
     notes: list[str] = []
     row = run.row(number)
-    turns = run.turns(row, texts, notes)
+    batch = run.read(row, texts, notes)
+    turns = None if batch is None else turns_of(batch)
+    changes, found = _by_itself(batch, run)
     chain: list[Link] = []
     removed, removed_turns = row, turns
     # Each link is of a later stage than the one before, so there are no more links than stages.
@@ -123,7 +133,29 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
             break
         removed, removed_turns = kept, kept_turns
     count, ids = run.removed_for(number)
-    return Explanation(row, turns, chain, count, ids, list(dict.fromkeys(notes)))
+    nearest = _nearest(number, run) if row.kept else None
+    return Explanation(row, turns, changes, found, nearest, chain, count, ids, list(dict.fromkeys(notes)))
+
+
+def _by_itself(batch: Any, run: FinishedRun) -> tuple[Changes | None, list[Finding]]:
+    """What normalise and rules make of a row, as far as the run has these stages and the row can be read."""
+    changes: Changes | None = None
+    if batch is None:
+        return None, []
+    if "normalise" in run.stages:
+        batch, changes = normalised(batch, run.settings_of("normalise"))
+    return changes, findings(batch, run.settings_of("rules")) if "rules" in run.stages else []
+
+
+def _nearest(number: int, run: FinishedRun) -> tuple[Row, float] | None:
+    """The other row of the first near miss of near_dedup that a row is in."""
+    if "near_dedup" not in run.stages or (misses := run.evidence("near_dedup", "near_misses")) is None:
+        return None
+    for miss in misses.to_pylist():
+        if number in {miss["row"], miss["other_row"]}:
+            other = miss["other_row"] if miss["row"] == number else miss["row"]
+            return run.row(other), miss["similarity"]
+    return None
 
 
 def _unknown(run: FinishedRun, row_id: str) -> UsageError:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.run_folder import LAYOUT
 from belle_data.errors import RunFolderError
-from belle_data.report.texts import SourceTexts
+from belle_data.report.texts import SourceTexts, turns_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -62,19 +62,25 @@ class FinishedRun:
         groups = [self._file.metadata.row_group(group).num_rows for group in range(self._file.metadata.num_row_groups)]
         self._starts = [sum(groups[:group]) for group in range(len(groups) + 1)]
         self._removals: dict[str, Any] = {}
+        self._scores: dict[str, Any] = {}
 
     def texts(self) -> SourceTexts:
         """The texts of the rows, as a context manager."""
         found = (_read_json(self.folder / "work" / "inputs.json") or {}).get("found", [])
         return SourceTexts(self.folder, self.manifest, found)
 
-    def turns(self, row: Row, texts: SourceTexts, notes: list[str]) -> Turns | None:
-        """Role and text of each turn of a row; None if they cannot be read. What must be known goes to `notes`."""
+    def read(self, row: Row, texts: SourceTexts, notes: list[str]) -> Any:
+        """A row as it was read, as a record batch; None if it cannot be read. What must be known goes to `notes`."""
         own_id = row.id if row.id != f"{row.file}:{row.line}" else None
-        turns, note = texts.turns(row.file, row.byte, own_id)
+        batch, note = texts.row(row.file, row.byte, own_id)
         if note:
             notes.append(note)
-        return turns
+        return batch
+
+    def turns(self, row: Row, texts: SourceTexts, notes: list[str]) -> Turns | None:
+        """Role and text of each turn of a row; None if they cannot be read. What must be known goes to `notes`."""
+        batch = self.read(row, texts, notes)
+        return None if batch is None else turns_of(batch)
 
     def numbers_of(self, row_id: str) -> list[int]:
         """Rows with that id, or else the row at that ``file:line``."""
@@ -164,6 +170,23 @@ class FinishedRun:
             return None
         with _damage(path):
             return pq.read_table(path)
+
+    def scores(self, stage: str) -> Any:
+        """The values that a stage measured of every row.
+
+        Raises:
+            RunFolderError: They are not there, or damaged.
+        """
+        if stage not in self._scores:
+            scores = self.evidence(stage, "scores")
+            if scores is None:
+                raise RunFolderError(
+                    "the values of the stage are gone",
+                    path=self.folder / "stages" / f"{stage}.scores.parquet",
+                    hint="run the same clean command again; it mends the folder",
+                )
+            self._scores[stage] = scores
+        return self._scores[stage]
 
     def kept(self) -> Any:
         """Which rows are in the shards: a column of bool, one for each row."""

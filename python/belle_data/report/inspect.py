@@ -9,12 +9,18 @@ from belle_data.errors import UsageError
 from belle_data.pipeline import STAGES
 from belle_data.report.difference import turn_differences
 from belle_data.report.finished_run import FinishedRun, Row
+from belle_data.report.row_findings import normalised
+from belle_data.report.texts import turns_of
+from belle_data.stages.normalise import Normalise
+from belle_data.stages.rules import RulesConfig
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from belle_data.report.difference import Part
     from belle_data.report.texts import SourceTexts, Turns
+    from belle_data.stages.stage import Stage
 
 Order = str
 ORDERS = ("spread", "nearest")
@@ -25,14 +31,18 @@ class Example:
     """A row that a stage removed, or nearly removed."""
 
     row: Row
+    rule: str | None
+    """The rule that decided, or came nearest to; None for a stage without rules."""
     value: float | None
     """What was measured: the similarity to `other`, or the value of the rule; None if nothing was."""
+    threshold: float | None
+    """The value at which a row goes; None if there is none."""
     other: Row | None
     """The row that it was compared with, for the stages that compare."""
     turns: Turns | None
     """Role and text of each turn; None if the source cannot be read any more."""
     difference: list[tuple[str, list[Part]]] | None
-    """Speaker and parts of each turn beside those of `other`; None without it."""
+    """Speaker and parts of each turn beside those of `other`, or of the row as it was changed; None without these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +51,9 @@ class Inspection:
 
     stage: str
     reason: str
-    threshold: float | None
-    """The value from which on a row goes; None if the reason has none."""
-    removed: int
-    """Rows that went for the reason."""
+    """The reason; of a stage that changes rows and removes none, the kind of change."""
+    rows: int
+    """Rows that went for the reason, or changed."""
     went: list[Example]
     stayed: list[Example]
     """The rows that came nearest to going and stayed, the nearest first."""
@@ -64,7 +73,7 @@ def inspect(
     Args:
         run: The folder of a finished run.
         stage: Only this stage; every stage of the run without it.
-        reason: Only this reason.
+        reason: Only this reason, or of `normalise` this kind of change.
         count: So many examples of each kind, at least 0.
         order: Which of the removed rows: ``spread`` evenly over the input, or those ``nearest`` to the threshold.
 
@@ -87,9 +96,9 @@ def inspect(
     finished = FinishedRun(run)
     wanted = _wanted(finished, stage, reason)
     with finished.texts() as texts:
-        found = [_Inspector(finished, texts, name).inspection(one, count, order) for name, one in wanted]
+        found = [_inspector(finished, texts, name).inspection(one, count, order) for name, one in wanted]
     if stage is None and reason is None:
-        return [one for one in found if one.removed]
+        return [one for one in found if one.rows]
     return found
 
 
@@ -97,93 +106,226 @@ def _wanted(run: FinishedRun, stage: str | None, reason: str | None) -> list[tup
     """The stages and reasons that are asked for, in the order of the pipeline."""
     if stage is not None and stage not in run.stages:
         raise UsageError("the run has no such stage", value=stage, hint=f"it has {', '.join(run.stages)}")
-    pairs = [
-        (one.name, word)
-        for one in STAGES
-        for word in one.reasons
-        if one.name in run.stages and stage in {None, one.name}
-    ]
+    named: list[type[Stage]] = [one for one in STAGES if one.name in run.stages and stage in {None, one.name}]
+    pairs = [(one.name, word) for one in named for word in _words(one)]
     if reason is None:
         return pairs
     found = [(name, word) for name, word in pairs if word == reason]
     if not found:
         known = ", ".join(word for _, word in pairs)
-        raise UsageError("no stage here removes rows for this reason", value=reason, hint=f"the reasons are {known}")
+        raise UsageError("no stage here has this reason", value=reason, hint=f"the reasons are {known}")
     return found
+
+
+def _words(stage: type[Stage]) -> Sequence[str]:
+    """The reasons of a stage, or the kinds of change of the one that removes nothing."""
+    if stage is not Normalise:
+        return stage.reasons
+    from belle_data import _native  # noqa: PLC0415 - a wrong path must be told before the kernels are loaded
+
+    return _native.change_names()
+
+
+def _inspector(run: FinishedRun, texts: SourceTexts, stage: str) -> _Inspector:
+    kinds = {"normalise": _Changes, "rules": _Rules}
+    return kinds.get(stage, _Pairs)(run, texts, stage)
 
 
 class _Inspector:
     """Finds the examples of one stage of a run."""
 
     def __init__(self, run: FinishedRun, texts: SourceTexts, stage: str) -> None:
-        self._run, self._texts, self._stage = run, texts, stage
-        self._type = next(one for one in STAGES if one.name == stage)
-        self._notes: list[str] = []
+        self.run, self.texts, self.stage = run, texts, stage
+        self.settings = run.settings_of(stage)
+        self.notes: list[str] = []
 
     def inspection(self, reason: str, count: int, order: Order) -> Inspection:
-        import pyarrow as pa  # noqa: PLC0415 - a wrong path must be told before Arrow is loaded
+        """What the stage did for one reason."""
+        rows, went = self.went(reason, count, order)
+        stayed = self.stayed(reason, count)
+        return Inspection(self.stage, reason, rows, went, stayed, list(dict.fromkeys(self.notes)))
+
+    def went(self, reason: str, count: int, order: Order) -> tuple[int, list[Example]]:
+        """How many rows went, and examples of them."""
+        raise NotImplementedError
+
+    def stayed(self, reason: str, count: int) -> list[Example]:
+        """The rows that stayed and came nearest to going."""
+        raise NotImplementedError
+
+    def removals(self, reason: str) -> Any:
+        """The removals for a reason."""
+        import pyarrow as pa  # noqa: PLC0415
         import pyarrow.compute as pc  # noqa: PLC0415
 
-        code = self._type.reasons.index(reason)
-        removals = self._run.removals(self._stage)
-        removals = removals.filter(pc.equal(removals["reason"], pa.scalar(code, pa.uint8())))
-        threshold = self._type.threshold_of(self._type.Config(**self._run.settings_of(self._stage)), reason)
-        measured = self._run.evidence(self._stage, "scores")
-        values = removals["similarity"]
-        if measured is not None:
-            values = measured[reason].take(removals["row"])
-        places = _chosen(values, count, order, threshold)
-        went = [
-            self._example(removals["row"][at].as_py(), removals["kept_row"][at].as_py(), values[at].as_py())
-            for at in places
-        ]
-        stayed = self._stayed(reason, count, threshold, measured)
-        return Inspection(
-            self._stage, reason, threshold, removals.num_rows, went, stayed, list(dict.fromkeys(self._notes))
-        )
+        kind = next(one for one in STAGES if one.name == self.stage)
+        removals = self.run.removals(self.stage)
+        return removals.filter(pc.equal(removals["reason"], pa.scalar(kind.reasons.index(reason), pa.uint8())))
 
-    def _stayed(self, reason: str, count: int, threshold: float | None, measured: Any) -> list[Example]:
-        """The rows that stayed and came nearest to going."""
-        misses = self._run.evidence(self._stage, "near_misses")
-        if misses is not None:
-            found = misses.slice(0, count).to_pylist()
-            if not found:
-                self._notes.append("no pair came near the threshold and stayed")
-            return [self._example(one["row"], one["other_row"], one["similarity"]) for one in found]
-        if measured is None or threshold is None:
-            self._notes.append("nothing just stayed: the reason has no threshold")
+
+class _Pairs(_Inspector):
+    """Stages that remove a row for another one."""
+
+    def went(self, reason: str, count: int, order: Order) -> tuple[int, list[Example]]:
+        removals = self.removals(reason)
+        distances = _distances(removals["similarity"], self._threshold()) if order == "nearest" else None
+        chosen = [removals.slice(place, 1).to_pylist()[0] for place in _chosen(removals.num_rows, count, distances)]
+        return removals.num_rows, [self._example(one["row"], one["kept_row"], one["similarity"]) for one in chosen]
+
+    def stayed(self, reason: str, count: int) -> list[Example]:
+        del reason
+        misses = self.run.evidence(self.stage, "near_misses")
+        if misses is None or not misses.num_rows:
+            what = "no pair came near the threshold" if misses is not None else "equal texts have no threshold"
+            self.notes.append(f"nothing just stayed: {what}")
             return []
-        places = _nearest_kept(measured[reason], self._run.kept(), threshold, count)
-        return [self._example(row, None, measured[reason][row].as_py()) for row in places]
+        return [self._example(one["row"], one["other_row"], one["similarity"]) for one in misses[:count].to_pylist()]
 
-    def _example(self, number: int, other_number: int | None, value: float | None) -> Example:
-        row = self._run.row(number)
-        turns = self._run.turns(row, self._texts, self._notes)
-        other = None if other_number is None else self._run.row(other_number)
-        other_turns = None if other is None else self._run.turns(other, self._texts, self._notes)
-        both = turns is not None and other_turns is not None
-        return Example(row, value, other, turns, turn_differences(turns or [], other_turns or []) if both else None)
+    def _threshold(self) -> float | None:
+        return self.settings.get("threshold")
+
+    def _example(self, number: int, other_number: int, similarity: float) -> Example:
+        row, other = self.run.row(number), self.run.row(other_number)
+        turns = self.run.turns(row, self.texts, self.notes)
+        others = self.run.turns(other, self.texts, self.notes)
+        difference = None if turns is None or others is None else turn_differences(turns, others)
+        return Example(row, None, similarity, self._threshold(), other, turns, difference)
 
 
-def _chosen(values: Any, count: int, order: Order, threshold: float | None) -> list[int]:
-    """Which of the removed rows are shown."""
+class _Rules(_Inspector):
+    """The stage that removes rows for what they are, by rules of which several may give one reason."""
+
+    def went(self, reason: str, count: int, order: Order) -> tuple[int, list[Example]]:
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        removals = self.removals(reason)
+        scores = self.run.scores(self.stage).take(removals["row"])
+        distances = None
+        if order == "nearest":
+            fired = [
+                pc.if_else(rule.fires(scores[rule.name]), rule.distances(scores[rule.name]), None)
+                for rule in self._rules(reason)
+            ]
+            distances = pc.min_element_wise(*fired) if fired else None
+        places = _chosen(removals.num_rows, count, distances)
+        return removals.num_rows, [self._example(removals["row"][place].as_py(), reason) for place in places]
+
+    def stayed(self, reason: str, count: int) -> list[Example]:
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        rules = self._rules(reason)
+        if not rules:
+            self.notes.append("nothing just stayed: every rule for this reason is off")
+            return []
+        scores = self.run.scores(self.stage)
+        distances = pc.min_element_wise(*(rule.near(scores[rule.name]) for rule in rules))
+        places = _nearest(pc.if_else(self.run.kept(), distances, None), count)
+        if not places:
+            self.notes.append("nothing just stayed: no row that is kept has anything that these rules look for")
+        return [self._example(row, reason) for row in places]
+
+    def _rules(self, reason: str) -> list[_Rule]:
+        """The rules for a reason that are on."""
+        from belle_data import _native  # noqa: PLC0415
+
+        thresholds = RulesConfig(**self.settings).thresholds()
+        return [
+            _Rule(name, comparison, threshold)
+            for name, given, comparison in _native.Rules.measures()
+            if given == reason and (threshold := thresholds[name]) is not None
+        ]
+
+    def _example(self, number: int, reason: str) -> Example:
+        row = self.run.row(number)
+        scores = self.run.scores(self.stage)
+        known = [(rule, scores[rule.name][number : number + 1]) for rule in self._rules(reason)]
+        known = [(rule, value) for rule, value in known if value.null_count == 0]
+        fired = next(((rule, value) for rule, value in known if rule.fires(value)[0].as_py()), None)
+        rule, value = fired or min(known, key=lambda one: one[0].distances(one[1])[0].as_py())
+        turns = self.run.turns(row, self.texts, self.notes)
+        return Example(row, rule.name, value[0].as_py(), rule.threshold, None, turns, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """A rule that is on."""
+
+    name: str
+    comparison: str
+    threshold: float
+
+    def fires(self, values: Any) -> Any:
+        """Which values make a row go."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        compare = {"<": pc.less, ">": pc.greater, ">=": pc.greater_equal}[self.comparison]
+        # As it is compared where the values are made.
+        return pc.fill_null(compare(values, pa.scalar(self.threshold, pa.float32())), fill_value=False)
+
+    def near(self, values: Any) -> Any:
+        """The distances of those values that come near at all: where a row goes for too much, not those of nothing."""
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        distances = self.distances(values)
+        return distances if self.comparison == "<" else pc.if_else(pc.greater(values, 0), distances, None)
+
+    def distances(self, values: Any) -> Any:
+        """How far values are from the threshold, as a share of it: so several rules can be compared."""
+        return _distances(values, self.threshold)
+
+
+class _Changes(_Inspector):
+    """The stage that changes rows and removes none."""
+
+    def went(self, reason: str, count: int, order: Order) -> tuple[int, list[Example]]:
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        from belle_data import _native  # noqa: PLC0415
+
+        del order
+        changes = self.run.evidence(self.stage, "changes")
+        if changes is None:
+            return 0, []
+        bit = pa.scalar(1 << _native.change_names().index(reason), pa.uint8())
+        rows = changes.filter(pc.not_equal(pc.bit_wise_and(changes["changes"], bit), pa.scalar(0, pa.uint8())))["row"]
+        return len(rows), [self._example(rows[place].as_py()) for place in _chosen(len(rows), count, None)]
+
+    def stayed(self, reason: str, count: int) -> list[Example]:
+        del reason, count
+        return []
+
+    def _example(self, number: int) -> Example:
+        row = self.run.row(number)
+        batch = self.run.read(row, self.texts, self.notes)
+        if batch is None:
+            return Example(row, None, None, None, None, None, None)
+        _, changes = normalised(batch, self.settings)
+        difference = None if changes is None else changes.difference
+        return Example(row, None, None, None, None, turns_of(batch), difference)
+
+
+def _distances(values: Any, threshold: float | None) -> Any:
     import pyarrow.compute as pc  # noqa: PLC0415
 
-    rows = len(values)
-    if order == "nearest" and threshold is not None:
-        distances = pc.abs(pc.subtract(values, threshold))
-        nearest: list[int] = pc.sort_indices(distances, null_placement="at_end")[:count].to_pylist()
-        return nearest
+    scale = threshold or 1.0
+    return pc.divide(pc.abs(pc.subtract(pc.cast(values, "float64"), threshold or 0.0)), scale)
+
+
+def _chosen(rows: int, count: int, distances: Any) -> list[int]:
+    """Which of the rows are shown: those of the least distances, or without these an even spread."""
+    if distances is not None:
+        return _nearest(distances, count)
     shown = min(count, rows)
     # The middles of as many equal parts: the first rows of a file are often not like the others.
     return [(2 * part + 1) * rows // (2 * shown) for part in range(shown)]
 
 
-def _nearest_kept(values: Any, kept: Any, threshold: float, count: int) -> list[int]:
-    """The rows of the shards whose value is nearest to the threshold."""
+def _nearest(distances: Any, count: int) -> list[int]:
+    """The places of the least distances, nulls left out."""
     import pyarrow.compute as pc  # noqa: PLC0415
 
-    distances = pc.if_else(kept, pc.abs(pc.subtract(values, threshold)), None)
     known = len(distances) - distances.null_count
-    nearest: list[int] = pc.sort_indices(distances, null_placement="at_end")[: min(count, known)].to_pylist()
+    nearest: list[int] = pc.sort_indices(distances)[: min(count, known)].to_pylist()
     return nearest

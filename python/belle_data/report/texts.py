@@ -44,7 +44,7 @@ class SourceTexts:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def turns(self, file: str, byte: int, row_id: str | None) -> tuple[Turns | None, str | None]:
+    def row(self, file: str, byte: int, row_id: str | None) -> tuple[Any, str | None]:
         """Read the row that begins at a byte of a file.
 
         Args:
@@ -53,7 +53,8 @@ class SourceTexts:
             row_id: The row's own id, which must be found again; None if it has none.
 
         Returns:
-            Its turns, or None if they cannot be read; and what must be known about them, or why they cannot be read.
+            A record batch of it with the columns of reading, or None if it cannot be read; and what must be known about
+            it, or why it cannot be read.
         """
         if file not in self._opened:
             self._opened[file] = self._open(file)
@@ -62,14 +63,14 @@ class SourceTexts:
             return None, note
         try:
             line = _line_at(local, byte)
-            turns, found_id = self._parse(line, self._inputs[file]["format"])
+            batch = self._parse(line, self._inputs[file]["format"])
         except (OSError, ValueError) as error:
             return None, note or f"{file} cannot be read any more ({error})"
-        if turns is None or (row_id is not None and found_id != row_id):
+        if batch is None or (row_id is not None and own_id_of(batch) != row_id):
             return None, f"{file} changed since the run: another row is there now"
-        return turns, note
+        return batch, note
 
-    def _parse(self, line: bytes, form: str) -> tuple[Turns | None, str | None]:
+    def _parse(self, line: bytes, form: str) -> Any:
         import pyarrow as pa  # noqa: PLC0415 - a wrong path must be told before Arrow is loaded
 
         from belle_data import _native  # noqa: PLC0415
@@ -78,10 +79,7 @@ class SourceTexts:
         corpus.add_source(line, form)
         _, rows, _ = corpus.read(0, 0, len(line), self._max_line_bytes, 1)
         batch = pa.record_batch(rows)
-        if batch.num_rows != 1:
-            return None, None
-        row = batch.to_pylist()[0]
-        return [(turn["role"], turn["text"]) for turn in row["turns"]], row["id"] if row["has_id"] else None
+        return batch if batch.num_rows == 1 else None
 
     def _open(self, name: str) -> tuple[LocalFile | None, str | None]:
         found = self._found.get(name)
@@ -134,6 +132,16 @@ class SourceTexts:
             # In use, or not ours to write: then for this time only.
             temporary = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="belle-"))
             return materialise(source, Path(temporary), _native.ArraySplitter)
+
+
+def turns_of(batch: Any) -> Turns:
+    """Role and text of each turn of the only row of a batch."""
+    return [(turn["role"], turn["text"]) for turn in batch["turns"][0].as_py()]
+
+
+def own_id_of(batch: Any) -> str | None:
+    """The id that the only row of a batch brought; None if it brought none."""
+    return str(batch["id"][0].as_py()) if batch["has_id"][0].as_py() else None
 
 
 def _line_at(local: LocalFile, byte: int) -> bytes:

@@ -155,6 +155,10 @@ class Rules(StageDefaults):
         self._scores = before.evidence["scores"]
         self._removals = decide_by_scores(self._scores, self._settings)
 
+    def findings(self, batch: pa.RecordBatch) -> Any:
+        """What each rule finds in the first row of a batch, with the place that decided, as Arrow data."""
+        return self._kernel.findings(batch)
+
     def evidence(self) -> dict[str, pa.Table]:
         """``scores``: the values of all scanned rows, ``row`` uint32 and a float32 for each setting, null for none."""
         import pyarrow as pa  # noqa: PLC0415 - reading a recipe must not wait for Arrow
