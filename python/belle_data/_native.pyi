@@ -12,9 +12,26 @@ from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
 __all__ = [
-    "ArraySplitter", "ArrowBatch", "ArrowRows", "Corpus", "ExactDedup", "Ledger", "Names", "NearDedup",
-    "Normalise", "Rules", "candidate_probability", "change_names", "convert_lines", "datasketch_minhashes",
-    "detect_format", "guard_mapped_files", "instruction_sets", "set_instruction_set", "set_threads",
+    "ArraySplitter",
+    "ArrowBatch",
+    "ArrowRows",
+    "Corpus",
+    "ExactDedup",
+    "KeySearch",
+    "Ledger",
+    "Names",
+    "NearDedup",
+    "Normalise",
+    "Rules",
+    "candidate_probability",
+    "change_names",
+    "convert_lines",
+    "datasketch_minhashes",
+    "detect_format",
+    "guard_mapped_files",
+    "instruction_sets",
+    "set_instruction_set",
+    "set_threads",
 ]  # fmt: skip
 
 class _ArrowArray(Protocol):
@@ -311,6 +328,21 @@ class NearDedup:
 
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
+
+@final
+class KeySearch:
+    """Looks for keys of rows in written lines; the keys must need no escape in JSON."""
+
+    def __new__(cls, names: Sequence[str]) -> Self: ...
+    def look(self, lines: bytes | bytearray | memoryview) -> None:
+        """Look at whole lines.
+
+        Raises:
+            BufferError: The buffer is not contiguous.
+        """
+
+    def seen(self) -> list[str]:
+        """Give the keys that some row has, in the order in which they were named."""
 
 @final
 class Names:

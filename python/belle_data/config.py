@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from belle_data.errors import RecipeError
+from belle_data.sources.decode import MAX_RATIO
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
 from belle_data.stages.normalise import NormaliseConfig
@@ -61,8 +62,18 @@ class InputConfig(BaseModel):
     max_line_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), BeforeValidator(bytes_of)] = Field(
         64 << 20, description='Longer lines are rejected; in bytes, or as a text with a unit such as "64MiB".'
     )
+    max_ratio: Annotated[int, Field(ge=1, le=2**31 - 1)] = Field(
+        MAX_RATIO,
+        description="Compressed data that becomes more than so many times larger, over 256 MiB of text in a row, "
+        "is taken for a decompression bomb, and the run fails.",
+    )
     max_bad_lines: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Rejected lines above which the run fails; without it 1 % of the lines, at least 10."
+    )
+    dataset_info: str | None = Field(
+        None,
+        description="A `dataset_info.json` as LLaMA-Factory has it, or `FILE:name` for one data set of it: says how "
+        "the columns of the input are named.",
     )
     limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Read only so many rows, from the start.")
 

@@ -10,7 +10,7 @@ import struct
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -21,6 +21,7 @@ from belle_data.engine.progress import Silent, Stopwatch
 from belle_data.engine.rejected import EXCERPT_BYTES
 from belle_data.errors import RunFolderError, SourceError, UsageError
 from belle_data.sources import check_unchanged, find_sources, materialise, sample
+from belle_data.sources.decode import MAX_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,6 +89,7 @@ def convert(
     force: bool = False,
     max_bad_lines: int | None = None,
     max_line_bytes: int = MAX_LINE_BYTES,
+    max_ratio: int = MAX_RATIO,
     threads: int | None = None,
     listener: Listener | None = None,
 ) -> ConvertReport:
@@ -105,6 +107,7 @@ def convert(
         force: Replace files that are there.
         max_bad_lines: Fail above so many lines that are no rows (1 % of the lines, at least 10).
         max_line_bytes: A longer line is no row.
+        max_ratio: Compressed data that grows more than so many times is taken for a decompression bomb.
         threads: Number of threads; the result does not depend on it.
         listener: Is told about the progress.
 
@@ -117,6 +120,8 @@ def convert(
     """
     _known("format", to, FORMATS)
     _known("input format", format, SOURCE_FORMATS)
+    if max_ratio < 1:
+        raise UsageError("max_ratio must be a whole number from 1 on", value=max_ratio)
     given = [str(one) for one in ([inputs] if isinstance(inputs, (str, Path)) else inputs)]
     target = Path(out)
     as_file = _FILE.fullmatch(target.name) if not target.is_dir() else None
@@ -133,7 +138,7 @@ def convert(
         if taken is not None:
             raise UsageError("is there already", path=taken, hint="name another output, or replace it with --force")
     report = ConvertReport(to=to, out=str(target))
-    run = _Run(report, format, lossless, max_line_bytes, compression, listener or Silent())
+    run = _Run(report, format, lossless, max_line_bytes, max_ratio, compression, listener or Silent())
     stem = as_file["stem"] if as_file else target.name or "rows"
     with _errors(target), ExitStack() as stack:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -154,16 +159,17 @@ def _known(what: str, value: str, known: Sequence[str]) -> None:
 def _jobs(
     inputs: Sequence[str], dataset_info: str | None, target: Path, compression: str, *, as_file: bool
 ) -> list[_Job]:
-    pairs: list[tuple[Source, Description | None]]
     if dataset_info is None:
-        pairs = [(source, None) for source in find_sources(inputs)]
+        sources = find_sources(inputs)
     else:
         from belle_data.dataset_info import described_sources  # noqa: PLC0415
 
-        pairs = list(described_sources(inputs, dataset_info))
+        # Renamed while they are converted, and not in a copy before.
+        sources = described_sources(inputs, dataset_info)
     jobs = []
     taken: set[str] = set()
-    for source, description in pairs:
+    for described in sources:
+        source, description = replace(described, dataset=None), described.dataset
         path = target
         if not as_file:
             stem = re.sub(r"(\.(jsonl|ndjson|json|parquet|gz|zst))+$", "", Path(source.name).name) or "rows"
@@ -185,6 +191,7 @@ class _Run:
     format: str
     lossless: bool
     max_line_bytes: int
+    max_ratio: int
     compression: str
     listener: Listener
     keys: dict[Path, set[str]] = field(default_factory=dict)
@@ -253,7 +260,7 @@ class _Run:
             done += size
             self.listener.update(done)
 
-        local = materialise(source, work, _native.ArraySplitter, progress)
+        local = materialise(source, work, _native.ArraySplitter, progress, max_ratio=self.max_ratio)
         self.listener.end("")
         return local
 

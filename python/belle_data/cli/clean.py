@@ -25,9 +25,11 @@ INSTRUCTION_SETS = ("auto", "avx512", "avx2", "baseline")
 # Flag, place in the recipe. The recipe knows what is allowed, so all mistakes are found together.
 RECIPE_FLAGS = {
     "limit": ("input", "limit"),
+    "dataset_info": ("input", "dataset_info"),
     "format": ("input", "format"),
     "max_bad_lines": ("input", "max_bad_lines"),
     "max_line_bytes": ("input", "max_line_bytes"),
+    "max_ratio": ("input", "max_ratio"),
     "to": ("output", "to"),
     "shard_rows": ("output", "shard_rows"),
     "compress": ("output", "compress"),
@@ -71,6 +73,11 @@ def parser() -> Parser:
     )
     reading = words.add_argument_group("input")
     reading.add_argument("--format", metavar="NAME", help=f"shape of the rows: {', '.join(FORMATS)}")
+    reading.add_argument(
+        "--dataset-info",
+        metavar="FILE[:NAME]",
+        help="a dataset_info.json as LLaMA-Factory has it: says how the columns of the input are named",
+    )
     reading.add_argument("--limit", metavar="N", help="only the first N rows")
     reading.add_argument(
         "--max-bad-lines",
@@ -78,6 +85,9 @@ def parser() -> Parser:
         help="fail above so many lines that are no rows (1 %% of the lines, at least 10)",
     )
     reading.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
+    reading.add_argument(
+        "--max-ratio", metavar="N", help="compressed data that grows more than so many times is a bomb (1000)"
+    )
     writing = words.add_argument_group("output")
     writing.add_argument("--to", metavar="NAME", help=f"shape of the written rows: {', '.join(OUTPUT_FORMATS)}")
     writing.add_argument("--shard-rows", metavar="N", help="kept rows in a shard (100000)")

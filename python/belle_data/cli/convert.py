@@ -44,6 +44,12 @@ def parser() -> Parser:
         help="fail above so many lines that are no rows (1 %% of the lines, at least 10)",
     )
     words.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
+    words.add_argument(
+        "--max-ratio",
+        metavar="N",
+        type=whole_number,
+        help="compressed data that grows more than so many times is a bomb (1000)",
+    )
     words.add_argument("--threads", metavar="N", type=int, help="threads (one per processor)")
     words.add_argument("--json", action="store_true", help="print the summary as one JSON object")
     add_loudness(words)
@@ -62,6 +68,8 @@ def run(options: argparse.Namespace) -> int:
 
     if not options.inputs and options.dataset_info is None:
         raise UsageError("no input is named", hint="name files, folders, globs or URLs")
+    from belle_data.sources.decode import MAX_RATIO  # noqa: PLC0415
+
     longest = options.max_line_bytes
     listener = progress_for(sys.stderr, quiet=options.quiet)
     try:
@@ -76,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
             force=options.force,
             max_bad_lines=options.max_bad_lines,
             max_line_bytes=MAX_LINE_BYTES if longest is None else _size("--max-line-bytes", longest),
+            max_ratio=MAX_RATIO if options.max_ratio is None else options.max_ratio,
             threads=options.threads,
             listener=listener,
         )

@@ -60,7 +60,7 @@ def open_sources(sources: Sequence[Source], recipe: Recipe, folder: RunFolder, l
 
     opened = []
     for source in sources:
-        in_place = source.kind == "jsonl" and source.compression == "none"
+        in_place = source.kind == "jsonl" and source.compression == "none" and source.dataset is None
         done = 0
         if not in_place:
             listener.begin(f"decode {source.name}", source.size or 0, "B")
@@ -70,10 +70,12 @@ def open_sources(sources: Sequence[Source], recipe: Recipe, folder: RunFolder, l
             done += size
             listener.update(done)
 
-        local = materialise(source, folder.work(), _native.ArraySplitter, progress)
+        local = materialise(source, folder.work(), _native.ArraySplitter, progress, max_ratio=recipe.input.max_ratio)
         if not in_place:
             listener.end("")
         form: str | None = recipe.input.format
+        if form == "auto" and source.dataset is not None:
+            form = source.dataset.format
         if form == "auto":
             # A file in which no line tells is read row by row; each bad line then says what it lacks.
             form = _native.detect_format(sample(local)) or "mixed"

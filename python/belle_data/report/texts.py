@@ -9,8 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from belle_data.engine.local import sources_of
 from belle_data.errors import BelleError, RunFolderError
-from belle_data.sources import LocalFile, Source, find_sources, finished_copy, materialise
+from belle_data.sources import LocalFile, Source, finished_copy, materialise
+from belle_data.sources.decode import MAX_RATIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +36,9 @@ class SourceTexts:
         self._folder = folder
         self._inputs = {one["name"]: one for one in manifest["inputs"]}
         self._found = {one["name"]: one for one in found}
+        self._dataset_info: str | None = manifest["recipe"]["input"].get("dataset_info")
         self._max_line_bytes = int(manifest["recipe"]["input"]["max_line_bytes"])
+        self._max_ratio = int(manifest["recipe"]["input"].get("max_ratio", MAX_RATIO))
         self._opened: dict[str, tuple[LocalFile | None, str | None]] = {}
         self._stack = ExitStack()
 
@@ -110,7 +114,7 @@ class SourceTexts:
             if "://" not in place and not Path(place).is_file():
                 continue
             try:
-                sources = find_sources([place])
+                sources = sources_of([place], self._dataset_info)
             except BelleError as error:
                 problem = problem or str(error)
                 continue
@@ -123,15 +127,15 @@ class SourceTexts:
         from belle_data.engine.run_folder import RunFolder  # noqa: PLC0415
 
         if source.kind == "jsonl" and source.compression == "none" and "://" not in source.location:
-            return materialise(source, self._folder / "work", _native.ArraySplitter)
+            return materialise(source, self._folder / "work", _native.ArraySplitter, max_ratio=self._max_ratio)
         try:
             folder = RunFolder(self._folder)
             with folder.locked():
-                return materialise(source, folder.work(), _native.ArraySplitter)
+                return materialise(source, folder.work(), _native.ArraySplitter, max_ratio=self._max_ratio)
         except RunFolderError:
             # In use, or not ours to write: then for this time only.
             temporary = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="belle-"))
-            return materialise(source, Path(temporary), _native.ArraySplitter)
+            return materialise(source, Path(temporary), _native.ArraySplitter, max_ratio=self._max_ratio)
 
 
 def turns_of(batch: Any) -> Turns:

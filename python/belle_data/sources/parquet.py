@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from belle_data.errors import SourceError
 from belle_data.sources.arrow_json import JsonWriter
-from belle_data.sources.decode import RatioGuard
+from belle_data.sources.decode import MAX_RATIO, RatioGuard
 from belle_data.sources.optional import load
 
 if TYPE_CHECKING:
@@ -20,7 +20,12 @@ BATCH_BYTES = 16 << 20
 
 
 def parquet_lines(
-    handle: BinaryIO, size: int | None, name: str, progress: Callable[[int], None] | None = None
+    handle: BinaryIO,
+    size: int | None,
+    name: str,
+    progress: Callable[[int], None] | None = None,
+    *,
+    max_ratio: int = MAX_RATIO,
 ) -> Iterator[bytes]:
     """Write the rows of a Parquet file as JSON objects, one per line, in pieces of some thousand rows.
 
@@ -32,6 +37,7 @@ def parquet_lines(
         size: Its bytes, if known.
         name: The source's name, for errors.
         progress: Called after each piece with the bytes of the file that it stands for; they add up to `size`.
+        max_ratio: What to take for a decompression bomb, as `MAX_RATIO` says.
 
     Raises:
         SourceError: The file is damaged, has no column, has two columns of one name, or expands like a bomb.
@@ -50,7 +56,7 @@ def parquet_lines(
         raise SourceError("two columns of the Parquet file have the same name", path=name, value=twice[0])
     writer = JsonWriter()
     total = max(file.metadata.num_rows, 1)
-    guard = RatioGuard(name)
+    guard = RatioGuard(name, max_ratio)
     rows = told = 0
     groups = [file.metadata.row_group(index).total_byte_size for index in range(file.metadata.num_row_groups)]
     batch_rows = max(1, min(BATCH_ROWS, BATCH_BYTES * total // max(sum(groups), 1)))

@@ -14,16 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from belle_data.errors import RunFolderError, SourceError
-from belle_data.sources.decode import decoded
+from belle_data.sources.decode import MAX_RATIO, decoded
 from belle_data.sources.model import LocalFile, Source
 from belle_data.sources.storage import check_unchanged, is_local, open_source, read_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from belle_data import _native
     from belle_data.sources.model import ArraySplitter
 
-SPOOL_VERSION = 1
+SPOOL_VERSION = 2
 """Raised when the same source would be decoded to other bytes than before, so that old copies are not used."""
 LONGEST_SAMPLED_LINE = 64 << 20
 """Bytes that `sample` reads to find the end of the first line."""
@@ -34,6 +35,8 @@ def materialise(
     folder: Path,
     split_array: Callable[[], ArraySplitter],
     progress: Callable[[int], None] | None = None,
+    *,
+    max_ratio: int = MAX_RATIO,
 ) -> LocalFile:
     """Make a local file with the rows of `source`, one per line; an empty one for a source without rows.
 
@@ -45,6 +48,7 @@ def materialise(
         folder: Where copies go; made if needed. Two processes must not use it at once.
         split_array: Makes the splitter that a JSON array is fed to.
         progress: Called with the number of source bytes read since its last call. Not called when nothing is read.
+        max_ratio: What to take for a decompression bomb, as `MAX_RATIO` of `belle_data.sources.decode` says.
 
     Raises:
         SourceError: The source is damaged, breaks off, or changed since it was found.
@@ -52,10 +56,12 @@ def materialise(
         RunFolderError: `folder` cannot be written.
     """
     check_unchanged(source)
-    if source.kind == "jsonl" and source.compression == "none" and is_local(source):
+    names = source.dataset.names() if source.dataset is not None else None
+    if source.kind == "jsonl" and source.compression == "none" and is_local(source) and names is None:
         return LocalFile(Path(source.location), temporary=False, positions=None)
     base = _base(folder, source.name)
-    finished = _finished(source, base)
+    described = _described(source) if names is not None else None
+    finished = _finished(source, base, described)
     if finished is not None:
         return finished
     with _writing(folder):
@@ -65,19 +71,21 @@ def materialise(
     rows = _beside(base, ".jsonl")
     with open_source(source) as handle:
         if source.kind != "parquet":
-            pieces = _decoded(source, handle, progress)
-            _write(rows, pieces if splitter is None else _split(source, pieces, splitter))
+            pieces = _decoded(source, handle, progress, max_ratio)
+            lines = pieces if splitter is None else _split(source, pieces, splitter)
+            _write(rows, lines if names is None else _renamed(lines, names))
         elif is_local(source):
-            _write(rows, _parquet(source, handle, progress))
+            lines = _parquet(source, handle, progress, max_ratio)
+            _write(rows, lines if names is None else _renamed(lines, names))
         else:
-            _write_fetched(rows, source, handle, progress)
+            _write_fetched(rows, source, handle, progress, max_ratio)
     check_unchanged(source)
     positions = None
     if splitter is not None:
         positions = splitter.positions()
         _write(_beside(base, ".positions"), positions)
     about = {
-        **_key(source),
+        **_key(source, described),
         "bytes": rows.stat().st_size,
         "rows": positions and len(positions[0]) // 8,
     }
@@ -113,8 +121,27 @@ def _beside(base: Path, ending: str) -> Path:
     return base.with_name(base.name + ending)
 
 
-def _key(source: Source) -> dict[str, object]:
+def _described(source: Source) -> dict[str, object] | None:
+    """What the copy owes to the description of the data set: the names that were replaced."""
+    if source.dataset is None:
+        return None
+    return {"columns": dict(source.dataset.columns), "tags": dict(source.dataset.tags)}
+
+
+def _renamed(pieces: Iterable[bytes], names: _native.Names) -> Iterator[bytes]:
+    """Give the lines with the names of their format; pieces may end anywhere."""
+    rest = b""
+    for piece in pieces:
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield names.rename_lines(whole + newline)
+    if rest:
+        yield names.rename_lines(rest)
+
+
+def _key(source: Source, described: object) -> dict[str, object]:
     return {
+        "dataset": described,
         "spool": SPOOL_VERSION,
         "name": source.name,
         "size": source.size,
@@ -124,12 +151,12 @@ def _key(source: Source) -> dict[str, object]:
     }
 
 
-def _finished(source: Source, base: Path) -> LocalFile | None:
+def _finished(source: Source, base: Path, described: object) -> LocalFile | None:
     """Find the copy that an earlier call finished, if it was made from just this source and is still whole."""
     try:
         about: Any = json.loads(_beside(base, ".json").read_bytes())
         rows = about.pop("rows")
-        if about != {**_key(source), "bytes": _beside(base, ".jsonl").stat().st_size}:
+        if about != {**_key(source, described), "bytes": _beside(base, ".jsonl").stat().st_size}:
             return None
         positions = None
         if source.kind == "json_array":
@@ -153,7 +180,7 @@ def finished_copy(folder: Path, name: str, size: int | None, stamp: str) -> Loca
         source = Source(name, size, stamp, about["kind"], about["compression"], location="")
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return _finished(source, base)
+    return _finished(source, base, about.get("dataset"))
 
 
 def _base(folder: Path, name: str) -> Path:
@@ -161,28 +188,37 @@ def _base(folder: Path, name: str) -> Path:
     return folder / f"source-{key}"
 
 
-def _write_fetched(path: Path, source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> None:
+def _write_fetched(
+    path: Path, source: Source, handle: BinaryIO, progress: Callable[[int], None] | None, max_ratio: int
+) -> None:
     """Copy a Parquet file from a storage, then read the copy.
 
     A Parquet file is read from its end, which pipes and some storages cannot do and others do slowly.
     """
     fetched = path.with_suffix(".parquet")
     try:
-        _write(fetched, _decoded(source, handle, progress))
+        _write(fetched, _decoded(source, handle, progress, max_ratio))
         with _writing(fetched), fetched.open("rb") as copy:
-            _write(path, _parquet(source, copy, None))
+            _write(path, _parquet(source, copy, None, max_ratio))
     finally:
         with suppress(OSError):
             fetched.unlink(missing_ok=True)
 
 
-def _parquet(source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[bytes]:
+def _parquet(
+    source: Source, handle: BinaryIO, progress: Callable[[int], None] | None, max_ratio: int
+) -> Iterator[bytes]:
     from belle_data.sources.parquet import parquet_lines  # noqa: PLC0415 - start-up time counts
 
-    return _read(source, lambda count: parquet_lines(handle, source.size, source.name, count), progress)
+    def read(count: Callable[[int], None]) -> Iterator[bytes]:
+        return parquet_lines(handle, source.size, source.name, count, max_ratio=max_ratio)
+
+    return _read(source, read, progress)
 
 
-def _decoded(source: Source, handle: BinaryIO, progress: Callable[[int], None] | None) -> Iterator[bytes]:
+def _decoded(
+    source: Source, handle: BinaryIO, progress: Callable[[int], None] | None, max_ratio: int
+) -> Iterator[bytes]:
     """Give the decompressed bytes of a source, in pieces; all of them, or an error."""
     stored = 0
 
@@ -192,7 +228,10 @@ def _decoded(source: Source, handle: BinaryIO, progress: Callable[[int], None] |
         if progress is not None:
             progress(number)
 
-    yield from _read(source, lambda count: decoded(handle, source.compression, source.name, count), add)
+    def read(count: Callable[[int], None]) -> Iterator[bytes]:
+        return decoded(handle, source.compression, source.name, count, max_ratio=max_ratio)
+
+    yield from _read(source, read, add)
     if source.size is not None and stored != source.size:
         message = f"{stored:,} of {source.size:,} bytes could be read"
         raise SourceError(
