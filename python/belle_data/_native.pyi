@@ -119,7 +119,7 @@ class Corpus:
 
     def add_source(
         self, buffer: bytes | mmap | memoryview, format: str, positions: tuple[bytes, bytes] | None = None
-    ) -> int:
+    ) -> int:  # fmt: skip
         """Add a buffer of lines and give the number of the source.
 
         Args:
@@ -135,7 +135,7 @@ class Corpus:
 
     def read(
         self, source: int, start: int, size: int, max_line_bytes: int, max_rows: int
-    ) -> tuple[int, ArrowBatch, ArrowBatch | None]:
+    ) -> tuple[int, ArrowBatch, ArrowBatch | None]:  # fmt: skip
         """Read whole lines of a source from byte `start`, about `size` bytes and at most `max_rows` rows.
 
         Returns:
@@ -210,7 +210,6 @@ class ExactDedup:
         Raises:
             TypeError: `rows` holds no rows.
             ValueError: The ledger is of another number of rows.
-            KeyboardInterrupt: The user pressed Ctrl-C.
         """
 
     def progress(self) -> tuple[int, int]:
@@ -252,7 +251,7 @@ class Ledger:
 
     def rows(
         self, corpus: Corpus, start: int, end: int, files: Sequence[str], stages: Sequence[tuple[str, Sequence[str]]]
-    ) -> ArrowBatch:
+    ) -> ArrowBatch:  # fmt: skip
         """Rows ``start..end`` as rows.parquet shows them.
 
         Args:
@@ -275,19 +274,9 @@ class NearDedup:
     """
 
     def __new__(
-        cls,
-        *,
-        field: str,
-        fold: Sequence[str],
-        shingle_characters: int,
-        shingle_words: int,
-        threshold: float,
-        permutations: int,
-        bands: int,
-        rows_per_band: int,
-        seed: int,
-        exact: bool = False,
-    ) -> Self: ...
+        cls, *, field: str, fold: Sequence[str], shingle_characters: int, shingle_words: int, threshold: float,
+        permutations: int, bands: int, rows_per_band: int, seed: int, exact: bool = False
+    ) -> Self: ...  # fmt: skip
     def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Sign the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
@@ -297,7 +286,7 @@ class NearDedup:
 
     def finish(
         self, rows: Corpus | ArrowRows, ledger: Ledger | None = None
-    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
         """Decide over the rows that stand in the ledger, or over all.
 
         Returns:
@@ -310,12 +299,11 @@ class NearDedup:
         Raises:
             TypeError: `rows` holds no rows.
             ValueError: The ledger is of another number of rows.
-            KeyboardInterrupt: The user pressed Ctrl-C.
         """
 
     def raise_threshold(
         self, rows: Corpus | ArrowRows, removals: _ArrowData, components: _ArrowData
-    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
         """Decide as `finish` would after a scan of all rows, from what it gave at a lower threshold.
 
         Nothing must have been scanned. `removals` and `components` are the first and the last of what `finish` gave.
@@ -323,7 +311,6 @@ class NearDedup:
         Raises:
             TypeError: `rows` holds no rows.
             ValueError: A column is missing, or the rows are others.
-            KeyboardInterrupt: The user pressed Ctrl-C.
         """
 
     def progress(self) -> tuple[int, int]:
@@ -357,13 +344,9 @@ class Names:
     """
 
     def __new__(
-        cls,
-        keys: Sequence[tuple[str, str]],
-        list: str | None,
-        item_keys: Sequence[tuple[str, str]],
-        speaker: str | None,
-        speakers: Sequence[tuple[str, str]],
-    ) -> Self: ...
+        cls, keys: Sequence[tuple[str, str]], list: str | None, item_keys: Sequence[tuple[str, str]],
+        speaker: str | None, speakers: Sequence[tuple[str, str]]
+    ) -> Self: ...  # fmt: skip
     def is_standard(self) -> bool:
         """Tell whether every name is the format's own, so that nothing is ever renamed."""
 
@@ -380,7 +363,7 @@ class Normalise:
 
     def __new__(
         cls, *, form: str, width: bool, simplified: bool, control_characters: bool, trailing_blanks: bool
-    ) -> Self: ...
+    ) -> Self: ...  # fmt: skip
     def apply(self, data: _ArrowData) -> ArrowBatch:
         """Normalise texts, or every turn but those of the role ``function_call``.
 
@@ -457,17 +440,9 @@ def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> 
     """Probability that a pair of a Jaccard similarity shares a band: ``1 - (1 - similarity**rows_per_band)**bands``."""
 
 def convert_lines(
-    buffer: bytes | mmap | memoryview,
-    start: int,
-    size: int,
-    lines_before: int,
-    source: str,
-    to: str,
-    *,
-    lossless: bool,
-    max_line_bytes: int,
-    names: Names | None = None,
-) -> tuple[int, int, int, bytes, ArrowBatch | None]:
+    buffer: bytes | mmap | memoryview, start: int, size: int, lines_before: int, source: str, to: str, *,
+    lossless: bool, max_line_bytes: int, names: Names | None = None
+) -> tuple[int, int, int, bytes, ArrowBatch | None]:  # fmt: skip
     """Convert whole lines of a buffer from byte `start` on, about `size` bytes; the result does not depend on `size`.
 
     Args:
@@ -494,14 +469,9 @@ def change_names() -> list[str]:
     """Names of the bits of ``changes``, from the lowest."""
 
 def datasketch_minhashes(
-    data: _ArrowData,
-    *,
-    scheme: str,
-    factors: Sequence[int],
-    terms: Sequence[int],
-    shingle_characters: int,
-    shingle_words: int,
-) -> ArrowBatch:
+    data: _ArrowData, *, scheme: str, factors: Sequence[int], terms: Sequence[int], shingle_characters: int,
+    shingle_words: int
+) -> ArrowBatch:  # fmt: skip
     """Compute the values of ``datasketch.MinHash`` of every row; `belle_data.datasketch` is the way in.
 
     `factors` and `terms` are the permutations of a scheme. Gives a column ``hashvalues`` of fixed-size lists of uint32

@@ -31,6 +31,10 @@ StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup"]
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
 
+LARGEST_RECIPE = 1 << 20
+"""Bytes; a larger file was not meant to be one, and may have no end."""
+MOST_ROWS = 2**32
+"""Row numbers have 32 bits."""
 
 _PLAIN_MESSAGES = {
     "dict_type": "must be a table",
@@ -75,7 +79,9 @@ class InputConfig(BaseModel):
         description="A `dataset_info.json` as LLaMA-Factory has it, or `FILE:name` for one data set of it: says how "
         "the columns of the input are named.",
     )
-    limit: Annotated[int, Field(ge=1)] | None = Field(None, description="Read only so many rows, from the start.")
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(
+        None, description="Read only so many rows, from the start."
+    )
 
 
 class OutputConfig(BaseModel):
@@ -84,7 +90,7 @@ class OutputConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     to: OutputFormat = Field("same", description="Shape of the written rows; `same` leaves every byte as it came.")
-    shard_rows: Annotated[int, Field(ge=1)] = Field(100_000, description="Kept rows in a shard.")
+    shard_rows: Annotated[int, Field(ge=1, le=MOST_ROWS)] = Field(100_000, description="Kept rows in a shard.")
     compress: Literal["none", "gz", "zst"] = Field("none", description="Compression of the shards.")
 
 
@@ -174,7 +180,15 @@ def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | 
 
 def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as handle:
+            data = handle.read(LARGEST_RECIPE + 1)
+        if len(data) > LARGEST_RECIPE:
+            raise RecipeError(
+                f"the file is larger than {LARGEST_RECIPE >> 20} MiB, which no recipe is",
+                path=path,
+                hint="was the input meant? name it without --recipe",
+            )
+        return tomllib.loads(data.decode("utf-8"))
     except OSError as error:
         raise RecipeError(
             f"the recipe cannot be read ({error.strerror})",
@@ -187,6 +201,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(f"the recipe is not TOML: {error}", path=path) from None
     except RecursionError:
         raise RecipeError("the recipe is nested too deeply", path=path) from None
+    except ValueError as error:
+        # A number of thousands of digits, or a NUL in the path.
+        raise RecipeError(f"the recipe cannot be read ({error})", path=path) from None
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:
@@ -198,7 +215,8 @@ def _apply(values: dict[str, Any], setting: str) -> None:
         )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
+        # Not TOML, nested without end, or a number of thousands of digits: the text is then judged as it stands.
         value = text.strip()
     table = values
     for key in keys[:-1]:

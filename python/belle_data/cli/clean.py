@@ -41,9 +41,10 @@ def parser() -> Parser:
     words = Parser(
         "clean",
         usage="clean INPUT [INPUT ...] [OPTIONS]",
-        description="Removes duplicates from instruction data. The run folder then holds the kept rows (shards/), one "
-        "line for every row with what happened to it (rows.parquet), the lines that are no rows (rejected/) and a "
-        "report. The same command again goes on where an interrupted one ended, and repeats only what changed.",
+        description="Removes the rows of instruction data that are no use for training, and duplicates. The run folder "
+        "then holds the kept rows (shards/), one line for every row with what happened to it (rows.parquet), the lines "
+        "that are no rows (rejected/) and a report. The same command again goes on where an interrupted one ended, and "
+        "repeats only what changed.",
         epilog=EXIT_CODES,
     )
     words.add_argument(

@@ -143,7 +143,7 @@ def _folder_holds(folder: Path, sources: Sequence[Source]) -> str:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         names = [one["name"] for one in manifest["inputs"]]
         complete = bool(manifest["complete"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "an unfinished run"
     if names != [source.name for source in sources]:
         return "a run over other input"

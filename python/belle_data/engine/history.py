@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.decisions import Decision, read_decision
 from belle_data.engine.run_folder import LAYOUT
+from belle_data.engine.written_json import INPUTS, MANIFEST, is_like
 from belle_data.errors import RunFolderError, SourceError, UsageError
 from belle_data.report.summary import RunReport
 
@@ -52,21 +53,15 @@ class History:
                 path=self._folder.path,
                 hint="name another folder with --out, or compute everything again with --force",
             )
-        try:
-            before = [one["name"] for one in manifest["inputs"] if {"size", "format", "hash", "rows"} <= one.keys()]
-            usable = len(before) == len(manifest["inputs"]) and all(
-                {"name", "fingerprint", "files"} <= record.keys() for record in manifest["stages"]
-            )
-            usable = usable and isinstance(manifest["recipe"]["input"], dict)
-        except (KeyError, TypeError, AttributeError):
-            return {}
+        inputs = manifest.get("inputs")
+        before = [one["name"] for one in inputs] if inputs and is_like(inputs, INPUTS) else []
         if before and before != self._names:
             raise RunFolderError(
                 f"the folder belongs to a run over other input ({', '.join(before[:3])})",
                 path=self._folder.path,
                 hint="name another folder with --out, or overwrite this one with --force",
             )
-        return manifest if usable else {}
+        return manifest if is_like(manifest, MANIFEST) else {}
 
     def _inputs_unchanged(self) -> bool:
         """Whether name, size and time of change of every input are those of the run that the manifest is of."""

@@ -19,7 +19,7 @@ from belle_data.engine.history import History, Origin
 from belle_data.engine.output import write_output
 from belle_data.engine.progress import MemoryWatch, Silent, Stopwatch, polled
 from belle_data.engine.run_folder import DATASET_INFO, LAYOUT, RunFolder
-from belle_data.errors import UsageError
+from belle_data.errors import RunFolderError, UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
 from belle_data.sources import check_unchanged, find_sources
@@ -164,8 +164,14 @@ def _processors() -> int:
 
 
 def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
-    if not folder.is_dir():
-        return
+    try:
+        if not folder.is_dir():
+            return
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise RunFolderError(
+            f"cannot be a run folder ({reason})", path=folder, hint="name another with --out"
+        ) from None
     home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):

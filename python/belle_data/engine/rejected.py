@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from belle_data.engine.corpus import OpenSource
 
 EXCERPT_BYTES = 200
+_HEAD_BYTES = 1 << 16
 _LONGEST_LINE = 1 << 20
 """Bytes of a line that is looked at again for a hint."""
 _CHINESE = ((0x3000, 0x303F), (0x4E00, 0x9FFF), (0xFF00, 0xFFEF))
@@ -45,15 +46,13 @@ class RejectedLines:
         if not self.reasons:
             return None
         reason = self.reasons.most_common(1)[0][0]
+        if reason == "not_json":
+            return self._other_lines()
         line = self._line(self.first[reason])
         name, number = self.one.source.name, self.first[reason]["line"]
         if reason == "invalid_utf8":
-            if not is_gbk(line):
-                return None
-            return (
-                f"{name} looks like GBK or GB18030 and must be UTF-8: convert it, for example with "
-                f"iconv -f GB18030 -t UTF-8"
-            )
+            convert = "must be UTF-8: convert it, for example with iconv -f GB18030 -t UTF-8"
+            return f"{name} looks like GBK or GB18030 and {convert}" if is_gbk(line) else None
         from belle_data import _native  # noqa: PLC0415 - the command line must answer before it is loaded
 
         shape = _native.detect_format(line) if line else None
@@ -65,6 +64,17 @@ class RejectedLines:
             f"the first rows of {name} are {self.one.format} and line {number} is {shape}: "
             "read every row by its own shape with --format mixed"
         )
+
+    def _other_lines(self) -> str | None:
+        """What to do about text that is not lines of JSON, if its first bytes tell what it is."""
+        name, head = self.one.source.name, bytes(self.one.buffer[:_HEAD_BYTES])
+        first, return_, rest = head.partition(b"\r")
+        if return_ and b"\n" not in head and first.strip().endswith(b"}") and rest.lstrip()[:1] in {b"{", b""}:
+            return f"the lines of {name} end in CR alone: convert them, for example with tr '\\r' '\\n'"
+        columns = head.split(b"\n", 1)[0]
+        if b"{" not in columns and (b"," in columns or b"\t" in columns or name.lower().endswith((".csv", ".tsv"))):
+            return f"{name} looks like CSV or TSV: write its rows as JSON lines, with a name before each value"
+        return None
 
     def _line(self, entry: dict[str, Any]) -> bytes:
         """The bytes of a rejected line; none of one that is very long."""
@@ -92,4 +102,5 @@ def is_gbk(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     chinese = sum(one in _CHINESE_SIGNS or any(low <= ord(one) <= high for low, high in _CHINESE) for one in text)
-    return bool(text) and 10 * chinese >= 9 * len(text)
+    # Two bytes of anything are a character of GBK more often than not.
+    return len(text) > 1 and 10 * chinese >= 9 * len(text)

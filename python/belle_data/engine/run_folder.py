@@ -224,7 +224,7 @@ class RunFolder:
         """Read a JSON file of the folder; None if it is not there or not whole."""
         try:
             value = json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return None
         return value if isinstance(value, dict) else None
 

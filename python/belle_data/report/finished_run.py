@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.run_folder import LAYOUT
+from belle_data.engine.written_json import FOUND, MANIFEST, is_like
 from belle_data.errors import RunFolderError
 from belle_data.report.texts import SourceTexts, turns_of
 
@@ -66,8 +67,8 @@ class FinishedRun:
 
     def texts(self) -> SourceTexts:
         """The texts of the rows, as a context manager."""
-        found = (_read_json(self.folder / "work" / "inputs.json") or {}).get("found", [])
-        return SourceTexts(self.folder, self.manifest, found)
+        found: Any = (_read_json(self.folder / "work" / "inputs.json") or {}).get("found")
+        return SourceTexts(self.folder, self.manifest, found if is_like(found, FOUND) else [])
 
     def read(self, row: Row, texts: SourceTexts, notes: list[str]) -> Any:
         """A row as it was read, as a record batch; None if it cannot be read. What must be known goes to `notes`."""
@@ -111,8 +112,24 @@ class FinishedRun:
         return Row(row=number, **values)
 
     def settings_of(self, stage: str | None) -> dict[str, Any]:
-        """The settings with which a stage ran."""
+        """The settings with which a stage ran.
+
+        Raises:
+            RunFolderError: They are none that the stage has.
+        """
+        from pydantic import ValidationError  # noqa: PLC0415 - a wrong path must be told before it is loaded
+
+        from belle_data.config import Recipe  # noqa: PLC0415
+
         settings = self.recipe.get(stage, {}) if stage else {}
+        try:
+            Recipe.model_validate({stage: settings} if settings else {})
+        except ValidationError:
+            raise RunFolderError(
+                f"the settings of {stage} are damaged, or of another version of belle",
+                path=self.folder / "manifest.json",
+                hint="run clean again with --force",
+            ) from None
         return settings if isinstance(settings, dict) else {}
 
     def kept_row_of(self, removed: Row) -> Row | None:
@@ -226,7 +243,9 @@ class _damage:  # noqa: N801 - used as the context managers of the standard libr
         self._path = path
 
     def __enter__(self) -> None:
-        return
+        # Arrow reads a folder as a table of no files, without a column.
+        if self._path.is_dir():
+            self.__exit__(None, IsADirectoryError("a folder is in its place"), None)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         import pyarrow as pa  # noqa: PLC0415
@@ -242,7 +261,7 @@ class _damage:  # noqa: N801 - used as the context managers of the standard libr
 def _read_json(path: Path) -> dict[str, Any] | None:
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
@@ -264,8 +283,11 @@ def finished_manifest(folder: Path) -> dict[str, Any]:
     if not manifest.get("complete"):
         hint = "the same clean command goes on where it ended"
         raise RunFolderError("the run in this folder is not finished", path=folder, hint=hint)
-    if manifest.get("layout") != LAYOUT or not {"inputs", "recipe", "stages"} <= manifest.keys():
+    if manifest.get("layout") != LAYOUT:
         raise RunFolderError("the run is of another version of belle", path=folder, hint="run clean again with --force")
+    if not is_like(manifest, MANIFEST):
+        hint = "run the same clean command again; it mends the folder"
+        raise RunFolderError("the manifest is damaged", path=folder / "manifest.json", hint=hint)
     return manifest
 
 

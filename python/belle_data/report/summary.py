@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from belle_data.engine.written_json import REPORT, is_like
 from belle_data.errors import escaped
 
 
@@ -62,6 +63,8 @@ class RunReport:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunReport | None:
         """Make a report of what `to_dict` gave; None if it is something else."""
+        if not is_like(values, REPORT):
+            return None
         values = {key: value for key, value in values.items() if key != "rows_per_second"}
         try:
             stages = [StageReport(**stage) for stage in values.pop("stages")]

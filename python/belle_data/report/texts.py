@@ -86,6 +86,8 @@ class SourceTexts:
         return batch if batch.num_rows == 1 else None
 
     def _open(self, name: str) -> tuple[LocalFile | None, str | None]:
+        if name not in self._inputs:
+            return None, f"{name} is no input of the manifest"
         found = self._found.get(name)
         copy = finished_copy(self._folder / "work", name, found["size"], found["stamp"]) if found else None
         source, problem = self._source(name, found)

@@ -105,7 +105,8 @@ def _local_files(given: str) -> list[str]:
             raise UsageError("the folder holds no data", path=shown_name(given), hint=_ENDINGS_HINT)
         return files
     if Path(path).is_symlink():
-        raise UsageError("the link leads to nothing", path=shown_name(given))
+        what = "the link leads in a circle" if _is_circle(path) else "the link leads to nothing"
+        raise UsageError(what, path=shown_name(given), hint="name the file that it was meant to lead to")
     if _MAGIC.isdisjoint(path):
         raise UsageError("no such file", path=shown_name(given), hint=_similar(path))
     parts = [part for part in path.split("/") if part]
@@ -114,6 +115,14 @@ def _local_files(given: str) -> list[str]:
         hint = "** stands for any folders, * for any name; hidden files are skipped"
         raise UsageError("no file matches", path=shown_name(given), hint=hint)
     return files
+
+
+def _is_circle(path: str) -> bool:
+    try:
+        Path(path).stat()
+    except OSError as error:
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _similar(path: str) -> str | None:

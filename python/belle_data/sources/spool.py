@@ -164,7 +164,7 @@ def _finished(source: Source, base: Path, described: object) -> LocalFile | None
             if len(both) != rows * 16:
                 return None
             positions = (both[: rows * 8], both[rows * 8 :])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return LocalFile(_beside(base, ".jsonl"), temporary=True, positions=positions)
 
@@ -178,7 +178,7 @@ def finished_copy(folder: Path, name: str, size: int | None, stamp: str) -> Loca
     try:
         about: Any = json.loads(_beside(base, ".json").read_bytes())
         source = Source(name, size, stamp, about["kind"], about["compression"], location="")
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
     return _finished(source, base, about.get("dataset"))
 
