@@ -53,7 +53,6 @@ class ArraySplitter:
     What is not a JSON array raises a `ValueError` with the attributes ``message`` (str), ``line`` (from 1) and ``byte``
     (from 0).
     """
-
     def __new__(cls) -> Self: ...
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the array; give the lines that they complete, each with its line feed.
@@ -61,14 +60,12 @@ class ArraySplitter:
         Raises:
             ValueError: The bytes so far are not the start of a JSON array.
         """
-
     def finish(self) -> None:
         """Say that the array has no more bytes.
 
         Raises:
             ValueError: The array breaks off.
         """
-
     def positions(self) -> tuple[bytes, bytes]:
         """Byte offsets and line numbers of all elements so far, each as little-endian uint64 [elements]."""
 
@@ -94,7 +91,6 @@ class ArrowRows:
         TypeError: It is no Arrow data, or holds neither texts nor turns.
         ValueError: A column or a role is missing or unknown, or there are more than 4,294,967,294 rows.
     """
-
     def __new__(cls, data: _ArrowData) -> Self: ...
     def __len__(self) -> int:
         """Count the rows of all chunks."""
@@ -112,7 +108,6 @@ class Corpus:
     Raises:
         ValueError: `apply` is neither.
     """
-
     def __new__(cls, normalise: Normalise | None = None, apply: str = "comparison") -> Self: ...
     def __len__(self) -> int:
         """Count the rows read so far."""
@@ -132,7 +127,6 @@ class Corpus:
             BufferError: The buffer can be written or is not contiguous.
             ValueError: The format is unknown.
         """
-
     def read(
         self, source: int, start: int, size: int, max_line_bytes: int, max_rows: int
     ) -> tuple[int, ArrowBatch, ArrowBatch | None]:  # fmt: skip
@@ -147,7 +141,6 @@ class Corpus:
         Raises:
             OverflowError: The corpus would have more rows than it can number.
         """
-
     def lines_read(self, source: int) -> int:
         """Count the lines read of a source, blank ones too."""
 
@@ -172,7 +165,6 @@ class Corpus:
         Raises:
             IndexError: There are fewer rows than `end`.
         """
-
     def convert_kept_lines(self, start: int, end: int, ledger: Ledger, to: str) -> bytes:
         """Write the kept rows of ``start..end`` in another format, each with a line feed.
 
@@ -192,7 +184,6 @@ class ExactDedup:
     Raises:
         ValueError: A name is unknown.
     """
-
     def __new__(cls, field: str, fold: Sequence[str]) -> Self: ...
     def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Remember the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
@@ -200,7 +191,6 @@ class ExactDedup:
         Raises:
             TypeError, ValueError: As for `ArrowRows`.
         """
-
     def finish(self, rows: Corpus | ArrowRows, ledger: Ledger | None = None) -> ArrowBatch:
         """Decide over the rows that stand in the ledger, or over all.
 
@@ -211,7 +201,6 @@ class ExactDedup:
             TypeError: `rows` holds no rows.
             ValueError: The ledger is of another number of rows.
         """
-
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
 
@@ -222,7 +211,6 @@ class Ledger:
     Args:
         rows: How many rows there are; all stand.
     """
-
     def __new__(cls, rows: int) -> Self: ...
     def __len__(self) -> int:
         """Count the rows, removed ones too."""
