@@ -74,7 +74,9 @@ class InputConfig(BaseModel):
     max_bad_lines: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Rejected lines above which the run fails; without it 1 % of the lines, at least 10."
     )
-    limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(None, description="Read only so many rows, from the start.")
+    limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(
+        None, description="Read only so many rows, from the start."
+    )
 
 
 class OutputConfig(BaseModel):

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - one case stands on one line, so that the table can be read as one
 """The table of hostile cases: how the input is made, the command, and what must come of it."""
 
 import gzip
@@ -166,7 +167,7 @@ INPUTS = [
     Case("a row of 100,000 turns", ROWS + json.dumps({"conversations": TURNS}).encode() + b"\n", (*CLEAN, "--format", "mixed"), lines=6),
     Case("ids of 1 MB", b"".join(line(id="x" * 1_000_000, text=f"第{n}段文字") for n in range(3)), lines=3),
     Case("an id of 400 digits", ROWS + b'{"id": ' + b"9" * 400 + b', "instruction": "ask", "output": "answer"}\n', lines=6),
-    Case("a terminal's escapes in a speaker", ESCAPES, error="raw.jsonl (byte 0): no line * `\"\\u001b[2J\\u0007\"`, it must be a known role (*)", hint="*rejected.jsonl"),
+    Case("a terminal's escapes in a speaker", ESCAPES, error='raw.jsonl (byte 0): no line * `"\\u001b[2J\\u0007"`, it must be a known role (*)', hint="*rejected.jsonl"),
     Case("a terminal's escapes in ids and texts", line(id="\x1b[2J", text="\x1b]0;x\x07文字") * 2 + line(id="\x1b[2J", text="另一段文字"), lines=3, removed=1),
     Case("a row goes for its rule", ROWS + line(instruction="写一首诗", output=""), lines=6, removed=1),
     Case("an array cut off", array(*FIVE)[:-20], error="raw.jsonl:5 (byte *): * found the end, expected the rest of the array", hint="the file begins with [, *"),

@@ -70,9 +70,7 @@ def open_sources(sources: Sequence[Source], recipe: Recipe, folder: RunFolder, l
             done += size
             listener.update(done)
 
-        local = materialise(
-            source, folder.work(), _native.ArraySplitter, progress, max_ratio=recipe.input.max_ratio
-        )
+        local = materialise(source, folder.work(), _native.ArraySplitter, progress, max_ratio=recipe.input.max_ratio)
         if not in_place:
             listener.end("")
         form: str | None = recipe.input.format

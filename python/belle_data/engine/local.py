@@ -153,7 +153,9 @@ def _refuse_own_files(sources: Sequence[Source], folder: Path) -> None:
             return
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise RunFolderError(f"cannot be a run folder ({reason})", path=folder, hint="name another with --out") from None
+        raise RunFolderError(
+            f"cannot be a run folder ({reason})", path=folder, hint="name another with --out"
+        ) from None
     home = folder.resolve()
     for source in sources:
         if "://" not in source.location and Path(source.location).resolve().is_relative_to(home):

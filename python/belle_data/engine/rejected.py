@@ -43,20 +43,14 @@ class RejectedLines:
 
     def hint(self, format_given: str) -> str | None:
         """What to do, if the most frequent reason has a cause that can be told; `format_given` is the recipe's."""
-        if not self.reasons:
-            return None
-        reason = self.reasons.most_common(1)[0][0]
-        if reason == "not_json":
-            return self._other_lines()
+        reason = self.reasons.most_common(1)[0][0] if self.reasons else None
+        if reason is None or reason == "not_json":
+            return self._other_lines() if reason else None
         line = self._line(self.first[reason])
         name, number = self.one.source.name, self.first[reason]["line"]
         if reason == "invalid_utf8":
-            if not is_gbk(line):
-                return None
-            return (
-                f"{name} looks like GBK or GB18030 and must be UTF-8: convert it, for example with "
-                f"iconv -f GB18030 -t UTF-8"
-            )
+            way = "convert it, for example with iconv -f GB18030 -t UTF-8"
+            return f"{name} looks like GBK or GB18030 and must be UTF-8: {way}" if is_gbk(line) else None
         from belle_data import _native  # noqa: PLC0415 - the command line must answer before it is loaded
 
         shape = _native.detect_format(line) if line else None

@@ -186,7 +186,6 @@ def _parquet(
 ) -> Iterator[bytes]:
     from belle_data.sources.parquet import parquet_lines  # noqa: PLC0415 - start-up time counts
 
-
     def read(count: Callable[[int], None]) -> Iterator[bytes]:
         return parquet_lines(handle, source.size, source.name, count, max_ratio=max_ratio)
 
