@@ -132,11 +132,12 @@ def check(good: Path, folder: Path, name: str) -> str:
 @pytest.mark.parametrize("name", FILES)
 def test_a_damaged_file(good: Path, tmp_path: Path, name: str) -> None:
     """Whatever happened to whichever file: `clean` mends it, the others say which file it is."""
+    commands = [command for command in COMMANDS if command != "undo"]
     for damage in DAMAGES:
         if name.startswith("shards/") and damage is a_bit_flipped:
             # A shard is known by its name and size; --force writes it anew.
             continue
-        for command in COMMANDS:
+        for command in commands:
             damage(again(good, tmp_path) / name)
             error = check(good, tmp_path, command)
             if command.startswith("clean") and damage not in {a_folder, a_link_to_itself} and name != ".lock":
@@ -176,10 +177,10 @@ def changed(value: Any, at: tuple[str | int, ...], new: object) -> Any:
 def test_a_value_that_makes_no_sense(good: Path, tmp_path: Path, name: str, commands: tuple[str, ...]) -> None:
     """Each value of each file in turn is another kind of thing."""
     value = json.loads((good / "run" / name).read_bytes())
-    found = [at for at in places(value) if at[:2] != ("recipe", "rules")]
+    found = [at for at in places(value) if at[:2] != ("recipe", "rules")][::2]
     assert len(found) > 9
     again(good, tmp_path)
-    wrong = [None, -1, "x", [], {"a": [1]}]
+    wrong: list[object] = [None, -1, "x", [], {"a": [1]}]
     for number, at in enumerate(found):
         # One wrong value a place, each kind in its turn: all of them take minutes.
         for command in commands:

@@ -108,9 +108,8 @@ class History:
         return reusable
 
     def _decisions_whole(self) -> bool:
-        """Whether the tables of the stages are what was written: else what explains them would tell the user in vain
-        to run the same command again.
-        """
+        """Whether the tables of the stages are what was written."""
+        # Whoever finds one damaged tells the user to run the same command again, which must then mend it.
         return all(
             file_hash(self._folder.path / "stages" / name) == written
             for record in self.manifest["stages"]

@@ -67,8 +67,9 @@ class FinishedRun:
 
     def texts(self) -> SourceTexts:
         """The texts of the rows, as a context manager."""
-        found = (_read_json(self.folder / "work" / "inputs.json") or {}).get("found")
-        found = found if is_like(found, FOUND) else []
+        found: Any = (_read_json(self.folder / "work" / "inputs.json") or {}).get("found")
+        if not is_like(found, FOUND):
+            found = []
         return SourceTexts(self.folder, self.manifest, found)
 
     def read(self, row: Row, texts: SourceTexts, notes: list[str]) -> Any:
