@@ -178,7 +178,7 @@ def test_a_value_that_makes_no_sense(good: Path, tmp_path: Path, name: str, comm
     """Each value of each file in turn is another kind of thing."""
     value = json.loads((good / "run" / name).read_bytes())
     found = [at for at in places(value) if at[:2] != ("recipe", "rules")][::2]
-    assert len(found) > 9
+    assert len(found) > 5
     again(good, tmp_path)
     wrong: list[object] = [None, -1, "x", [], {"a": [1]}]
     for number, at in enumerate(found):
