@@ -12,9 +12,26 @@ from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
 __all__ = [
-    "ArraySplitter", "ArrowBatch", "ArrowRows", "Corpus", "ExactDedup", "Ledger", "Names", "NearDedup",
-    "Normalise", "Rules", "candidate_probability", "change_names", "convert_lines", "datasketch_minhashes",
-    "detect_format", "guard_mapped_files", "instruction_sets", "set_instruction_set", "set_threads",
+    "ArraySplitter",
+    "ArrowBatch",
+    "ArrowRows",
+    "Corpus",
+    "ExactDedup",
+    "KeySearch",
+    "Ledger",
+    "Names",
+    "NearDedup",
+    "Normalise",
+    "Rules",
+    "candidate_probability",
+    "change_names",
+    "convert_lines",
+    "datasketch_minhashes",
+    "detect_format",
+    "guard_mapped_files",
+    "instruction_sets",
+    "set_instruction_set",
+    "set_threads",
 ]  # fmt: skip
 
 class _ArrowArray(Protocol):
@@ -36,7 +53,6 @@ class ArraySplitter:
     What is not a JSON array raises a `ValueError` with the attributes ``message`` (str), ``line`` (from 1) and ``byte``
     (from 0).
     """
-
     def __new__(cls) -> Self: ...
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the array; give the lines that they complete, each with its line feed.
@@ -44,14 +60,12 @@ class ArraySplitter:
         Raises:
             ValueError: The bytes so far are not the start of a JSON array.
         """
-
     def finish(self) -> None:
         """Say that the array has no more bytes.
 
         Raises:
             ValueError: The array breaks off.
         """
-
     def positions(self) -> tuple[bytes, bytes]:
         """Byte offsets and line numbers of all elements so far, each as little-endian uint64 [elements]."""
 
@@ -77,7 +91,6 @@ class ArrowRows:
         TypeError: It is no Arrow data, or holds neither texts nor turns.
         ValueError: A column or a role is missing or unknown, or there are more than 4,294,967,294 rows.
     """
-
     def __new__(cls, data: _ArrowData) -> Self: ...
     def __len__(self) -> int:
         """Count the rows of all chunks."""
@@ -95,14 +108,13 @@ class Corpus:
     Raises:
         ValueError: `apply` is neither.
     """
-
     def __new__(cls, normalise: Normalise | None = None, apply: str = "comparison") -> Self: ...
     def __len__(self) -> int:
         """Count the rows read so far."""
 
     def add_source(
         self, buffer: bytes | mmap | memoryview, format: str, positions: tuple[bytes, bytes] | None = None
-    ) -> int:
+    ) -> int:  # fmt: skip
         """Add a buffer of lines and give the number of the source.
 
         Args:
@@ -115,10 +127,9 @@ class Corpus:
             BufferError: The buffer can be written or is not contiguous.
             ValueError: The format is unknown.
         """
-
     def read(
         self, source: int, start: int, size: int, max_line_bytes: int, max_rows: int
-    ) -> tuple[int, ArrowBatch, ArrowBatch | None]:
+    ) -> tuple[int, ArrowBatch, ArrowBatch | None]:  # fmt: skip
         """Read whole lines of a source from byte `start`, about `size` bytes and at most `max_rows` rows.
 
         Returns:
@@ -130,7 +141,6 @@ class Corpus:
         Raises:
             OverflowError: The corpus would have more rows than it can number.
         """
-
     def lines_read(self, source: int) -> int:
         """Count the lines read of a source, blank ones too."""
 
@@ -155,7 +165,6 @@ class Corpus:
         Raises:
             IndexError: There are fewer rows than `end`.
         """
-
     def convert_kept_lines(self, start: int, end: int, ledger: Ledger, to: str) -> bytes:
         """Write the kept rows of ``start..end`` in another format, each with a line feed.
 
@@ -175,7 +184,6 @@ class ExactDedup:
     Raises:
         ValueError: A name is unknown.
     """
-
     def __new__(cls, field: str, fold: Sequence[str]) -> Self: ...
     def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Remember the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
@@ -183,7 +191,6 @@ class ExactDedup:
         Raises:
             TypeError, ValueError: As for `ArrowRows`.
         """
-
     def finish(self, rows: Corpus | ArrowRows, ledger: Ledger | None = None) -> ArrowBatch:
         """Decide over the rows that stand in the ledger, or over all.
 
@@ -193,9 +200,7 @@ class ExactDedup:
         Raises:
             TypeError: `rows` holds no rows.
             ValueError: The ledger is of another number of rows.
-            KeyboardInterrupt: The user pressed Ctrl-C.
         """
-
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
 
@@ -206,7 +211,6 @@ class Ledger:
     Args:
         rows: How many rows there are; all stand.
     """
-
     def __new__(cls, rows: int) -> Self: ...
     def __len__(self) -> int:
         """Count the rows, removed ones too."""
@@ -235,7 +239,7 @@ class Ledger:
 
     def rows(
         self, corpus: Corpus, start: int, end: int, files: Sequence[str], stages: Sequence[tuple[str, Sequence[str]]]
-    ) -> ArrowBatch:
+    ) -> ArrowBatch:  # fmt: skip
         """Rows ``start..end`` as rows.parquet shows them.
 
         Args:
@@ -258,19 +262,9 @@ class NearDedup:
     """
 
     def __new__(
-        cls,
-        *,
-        field: str,
-        fold: Sequence[str],
-        shingle_characters: int,
-        shingle_words: int,
-        threshold: float,
-        permutations: int,
-        bands: int,
-        rows_per_band: int,
-        seed: int,
-        exact: bool = False,
-    ) -> Self: ...
+        cls, *, field: str, fold: Sequence[str], shingle_characters: int, shingle_words: int, threshold: float,
+        permutations: int, bands: int, rows_per_band: int, seed: int, exact: bool = False
+    ) -> Self: ...  # fmt: skip
     def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Sign the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
@@ -280,7 +274,7 @@ class NearDedup:
 
     def finish(
         self, rows: Corpus | ArrowRows, ledger: Ledger | None = None
-    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
         """Decide over the rows that stand in the ledger, or over all.
 
         Returns:
@@ -293,12 +287,11 @@ class NearDedup:
         Raises:
             TypeError: `rows` holds no rows.
             ValueError: The ledger is of another number of rows.
-            KeyboardInterrupt: The user pressed Ctrl-C.
         """
 
     def raise_threshold(
         self, rows: Corpus | ArrowRows, removals: _ArrowData, components: _ArrowData
-    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:
+    ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
         """Decide as `finish` would after a scan of all rows, from what it gave at a lower threshold.
 
         Nothing must have been scanned. `removals` and `components` are the first and the last of what `finish` gave.
@@ -306,11 +299,25 @@ class NearDedup:
         Raises:
             TypeError: `rows` holds no rows.
             ValueError: A column is missing, or the rows are others.
-            KeyboardInterrupt: The user pressed Ctrl-C.
         """
 
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
+
+@final
+class KeySearch:
+    """Looks for keys of rows in written lines; the keys must need no escape in JSON."""
+
+    def __new__(cls, names: Sequence[str]) -> Self: ...
+    def look(self, lines: bytes | bytearray | memoryview) -> None:
+        """Look at whole lines.
+
+        Raises:
+            BufferError: The buffer is not contiguous.
+        """
+
+    def seen(self) -> list[str]:
+        """Give the keys that some row has, in the order in which they were named."""
 
 @final
 class Names:
@@ -325,13 +332,9 @@ class Names:
     """
 
     def __new__(
-        cls,
-        keys: Sequence[tuple[str, str]],
-        list: str | None,
-        item_keys: Sequence[tuple[str, str]],
-        speaker: str | None,
-        speakers: Sequence[tuple[str, str]],
-    ) -> Self: ...
+        cls, keys: Sequence[tuple[str, str]], list: str | None, item_keys: Sequence[tuple[str, str]],
+        speaker: str | None, speakers: Sequence[tuple[str, str]]
+    ) -> Self: ...  # fmt: skip
     def is_standard(self) -> bool:
         """Tell whether every name is the format's own, so that nothing is ever renamed."""
 
@@ -348,7 +351,7 @@ class Normalise:
 
     def __new__(
         cls, *, form: str, width: bool, simplified: bool, control_characters: bool, trailing_blanks: bool
-    ) -> Self: ...
+    ) -> Self: ...  # fmt: skip
     def apply(self, data: _ArrowData) -> ArrowBatch:
         """Normalise texts, or every turn but those of the role ``function_call``.
 
@@ -425,17 +428,9 @@ def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> 
     """Probability that a pair of a Jaccard similarity shares a band: ``1 - (1 - similarity**rows_per_band)**bands``."""
 
 def convert_lines(
-    buffer: bytes | mmap | memoryview,
-    start: int,
-    size: int,
-    lines_before: int,
-    source: str,
-    to: str,
-    *,
-    lossless: bool,
-    max_line_bytes: int,
-    names: Names | None = None,
-) -> tuple[int, int, int, bytes, ArrowBatch | None]:
+    buffer: bytes | mmap | memoryview, start: int, size: int, lines_before: int, source: str, to: str, *,
+    lossless: bool, max_line_bytes: int, names: Names | None = None
+) -> tuple[int, int, int, bytes, ArrowBatch | None]:  # fmt: skip
     """Convert whole lines of a buffer from byte `start` on, about `size` bytes; the result does not depend on `size`.
 
     Args:
@@ -462,14 +457,9 @@ def change_names() -> list[str]:
     """Names of the bits of ``changes``, from the lowest."""
 
 def datasketch_minhashes(
-    data: _ArrowData,
-    *,
-    scheme: str,
-    factors: Sequence[int],
-    terms: Sequence[int],
-    shingle_characters: int,
-    shingle_words: int,
-) -> ArrowBatch:
+    data: _ArrowData, *, scheme: str, factors: Sequence[int], terms: Sequence[int], shingle_characters: int,
+    shingle_words: int
+) -> ArrowBatch:  # fmt: skip
     """Compute the values of ``datasketch.MinHash`` of every row; `belle_data.datasketch` is the way in.
 
     `factors` and `terms` are the permutations of a scheme. Gives a column ``hashvalues`` of fixed-size lists of uint32

@@ -74,6 +74,11 @@ class InputConfig(BaseModel):
     max_bad_lines: Annotated[int, Field(ge=0)] | None = Field(
         None, description="Rejected lines above which the run fails; without it 1 % of the lines, at least 10."
     )
+    dataset_info: str | None = Field(
+        None,
+        description="A `dataset_info.json` as LLaMA-Factory has it, or `FILE:name` for one data set of it: says how "
+        "the columns of the input are named.",
+    )
     limit: Annotated[int, Field(ge=1, le=MOST_ROWS)] | None = Field(
         None, description="Read only so many rows, from the start."
     )

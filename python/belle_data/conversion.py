@@ -10,7 +10,7 @@ import struct
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -159,16 +159,17 @@ def _known(what: str, value: str, known: Sequence[str]) -> None:
 def _jobs(
     inputs: Sequence[str], dataset_info: str | None, target: Path, compression: str, *, as_file: bool
 ) -> list[_Job]:
-    pairs: list[tuple[Source, Description | None]]
     if dataset_info is None:
-        pairs = [(source, None) for source in find_sources(inputs)]
+        sources = find_sources(inputs)
     else:
         from belle_data.dataset_info import described_sources  # noqa: PLC0415
 
-        pairs = list(described_sources(inputs, dataset_info))
+        # Renamed while they are converted, and not in a copy before.
+        sources = described_sources(inputs, dataset_info)
     jobs = []
     taken: set[str] = set()
-    for source, description in pairs:
+    for described in sources:
+        source, description = replace(described, dataset=None), described.dataset
         path = target
         if not as_file:
             stem = re.sub(r"(\.(jsonl|ndjson|json|parquet|gz|zst))+$", "", Path(source.name).name) or "rows"

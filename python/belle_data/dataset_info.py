@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -240,8 +240,8 @@ def _check_distinct(key: str, columns: Mapping[str, str], mistakes: _Mistakes) -
         taken[own] = column
 
 
-def described_sources(inputs: Sequence[str], given: str) -> list[tuple[Source, Description]]:
-    """Find the sources and what ``FILE[:name]`` says about each.
+def described_sources(inputs: Sequence[str], given: str) -> list[Source]:
+    """Find the sources; each holds in `dataset` what ``FILE[:name]`` says about it.
 
     Args:
         inputs: As for `find_sources`. None at all stands for the files that are described. With a name, all inputs are
@@ -262,22 +262,22 @@ def described_sources(inputs: Sequence[str], given: str) -> list[tuple[Source, D
         raise UsageError("no local file is described", path=path)
     if not inputs:
         return [
-            (source, description)
+            replace(source, dataset=description)
             for description in described.values()
             for source in find_sources([str(folder / description.file_name)])
         ]
     sources = find_sources(inputs)
     if name is not None:
-        return [(source, described[name]) for source in sources]
+        return [replace(source, dataset=described[name]) for source in sources]
     places = {(folder / description.file_name).resolve(): description for description in described.values()}
-    pairs = []
+    pairs: list[Source] = []
     for source in sources:
         own = Path(source.location).resolve()
         found = next((places[place] for place in (own, *own.parents) if place in places), None)
         if found is None:
             hint = f"name the data set: --dataset-info {path}:{next(iter(described))}"
             raise UsageError("no data set is described as this file", path=source.name, hint=hint)
-        pairs.append((source, found))
+        pairs.append(replace(source, dataset=found))
     return pairs
 
 

@@ -122,8 +122,9 @@ def run_stage(stage: Stage, data: Any) -> pa.RecordBatch:
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
     stage.finish(rows, None)
-    removals = [stage.decide(batch) for batch in batches]
-    removals = pa.Table.from_batches([stage.decide(batch) for batch in batches], schema=removals_schema())
+    # A stage may write down more than the columns that every decision has.
+    names = removals_schema().names
+    removals = pa.Table.from_batches([stage.decide(batch).select(names) for batch in batches], removals_schema())
     columns = [column.combine_chunks() for column in removals.columns]
     return pa.record_batch(columns, schema=removals_schema())
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 from tests.cli.conftest import EXAMPLE
+from tests.end_to_end.runs import STAGE_FILES, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,20 +26,28 @@ Rows = list[dict[str, Any]]
 
 
 def test_summary_on_stdout_and_progress_on_stderr(belle: Shell, rows: Rows) -> None:
+    rows[-1]["output"] = ""
     belle.write("raw.jsonl", rows)
     done = belle("clean", "raw.jsonl")
     assert done.code == 0
     lines = done.out.splitlines()
     assert lines[0] == "runs/raw"
     assert lines[1].split() == ["rows", "in", "7"]
-    assert lines[2].split() == ["removed", "1", "14.29%", "exact_dedup:", "same_text"]
-    assert lines[3].split() == ["removed", "1", "14.29%", "near_dedup:", "near_duplicate"]
-    assert lines[4].split() == ["rows", "out", "5", "71.43%", "in", "1", "shard"]
-    assert lines[5].endswith("MiB of memory at most")
-    assert [line.partition(":")[0] for line in done.err.splitlines()] == ["read", "exact_dedup", "near_dedup", "write"]
+    removed = [line.split() for line in lines if line.split()[0] == "removed" and not line.endswith("nothing")]
+    assert removed == [
+        ["removed", "1", "14.29%", "rules:", "empty_answer"],
+        ["removed", "1", "14.29%", "exact_dedup:", "same_text"],
+        ["removed", "1", "14.29%", "near_dedup:", "near_duplicate"],
+    ]
+    assert lines[-2].split() == ["rows", "out", "4", "57.14%", "in", "1", "shard"]
+    assert lines[-1].endswith("MiB of memory at most")
+    steps = [line.partition(":")[0] for line in done.err.splitlines()]
+    assert steps == ["read", "normalise", "rules", "exact_dedup", "near_dedup", "write"]
 
 
 def test_the_run_folder_is_complete(belle: Shell, rows: Rows, kept_lines: Callable[[Path], list[bytes]]) -> None:
+    rows[4]["output"] = ""
+    rows[5]["output"] += " \r\n"
     source = belle.write("raw.jsonl", rows)
     assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").err == ""
     run = belle.folder / "run"
@@ -48,11 +57,15 @@ def test_the_run_folder_is_complete(belle: Shell, rows: Rows, kept_lines: Callab
     assert [row["id"] for row in ledger] == ["a", "b", "c", "d", "raw.jsonl:5", "f", "g"]
     gone = {row["id"]: (row["stage"], row["reason"], row["kept_id"]) for row in ledger if not row["kept"]}
     assert {(stage, reason) for stage, reason, _ in gone.values()} == {
-        ("exact_dedup", "same_text"), ("near_dedup", "near_duplicate"),
+        ("rules", "empty_answer"), ("exact_dedup", "same_text"), ("near_dedup", "near_duplicate"),
     }  # fmt: skip
+    assert gone.pop("raw.jsonl:5") == ("rules", "empty_answer", None)
     assert {frozenset((row_id, kept_id)) for row_id, (_, _, kept_id) in gone.items()} == {
         frozenset("ac"), frozenset("bd"),
     }  # fmt: skip
+    assert sorted(path.name for path in (run / "stages").iterdir()) == sorted(STAGE_FILES)
+    assert pq.read_table(run / "stages" / "normalise.changes.parquet")["row"].to_pylist() == [5]
+    assert len(pq.read_table(run / "stages" / "rules.scores.parquet")) == 7
     assert (run / "rejected" / "rejected.jsonl").read_bytes() == b""
     assert json.loads((run / "manifest.json").read_text())["complete"] is True
 
@@ -188,7 +201,8 @@ def test_dry_run_writes_nothing(belle: Shell, rows: Rows) -> None:
         ("packed.jsonl.gz", "jsonl", "gzip", "messages"),
     ]
     assert plan["inputs"][0]["size"] == (belle.folder / "raw.jsonl").stat().st_size
-    near = plan["stages"][1]
+    assert [stage["name"] for stage in plan["stages"]] == ["normalise", "rules", "exact_dedup", "near_dedup"]
+    near = plan["stages"][-1]
     assert near["derived"] == ["bands", "rows_per_band"]
     bands, width = near["settings"]["bands"], near["settings"]["rows_per_band"]
     assert dict(map(tuple, near["candidate_curve"]))[0.8] == pytest.approx(1 - (1 - 0.8**width) ** bands)
@@ -216,7 +230,7 @@ def test_the_same_command_again_does_nothing(belle: Shell, rows: Rows) -> None:
     assert again.json() == first.json()
     assert again.err == "nothing changed since the last run: its result is reported again\n"
     forced = belle("clean", "raw.jsonl", "--json", "--force")
-    assert [stage["reused"] for stage in forced.json()["stages"]] == [False, False]
+    assert [stage["reused"] for stage in forced.json()["stages"]] == [False] * 4
 
 
 def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -> None:
@@ -225,10 +239,12 @@ def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -
     def reused(*arguments: str) -> list[bool]:
         return [stage["reused"] for stage in belle.here("clean", "raw.jsonl", "--json", *arguments).json()["stages"]]
 
-    assert reused() == [False, False]
-    assert reused("--set", "near_dedup.threshold=0.9") == [True, False]
-    assert reused("--set", "near_dedup.threshold=0.9", "--compress", "gz") == [True, True]
-    assert reused("--set", "exact_dedup.field=prompt") == [False, False]
+    assert reused() == [False] * 4
+    assert reused("--set", "near_dedup.threshold=0.9") == [True, True, True, False]
+    assert reused("--set", "near_dedup.threshold=0.9", "--compress", "gz") == [True] * 4
+    assert reused("--set", "exact_dedup.field=prompt") == [True, True, False, False]
+    assert reused("--set", "rules.refusal=off") == [True, False, False, False]
+    assert reused("--set", "normalise.width=true") == [False] * 4
     assert sorted(path.name for path in (belle.folder / "runs" / "raw" / "shards").iterdir()) == ["part-00000.jsonl"]
 
 
@@ -321,14 +337,9 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(belle: Shell, count: i
     assert resumed["stages"][0]["reused"]
     assert resumed["rows_out"] < resumed["rows_in"] * 0.9
     assert belle("clean", "raw.jsonl", "--out", "whole").code == 0
-    for name in ["manifest.json", "rows.parquet", "stages/exact_dedup.parquet", "stages/near_dedup.parquet", "shards"]:
-        left, right = belle.folder / "run" / name, belle.folder / "whole" / name
-        if left.is_dir():
-            assert [part.read_bytes() for part in sorted(left.iterdir())] == [
-                part.read_bytes() for part in sorted(right.iterdir())
-            ]
-        else:
-            assert left.read_bytes() == right.read_bytes()
+    whole = results(belle.folder / "whole")
+    assert results(belle.folder / "run") == whole
+    assert {f"stages/{name}" for name in STAGE_FILES} < whole.keys()
 
 
 @pytest.mark.parametrize("missing", ["sched_getaffinity", "both"])

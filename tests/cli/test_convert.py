@@ -298,7 +298,7 @@ def test_what_is_written_can_be_read_by_its_description(belle: Shell) -> None:
     for to in FORMATS:
         assert belle.here("convert", path, "--to", to, "--out", f"as-{to}").code == 0
         described = described_sources([], str(belle.folder / f"as-{to}"))
-        assert [(source.kind, description.names()) for source, description in described] == [("jsonl", None)]
+        assert [(one.kind, one.dataset and one.dataset.names()) for one in described] == [("jsonl", None)]
         info = f"as-{to}/dataset_info.json"
         done = belle.here("convert", "--to", "alpaca", "--out", f"{to}.jsonl", "--dataset-info", info)
         assert done.code == 0, done.err

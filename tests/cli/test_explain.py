@@ -257,7 +257,8 @@ def test_a_pipe_is_explained_from_its_copy(belle: Shell, rows: Rows) -> None:
 def test_long_texts_are_folded_and_verbose_shows_them(belle: Shell) -> None:
     text = "".join(f"第{number}句话说的是另一件事情。" for number in range(60))
     belle.write("raw.jsonl", [{"id": "a", "text": text}, {"id": "b", "text": text.replace("第30句", "第三十句")}])
-    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    # The sentences repeat each other, which is for `rules` to judge.
+    assert belle.here("clean", "raw.jsonl", "--out", "run", "-q", "--stages", "exact_dedup,near_dedup").code == 0
     removed, _ = removed_and_kept(belle, "a")
     folded = belle.here("explain", "run", removed).out
     assert "characters)…" in folded

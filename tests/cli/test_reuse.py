@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from belle_data.stages.near_dedup import NearDedup
+from belle_data.pipeline import STAGES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,15 +34,20 @@ def changed(path: Path) -> None:
 
 @pytest.fixture
 def scanned(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The rows of each batch that near_dedup is shown."""
+    """The rows of each batch that a stage is shown, by every stage."""
     seen: list[int] = []
-    scan = NearDedup.scan
 
-    def watched(stage: NearDedup, batch: Any) -> None:
-        seen.append(batch.num_rows)
-        scan(stage, batch)
+    def watch(kind: Any) -> None:
+        scan = kind.scan
 
-    monkeypatch.setattr(NearDedup, "scan", watched)
+        def watched(stage: Any, batch: Any) -> None:
+            seen.append(batch.num_rows)
+            scan(stage, batch)
+
+        monkeypatch.setattr(kind, "scan", watched)
+
+    for kind in STAGES:
+        watch(kind)
     return seen
 
 
@@ -50,11 +55,11 @@ def test_a_touched_input_computes_nothing(belle: Shell, rows: Rows, scanned: lis
     source = belle.write("raw.jsonl", rows)
     first = belle.here("clean", "raw.jsonl", "--json", "--out", "run").json()
     before, times = results(belle.folder / "run"), (belle.folder / "run" / "rows.parquet").stat().st_mtime_ns
-    assert scanned == [7]
+    assert scanned == [7] * 4
     changed(source)
     again = belle.here("clean", "raw.jsonl", "--json", "--out", "run")
     assert (again.json(), again.err.endswith(NOTHING)) == (first, True)
-    assert scanned == [7]
+    assert scanned == [7] * 4
     assert results(belle.folder / "run") == before
     assert (belle.folder / "run" / "rows.parquet").stat().st_mtime_ns == times
     # What was found is remembered: the third run need not even read.
@@ -88,8 +93,8 @@ def test_other_content_of_the_same_size_is_seen(belle: Shell, rows: Rows, scanne
         os.utime(source, ns=(old.st_atime_ns, old.st_mtime_ns))
     assert source.stat().st_size == old.st_size
     done = belle.here("clean", "raw.jsonl", "--out", "run", "--compress", "gz", "--json")
-    assert [stage["reused"] for stage in done.json()["stages"]] == [False, False]
-    assert scanned == [7, 7]
+    assert [stage["reused"] for stage in done.json()["stages"]] == [False] * 4
+    assert scanned == [7] * 8
     assert belle.here("clean", "raw.jsonl", "--out", "fresh", "--compress", "gz").code == 0
     assert results(belle.folder / "run") == results(belle.folder / "fresh")
 
@@ -101,7 +106,7 @@ def test_the_same_from_a_pipe_computes_nothing(belle: Shell, rows: Rows) -> None
     assert again.err.endswith(NOTHING)
     assert again.json() == first.json()
     other = belle("clean", "-", "--json", stdin=data[data.index(b"\n") + 1 :])
-    assert [stage["reused"] for stage in other.json()["stages"]] == [False, False]
+    assert [stage["reused"] for stage in other.json()["stages"]] == [False] * 4
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.cli.conftest import EXAMPLE
+from tests.end_to_end.runs import STAGE_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ def test_threads_do_not_change_a_byte(belle: Shell) -> None:
         assert belle("clean", EXAMPLE, "--threads", threads, "--out", threads, "-q", *options).code == 0
     first = contents(belle.folder / "1")
     assert len(first) > 10
-    assert {"stages/exact_dedup.parquet", "stages/near_dedup.parquet", "shards/part-00009.jsonl.zst"} <= first.keys()
+    assert {*(f"stages/{name}" for name in STAGE_FILES), "shards/part-00009.jsonl.zst"} <= first.keys()
     assert contents(belle.folder / "2") == first
     assert contents(belle.folder / "5") == first
 

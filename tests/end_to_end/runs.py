@@ -16,6 +16,17 @@ import zstandard
 
 RESULTS = ("shards", "stages", "rejected", "rows.parquet", "manifest.json")
 """What must be the same bytes however a run came to its end."""
+STAGE_FILES = (
+    "normalise.parquet",
+    "normalise.changes.parquet",
+    "rules.parquet",
+    "rules.scores.parquet",
+    "exact_dedup.parquet",
+    "near_dedup.parquet",
+    "near_dedup.near_misses.parquet",
+    "near_dedup.components.parquet",
+)
+"""What the stages of a run with every default leave in stages/, and all that they leave there."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,13 +70,24 @@ def test_every_row_is_accounted_for(real: Real, tmp_path: Path, name: str, rows:
     assert report["rows_in"] == rows
     found = ledger(tmp_path / "out")
     assert len(found) == rows
-    removed = sum(sum(stage["removed"].values()) for stage in report["stages"])
-    assert rows - removed == report["rows_out"] == sum(row["kept"] for row in found)
+    left = rows
+    for stage in report["stages"]:
+        assert stage["rows_in"] == left
+        left -= sum(stage["removed"].values())
+        assert stage["rows_out"] == left
+    assert left == report["rows_out"] == sum(row["kept"] for row in found)
+    counted = Counter((row["stage"], row["reason"]) for row in found if not row["kept"])
+    told = {(one["name"], reason): count for one in report["stages"] for reason, count in one["removed"].items()}
+    assert counted == {key: count for key, count in told.items() if count}
+    assert {"rules"} <= {stage for stage, _ in counted} <= {"rules", "exact_dedup", "near_dedup"}
     lines = real(name).read_bytes().split(b"\n")
     expected = [lines[row["line"] - 1] for row in found if row["kept"]]
     assert kept_lines(tmp_path / "out") == expected
     for row in found:
-        assert row["kept"] == (row["reason"] is None) == (row["kept_id"] is None)
+        assert row["kept"] == (row["reason"] is None) == (row["stage"] is None)
+        # A rule takes a row for what it is, and not for another one.
+        alone = row["kept"] or row["stage"] == "rules"
+        assert alone == (row["kept_id"] is None) == (row["similarity"] is None)
 
 
 def test_questions_without_a_known_answer_are_no_rows(real: Real, tmp_path: Path) -> None:

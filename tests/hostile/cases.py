@@ -94,8 +94,8 @@ CASES = [
     Hostile("blank lines between", ROWS.replace(b"\n", b"\n\n \n"), rows=5, blank=10),
     Hostile("one row", ROWS.splitlines(keepends=True)[0], rows=1),
     Hostile("two equal rows", ROWS.splitlines(keepends=True)[0] * 2, rows=2, removed=1),
-    Hostile("only spaces", ROWS + line(instruction="  ", output="\u3000"), rows=6),
-    Hostile("empty texts", ROWS + line(instruction="", input="", output=""), rows=6),
+    Hostile("only spaces", ROWS + line(instruction="  ", output="\u3000"), rows=6, removed=1),
+    Hostile("empty texts", ROWS + line(instruction="", input="", output=""), rows=6, removed=1),
     Hostile("repeated ids", line(id="a", text="第一行") + line(id="a", text="另一行"), rows=2),
     Hostile("the same key twice", ROWS + b'{"instruction": "a", "instruction": "b", "output": "c"}\n', rows=6),
     Hostile(

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - one case stands on one line, so that the table can be read as one
 """The table of hostile cases: how the input is made, the command, and what must come of it."""
 
 import gzip

@@ -1,27 +1,57 @@
 """A run that is killed and started again ends with the bytes of one that was left alone."""
 
 import gzip
+import json
 import random
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.end_to_end.runs import kill_group, rejected, results, run_clean, start_clean, temporary_files
+from tests.end_to_end.runs import (
+    STAGE_FILES,
+    clean_command,
+    cleaned,
+    kill_group,
+    rejected,
+    results,
+    run_clean,
+    start_clean,
+    temporary_files,
+)
+
+from belle_data.pipeline import STAGES
 
 MOMENTS = (
     "work/*.jsonl.tmp",
     "rejected/*.tmp",
     "work/inputs.json",
-    "stages/exact_dedup.parquet",
-    "stages/near_dedup.parquet",
+    *(f"stages/{name}" for name in STAGE_FILES),
     "shards/*.tmp",
     "rows.parquet.tmp",
     "rows.parquet",
     "report.json",
 )
 """Files whose appearance is a moment to kill at: together they are every step of a run."""
+
+
+AS_TEXT = ("--set", "normalise.apply=text")
+DEADLY = """
+import os, signal, sys
+from belle_data.cli import main
+from belle_data.pipeline import STAGES
+
+def die(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+next(stage for stage in STAGES if stage.name == sys.argv[1]).finish = die
+sys.exit(main(sys.argv[2:]))
+"""
+"""The command line, killed when the stage that the first argument names is to decide."""
 
 
 class Interrupted:
@@ -36,6 +66,11 @@ class Interrupted:
         assert done.code == 0, done.err
         self.expected = results(folder / "whole")
         assert rejected(folder / "whole")
+        stages = json.loads((folder / "whole" / "manifest.json").read_text(encoding="utf-8"))["stages"]
+        assert [stage["name"] for stage in stages if sum(stage["removed"].values())] == [
+            stage.name for stage in STAGES if stage.reasons
+        ]
+        assert {f"stages/{name}" for name in STAGE_FILES} < self.expected.keys()
         self.killed = 0
 
     def check(self, name: str, moment: Callable[[Path, float], bool]) -> bool:
@@ -87,9 +122,27 @@ def test_killed_at_random_moments(corpus: Path, tmp_path: Path) -> None:
 def test_killed_at_each_step(corpus: Path, tmp_path: Path) -> None:
     packed = tmp_path / "raw.jsonl.gz"
     packed.write_bytes(gzip.compress(corpus.read_bytes(), 1))
-    runs = Interrupted(tmp_path, packed, "--shard-rows", 4_000, "--compress", "zst", "--to", "messages")
+    runs = Interrupted(tmp_path, packed, "--shard-rows", 4_000, "--compress", "zst", "--to", "messages", *AS_TEXT)
     runs.at_files()
     assert runs.killed >= len(MOMENTS) // 2
+
+
+@pytest.mark.parametrize("setting", [(), AS_TEXT], ids=["comparison", "text"])
+def test_killed_between_stages(corpus: Path, tmp_path: Path, setting: tuple[str, ...]) -> None:
+    """The stages before the one that was to decide are not repeated, and all bytes are the same."""
+    whole, names = tmp_path / "whole", [stage.name for stage in STAGES]
+    cleaned(corpus, *setting, out=whole)
+    for number, name in enumerate(names):
+        out = tmp_path / name
+        command = clean_command(corpus, *setting, "--out", out)
+        # Without the interpreter and `-m belle_data`.
+        process = subprocess.run([sys.executable, "-c", DEADLY, name, *command[3:]], capture_output=True, check=False)
+        assert process.returncode == -signal.SIGKILL, process.stderr
+        assert not (out / "shards").exists()
+        report = cleaned(corpus, *setting, out=out)
+        assert [stage["name"] for stage in report["stages"]] == names
+        assert [stage["reused"] for stage in report["stages"]] == [place < number for place in range(len(names))]
+        assert results(out) == results(whole)
 
 
 @pytest.mark.slow

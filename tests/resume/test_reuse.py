@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import shutil
 import signal
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.end_to_end.runs import (
+    STAGE_FILES,
     cleaned,
     kept_rows,
     kill_group,
@@ -22,19 +24,32 @@ from tests.end_to_end.runs import (
 
 from belle_data.engine.run_folder import LOCK_MARK
 
-BOTH = {"exact_dedup": True, "near_dedup": True}
+NAMES = ["normalise", "rules", "exact_dedup", "near_dedup"]
+ALL = dict.fromkeys(NAMES, True)
+NONE = dict.fromkeys(NAMES, False)
+
+
+def all_before(stage: str) -> dict[str, bool]:
+    """A decision rests on those before it."""
+    return {name: NAMES.index(name) < NAMES.index(stage) for name in NAMES}
 
 
 def reused(report: dict[str, Any]) -> dict[str, bool]:
     return {stage["name"]: stage["reused"] for stage in report["stages"]}
 
 
-@pytest.fixture
-def first(corpus: Path, tmp_path: Path) -> Path:
-    """A finished run."""
-    out = tmp_path / "out"
-    assert reused(cleaned(corpus, out=out)) == {"exact_dedup": False, "near_dedup": False}
+@pytest.fixture(scope="module")
+def finished(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run that nobody may change."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    assert reused(cleaned(corpus, out=out)) == NONE
     return out
+
+
+@pytest.fixture
+def first(finished: Path, tmp_path: Path) -> Path:
+    """A finished run."""
+    return Path(shutil.copytree(finished, tmp_path / "out"))
 
 
 def test_a_stage_that_finished_before_the_kill_is_not_repeated(corpus: Path, tmp_path: Path) -> None:
@@ -45,11 +60,12 @@ def test_a_stage_that_finished_before_the_kill_is_not_repeated(corpus: Path, tmp
         time.sleep(0.0005)
     assert kill_group(process)
     done = json.loads(manifest.read_text(encoding="utf-8"))
-    assert [stage["name"] for stage in done["stages"]] in (["exact_dedup"], ["exact_dedup", "near_dedup"])
-    names = {stage["name"] for stage in done["stages"]}
-    assert reused(cleaned(corpus, out=out)) == {name: name in names for name in BOTH}
+    names = [stage["name"] for stage in done["stages"]]
+    assert 1 <= len(names) <= len(NAMES)
+    assert names == NAMES[: len(names)]
+    assert reused(cleaned(corpus, out=out)) == {name: name in names for name in NAMES}
     report = json.loads((out / "report.json").read_text(encoding="utf-8"))
-    assert reused(report)["exact_dedup"]
+    assert reused(report)["normalise"]
 
 
 def test_the_same_command_again_computes_nothing(corpus: Path, first: Path) -> None:
@@ -60,33 +76,60 @@ def test_the_same_command_again_computes_nothing(corpus: Path, first: Path) -> N
     assert {path: path.stat().st_mtime_ns for path in (first / "shards").iterdir()} == times
 
 
-def test_a_changed_threshold_repeats_only_its_stage(corpus: Path, first: Path, tmp_path: Path) -> None:
-    report = cleaned(corpus, "--set", "near_dedup.threshold=0.97", out=first)
-    assert reused(report) == {"exact_dedup": True, "near_dedup": False}
-    cleaned(corpus, "--set", "near_dedup.threshold=0.97", out=tmp_path / "fresh")
+@pytest.mark.parametrize(
+    ("stage", "setting"),
+    [
+        ("near_dedup", "threshold=0.97"),
+        ("exact_dedup", "field=prompt"),
+        ("rules", "refusal=off"),
+        ("rules", "short_answer=60"),
+        ("normalise", "trailing_blanks=false"),
+        ("normalise", "apply=text"),
+    ],
+)
+def test_a_changed_setting_repeats_its_stage_and_those_that_follow(
+    corpus: Path, first: Path, tmp_path: Path, stage: str, setting: str
+) -> None:
+    before = kept_rows(first)
+    change = ("--set", f"{stage}.{setting}")
+    assert reused(cleaned(corpus, *change, out=first)) == all_before(stage)
+    assert kept_rows(first) != before
+    cleaned(corpus, *change, out=tmp_path / "fresh")
     assert results(first) == results(tmp_path / "fresh")
 
 
-def test_a_changed_first_stage_repeats_all_that_follow(corpus: Path, first: Path, tmp_path: Path) -> None:
-    report = cleaned(corpus, "--set", "exact_dedup.field=prompt", out=first)
-    assert reused(report) == {"exact_dedup": False, "near_dedup": False}
-    cleaned(corpus, "--set", "exact_dedup.field=prompt", out=tmp_path / "fresh")
-    assert results(first) == results(tmp_path / "fresh")
+def test_a_setting_and_back_again(corpus: Path, first: Path, finished: Path) -> None:
+    cleaned(corpus, "--set", "rules.refusal=off", out=first)
+    assert reused(cleaned(corpus, out=first)) == all_before("rules")
+    assert results(first) == results(finished)
 
 
 def test_changed_output_repeats_no_stage(corpus: Path, first: Path, tmp_path: Path) -> None:
     changed = ("--shard-rows", "5000", "--compress", "gz", "--to", "sharegpt")
-    assert reused(cleaned(corpus, *changed, out=first)) == BOTH
+    assert reused(cleaned(corpus, *changed, out=first)) == ALL
     cleaned(corpus, *changed, out=tmp_path / "fresh")
     assert results(first) == results(tmp_path / "fresh")
 
 
-def test_a_stage_that_is_left_out_leaves_nothing_behind(corpus: Path, first: Path, tmp_path: Path) -> None:
-    report = cleaned(corpus, "--stages", "exact_dedup", out=first)
-    assert reused(report) == {"exact_dedup": True}
-    assert [path.name for path in (first / "stages").iterdir()] == ["exact_dedup.parquet"]
-    cleaned(corpus, "--stages", "exact_dedup", out=tmp_path / "fresh")
+@pytest.mark.parametrize("without", NAMES)
+def test_a_stage_that_is_left_out_leaves_nothing_behind(
+    corpus: Path, first: Path, tmp_path: Path, without: str
+) -> None:
+    names = [name for name in NAMES if name != without]
+    report = cleaned(corpus, "--stages", ",".join(names), out=first)
+    assert reused(report) == {name: all_before(without)[name] for name in names}
+    files = {path.name for path in (first / "stages").iterdir()}
+    assert files == {name for name in STAGE_FILES if name.split(".")[0] != without}
+    cleaned(corpus, "--stages", ",".join(names), out=tmp_path / "fresh")
     assert results(first) == results(tmp_path / "fresh")
+
+
+def test_every_file_of_stages_is_known_and_in_the_manifest(first: Path) -> None:
+    """A file that nobody names is never looked at, and never removed."""
+    manifest = json.loads((first / "manifest.json").read_text(encoding="utf-8"))
+    assert {name for stage in manifest["stages"] for name in stage["files"]} == set(STAGE_FILES)
+    assert all(name.split(".")[0] == stage["name"] for stage in manifest["stages"] for name in stage["files"])
+    assert {path.name for path in (first / "stages").iterdir()} == set(STAGE_FILES)
 
 
 def test_no_stage_at_all(corpus: Path, first: Path, tmp_path: Path) -> None:
@@ -105,11 +148,16 @@ def test_stale_shards_disappear(corpus: Path, first: Path) -> None:
     assert 1 <= len(list((first / "shards").iterdir())) < 5
 
 
-@pytest.mark.parametrize("stage", ["exact_dedup", "near_dedup"])
-@pytest.mark.parametrize("damage", ["cut", "changed", "gone"])
-def test_a_damaged_decision_is_computed_again(corpus: Path, first: Path, stage: str, damage: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        *((name, damage) for name in STAGE_FILES for damage in ("changed", "gone")),
+        *((f"{name}.parquet", "cut") for name in NAMES),
+    ],
+)
+def test_a_damaged_decision_is_computed_again(corpus: Path, first: Path, name: str, damage: str) -> None:
     before = results(first)
-    path = first / "stages" / f"{stage}.parquet"
+    path = first / "stages" / name
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 0xFF
     if damage == "gone":
@@ -117,8 +165,7 @@ def test_a_damaged_decision_is_computed_again(corpus: Path, first: Path, stage: 
     else:
         path.write_bytes(data[: len(data) // 2] if damage == "cut" else data)
     (first / "rows.parquet").unlink()
-    # A decision rests on those before it.
-    assert reused(cleaned(corpus, out=first)) == {"exact_dedup": stage == "near_dedup", "near_dedup": False}
+    assert reused(cleaned(corpus, out=first)) == all_before(name.split(".", maxsplit=1)[0])
     assert results(first) == before
 
 
@@ -143,7 +190,7 @@ def test_a_changed_input_repeats_everything(corpus: Path, tmp_path: Path) -> Non
     cleaned(source, out=out)
     lines = corpus.read_bytes().splitlines(keepends=True)
     source.write_bytes(b"".join(lines[5_000:]))
-    assert reused(cleaned(source, out=out)) == {"exact_dedup": False, "near_dedup": False}
+    assert reused(cleaned(source, out=out)) == NONE
     changed = results(out)
     cleaned(source, "--force", out=out)
     assert results(out) == changed
@@ -177,6 +224,7 @@ def test_temporary_files_of_a_killed_run_disappear(corpus: Path, tmp_path: Path)
     for name in (
         "shards/part-99999.jsonl.tmp",
         "stages/gone.parquet.tmp",
+        "stages/rules.scores.parquet.tmp",
         "manifest.json.tmp",
         "report.json.tmp",
         "rows.parquet.tmp",

@@ -138,8 +138,8 @@ def test_bombs(compression: Compression) -> None:
     with pytest.raises(SourceError, match=r"more than 1,000 times is taken for a decompression bomb") as caught:
         produced.extend(len(piece) for piece in decoded(io.BytesIO(bomb), compression, "bomb.gz"))
     assert sum(produced) <= 384 << 20
-    more = 10_000 if compression == "gzip" else 100_000
-    assert caught.value.hint == f"if the file can be trusted, allow more, for example with --max-ratio {more}"
+    ratio = 10_000 if compression == "gzip" else 100_000
+    assert caught.value.hint == f"if the file can be trusted, allow more, for example with --max-ratio {ratio}"
 
 
 def test_high_but_honest_ratios_pass() -> None:

@@ -13,12 +13,17 @@ from belle_data.config import Recipe, StageName
 from belle_data.errors import InternalError, UsageError
 from belle_data.kernels import run_stage
 from belle_data.pipeline import READ_COLUMNS, STAGES, stages_of
+from belle_data.stages.normalise import Normalise
+from belle_data.stages.rules import Rules
 from belle_data.stages.stage import removals_schema, row_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 every_stage = pytest.mark.parametrize("stage", STAGES, ids=[stage.name for stage in STAGES])
+REMOVING: list[Any] = [stage for stage in STAGES if stage.reasons]
+"""normalise changes texts and removes no row."""
+every_removing_stage = pytest.mark.parametrize("stage", REMOVING, ids=[stage.name for stage in REMOVING])
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("text", pa.string())]))
 
@@ -35,7 +40,7 @@ def conversations(texts: list[tuple[str, str]]) -> pa.RecordBatch:
 
 
 def corpus(count: int, seed: int = 1) -> list[tuple[str, str]]:
-    """Conversations of which each stage has something to remove: same ones, near ones, short and empty ones."""
+    """Conversations of which each stage has something to do: same ones, near ones, empty ones, blanks at ends."""
     chance = random.Random(seed)
     characters = "春夏秋冬风花雪月山水云雨江河湖海天地日月星辰东西南北金木水火土人口手足耳目"
     texts: list[tuple[str, str]] = []
@@ -50,7 +55,8 @@ def corpus(count: int, seed: int = 1) -> list[tuple[str, str]]:
         elif kind < 0.6:
             texts.append((chance.choice(["", "嗯", "ok", "What is it?"]), chance.choice(["", "好", "Yes."])))
         else:
-            texts.append(("写一段话", "".join(chance.choice(characters) for _ in range(chance.randrange(20, 120)))))
+            answer = "".join(chance.choice(characters) for _ in range(chance.randrange(20, 120)))
+            texts.append(("写一段话", answer + chance.choice(["", "", " ", "\r\n", "e\u0301"])))
     return texts
 
 
@@ -63,10 +69,16 @@ def removed(removals: pa.RecordBatch) -> list[dict[str, Any]]:
     return rows
 
 
+def found(stage: Any, data: Any) -> dict[str, list[dict[str, Any]]]:
+    """All that a stage writes down: what it removes, and its further tables by name."""
+    removals = removed(run_stage(stage, data))
+    return {"removals": removals, **{name: table.to_pylist() for name, table in stage.evidence().items()}}
+
+
 def test_the_pipeline_is_the_recipe() -> None:
     """A stage's name is its table in the recipe and stands in the list of names."""
     assert tuple(stage.name for stage in STAGES) == get_args(StageName) == Recipe().stages
-    assert len(STAGES) >= 2
+    assert [stage.name for stage in REMOVING] == ["rules", "exact_dedup", "near_dedup"]
     for stage in STAGES:
         assert type(getattr(Recipe(), stage.name)) is stage.Config
 
@@ -76,7 +88,6 @@ def test_it_says_what_it_is(stage: Any) -> None:
     assert stage.name.isidentifier()
     assert stage.name == stage.name.lower()
     assert stage.version >= 1
-    assert stage.reasons
     assert len(set(stage.reasons)) == len(stage.reasons) <= 256
     assert stage.__doc__
     for name, setting in stage.Config.model_fields.items():
@@ -102,9 +113,22 @@ def test_no_row(stage: Any, data: Any) -> None:
 
 
 @every_stage
-@pytest.mark.parametrize("text", ["一句话。", "", "x", "\U0001f600", "长" * 100_000])
-def test_one_row_stays(stage: Any, text: str) -> None:
-    assert run_stage(stage(), conversations([(text, text)])).num_rows == 0
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("一句话。", []),
+        ("", ["empty_answer"]),
+        ("x", []),
+        ("\U0001f600", []),
+        ("长" * 100_000, ["answer_is_instruction"]),
+    ],
+    ids=["short", "empty", "letter", "emoji", "long"],
+)
+def test_one_row_goes_at_most_for_what_it_is(stage: Any, text: str, wrong: list[str]) -> None:
+    """There is no row that it could be a duplicate of; only `rules` looks at what a row is."""
+    removals = removed(run_stage(stage(), conversations([(text, text)])))
+    assert [stage.reasons[row["reason"]] for row in removals] == (wrong if stage.name == "rules" else [])
+    assert all(row["kept_row"] is None and row["similarity"] is None for row in removals)
 
 
 @every_stage
@@ -115,10 +139,11 @@ def test_removals_are_in_order_declared_and_add_up(stage: Any) -> None:
     assert removals.schema == removals_schema()
     rows = removed(removals)
     numbers = [row["row"] for row in rows]
-    assert len(numbers) > 100, "the corpus has nothing for this stage"
+    done = numbers if stage.reasons else one.evidence()["changes"]["row"].to_pylist()
+    assert len(done) > 100, "the corpus has nothing for this stage"
+    assert bool(numbers) == bool(stage.reasons)
     assert numbers == sorted(set(numbers))
-    assert numbers[0] >= 0
-    assert numbers[-1] < len(texts)
+    assert all(0 <= number < len(texts) for number in numbers)
     assert {row["reason"] for row in rows} <= set(range(len(one.reasons)))
     ledger = _native.Ledger(len(texts))
     ledger.remove(0, removals)
@@ -132,15 +157,15 @@ def test_removals_are_in_order_declared_and_add_up(stage: Any) -> None:
 @every_stage
 def test_batches_and_threads_do_not_change_the_result(stage: Any) -> None:
     data = conversations(corpus(1_500))
-    expected = removed(run_stage(stage(), data))
-    assert expected
+    expected = found(stage(), data)
+    assert any(expected.values())
     for threads in (1, 4):
         _native.set_threads(threads)
         for size in (1, 7, 1000):
-            assert removed(run_stage(stage(), batched(data, size))) == expected, (threads, size)
+            assert _comparable(found(stage(), batched(data, size))) == _comparable(expected), (threads, size)
 
 
-@every_stage
+@every_removing_stage
 def test_the_order_of_rows_does_not_change_what_stays(stage: Any) -> None:
     texts = corpus(1_500)
 
@@ -156,7 +181,38 @@ def test_the_order_of_rows_does_not_change_what_stays(stage: Any) -> None:
     assert stays(order[::-1]) == expected
 
 
+@pytest.mark.parametrize(("stage", "table"), [(Normalise, "changes"), (Rules, "scores")], ids=["normalise", "rules"])
+def test_a_row_is_looked_at_by_itself(stage: Any, table: str) -> None:
+    """What is written down of a row does not depend on the other rows, or on its place among them."""
+    texts = corpus(800)
+    order = list(range(len(texts)))
+    random.Random(4).shuffle(order)
+
+    def by_row(rows: list[int]) -> dict[int, dict[str, Any]]:
+        lines = found(stage(), conversations([texts[row] for row in rows]))[table]
+        return {rows[line["row"]]: {**line, "row": None} for line in lines}
+
+    expected = _comparable({"all": [{"row": row, **line} for row, line in sorted(by_row(order[::-1]).items())]})
+    assert len(expected["all"]) > 80
+    shuffled = by_row(order)
+    assert _comparable({"all": [{"row": row, **line} for row, line in sorted(shuffled.items())]}) == expected
+    alone = by_row(order[:1]).get(order[0])
+    assert _comparable({"all": [alone or {}]}) == _comparable({"all": [shuffled.get(order[0]) or {}]})
+
+
 @every_stage
+def test_what_it_writes_down_beside_is_named_and_about_rows(stage: Any) -> None:
+    data = conversations(corpus(500))
+    one = stage()
+    run_stage(one, data)
+    tables = one.evidence()
+    assert set(tables) <= {"changes", "scores", "near_misses", "components"}
+    for name, table in tables.items():
+        assert table.num_rows, name
+        assert all(0 <= row < data.num_rows for row in table["row"].to_pylist()), name
+
+
+@every_removing_stage
 def test_rows_that_fell_before_take_no_part(stage: Any) -> None:
     """A stage neither removes them again nor keeps one of them for another row."""
     batch = _numbered(conversations(corpus(1_000)))
@@ -194,6 +250,7 @@ def test_decide_answers_for_the_rows_it_is_asked_about(stage: Any) -> None:
     one.scan(batch)
     one.finish(_native.ArrowRows(batch), None)
     whole = removed(one.decide(batch))
+    assert bool(whole) == bool(stage.reasons)
     parts = [removed(one.decide(batch.slice(start, 7))) for start in range(0, batch.num_rows, 7)]
     assert [row for part in parts for row in part] == whole
     some = pa.record_batch({"row": pa.array([5, 900, 17, 400], pa.uint32())})
@@ -224,6 +281,11 @@ def test_row_numbers(first: int, count: int) -> None:
     numbers = row_numbers(first, count)
     assert numbers.type == pa.uint32()
     assert numbers.to_pylist() == list(range(first, first + count))
+
+
+def _comparable(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[dict[str, str]]]:
+    """Values as texts: a value that is not a number is no other's equal."""
+    return {name: [{key: repr(value) for key, value in row.items()} for row in rows] for name, rows in tables.items()}
 
 
 def _numbered(data: pa.RecordBatch) -> pa.RecordBatch:

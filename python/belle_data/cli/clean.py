@@ -25,6 +25,7 @@ INSTRUCTION_SETS = ("auto", "avx512", "avx2", "baseline")
 # Flag, place in the recipe. The recipe knows what is allowed, so all mistakes are found together.
 RECIPE_FLAGS = {
     "limit": ("input", "limit"),
+    "dataset_info": ("input", "dataset_info"),
     "format": ("input", "format"),
     "max_bad_lines": ("input", "max_bad_lines"),
     "max_line_bytes": ("input", "max_line_bytes"),
@@ -40,9 +41,10 @@ def parser() -> Parser:
     words = Parser(
         "clean",
         usage="clean INPUT [INPUT ...] [OPTIONS]",
-        description="Removes duplicates from instruction data. The run folder then holds the kept rows (shards/), one "
-        "line for every row with what happened to it (rows.parquet), the lines that are no rows (rejected/) and a "
-        "report. The same command again goes on where an interrupted one ended, and repeats only what changed.",
+        description="Removes the rows of instruction data that are no use for training, and duplicates. The run folder "
+        "then holds the kept rows (shards/), one line for every row with what happened to it (rows.parquet), the lines "
+        "that are no rows (rejected/) and a report. The same command again goes on where an interrupted one ended, and "
+        "repeats only what changed.",
         epilog=EXIT_CODES,
     )
     words.add_argument(
@@ -72,6 +74,11 @@ def parser() -> Parser:
     )
     reading = words.add_argument_group("input")
     reading.add_argument("--format", metavar="NAME", help=f"shape of the rows: {', '.join(FORMATS)}")
+    reading.add_argument(
+        "--dataset-info",
+        metavar="FILE[:NAME]",
+        help="a dataset_info.json as LLaMA-Factory has it: says how the columns of the input are named",
+    )
     reading.add_argument("--limit", metavar="N", help="only the first N rows")
     reading.add_argument(
         "--max-bad-lines",

@@ -14,7 +14,7 @@ from belle_data.cli.terminal import closest
 from belle_data.errors import UsageError, escaped
 
 COMMANDS = {
-    "clean": "remove duplicates from instruction data; kept rows, ledger and report in a run folder",
+    "clean": "remove bad rows and duplicates; kept rows, ledger and report in a run folder",
     "explain": "say what happened to a row, and show the row that it was removed for",
     "inspect": "show examples of what a stage removed, and of what just stayed",
     "rethreshold": "make a new run with other thresholds out of a finished one",

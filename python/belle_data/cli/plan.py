@@ -29,10 +29,9 @@ def make_plan(inputs: Sequence[str], out: str | None, recipe: Recipe) -> dict[st
         UsageError: An input names nothing.
         SourceError: An input cannot be read, or is not what its name says.
     """
-    from belle_data.engine.local import folder_of  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.sources import find_sources  # noqa: PLC0415
+    from belle_data.engine.local import folder_of, sources_of  # noqa: PLC0415 - `--help` must not wait for it
 
-    sources = find_sources(inputs)
+    sources = sources_of(inputs, recipe.input.dataset_info)
     folder = folder_of(out, inputs)
     return {
         "inputs": [_source_plan(source, recipe) for source in sources],

@@ -60,7 +60,7 @@ def open_sources(sources: Sequence[Source], recipe: Recipe, folder: RunFolder, l
 
     opened = []
     for source in sources:
-        in_place = source.kind == "jsonl" and source.compression == "none"
+        in_place = source.kind == "jsonl" and source.compression == "none" and source.dataset is None
         done = 0
         if not in_place:
             listener.begin(f"decode {source.name}", source.size or 0, "B")
@@ -74,6 +74,8 @@ def open_sources(sources: Sequence[Source], recipe: Recipe, folder: RunFolder, l
         if not in_place:
             listener.end("")
         form: str | None = recipe.input.format
+        if form == "auto" and source.dataset is not None:
+            form = source.dataset.format
         if form == "auto":
             # A file in which no line tells is read row by row; each bad line then says what it lacks.
             form = _native.detect_format(sample(local)) or "mixed"

@@ -18,7 +18,7 @@ from belle_data.engine.decisions import Decision, count_reasons, write_decision
 from belle_data.engine.history import History, Origin
 from belle_data.engine.output import write_output
 from belle_data.engine.progress import MemoryWatch, Silent, Stopwatch, polled
-from belle_data.engine.run_folder import LAYOUT, RunFolder
+from belle_data.engine.run_folder import DATASET_INFO, LAYOUT, RunFolder
 from belle_data.errors import RunFolderError, UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from belle_data import _native
     from belle_data.engine.corpus import OpenSource, SourceSummary
+    from belle_data.engine.output import Shard
     from belle_data.engine.progress import Listener
     from belle_data.sources import Source
     from belle_data.stages.stage import Stage
@@ -41,7 +42,8 @@ NOTHING_CHANGED = "nothing changed since the last run: its result is reported ag
 
 def default_folder(inputs: Sequence[str]) -> Path:
     """``runs/<name of the first input>``, without the endings that say what kind of file it is."""
-    name = inputs[0].rstrip("/").rsplit("/", 1)[-1]
+    # No input at all is for `find_sources` to refuse.
+    name = inputs[0].rstrip("/").rsplit("/", 1)[-1] if inputs else ""
     for ending in (".gz", ".zst", ".jsonl", ".ndjson", ".json", ".parquet"):
         name = name.removesuffix(ending)
     name = "".join(character if character.isalnum() or character in "-_." else "-" for character in name).strip("-.")
@@ -116,13 +118,27 @@ def run_recipe(
 
     With an origin, its decisions are taken over, and the stage that it names decides from what it wrote down.
     """
-    sources = find_sources(names)
+    sources = sources_of(names, recipe.input.dataset_info)
     threads = use_threads(threads)
     _refuse_own_files(sources, path)
     folder = RunFolder(path)
     with folder.locked():
         run = _Run(sources, recipe, folder, threads=threads, force=force, listener=listener or Silent(), origin=origin)
         return run.run()
+
+
+def sources_of(names: Sequence[str], dataset_info: str | None) -> list[Source]:
+    """Find the sources, with what a ``dataset_info.json`` says about them; no names stand for the files it describes.
+
+    Raises:
+        UsageError: A name is nothing, or is not described.
+        DatasetInfoError: The description has mistakes.
+    """
+    if dataset_info is None:
+        return find_sources(names)
+    from belle_data.dataset_info import described_sources  # noqa: PLC0415 - few runs have one
+
+    return described_sources(names, dataset_info)
 
 
 def use_threads(threads: int | None) -> int:
@@ -222,6 +238,7 @@ class _Run:
             timing["write"] = step.read()
             for source in self.sources:
                 check_unchanged(source)
+            self._describe(summaries, shards)
             repeated, examples = corpus.repeated_ids(REPEATED_IDS_SHOWN)
             manifest["repeated_ids"] = repeated
             manifest["rows_out"] = ledger.kept()
@@ -342,6 +359,21 @@ class _Run:
         if self.origin is not None and stage is not self.stages[-1]:
             self.origin.check_later_stages(decision, [one.name for one in self.stages])
         return decision
+
+    def _describe(self, summaries: Sequence[SourceSummary], shards: Sequence[Shard]) -> None:
+        """Write ``dataset_info.json``, with which LLaMA-Factory trains on the shards as they are, if one can.
+
+        It reads no compressed files, and one description is for rows of one format.
+        """
+        to = self.recipe.output.to
+        formats = {summary.format for summary in summaries} if to == "same" else {to}
+        if self.recipe.output.compress != "none" or len(formats) != 1 or "mixed" in formats or not shards:
+            self.folder.remove(DATASET_INFO)
+            return
+        from belle_data.dataset_info import dataset_entry  # noqa: PLC0415 - needed once, at the end
+
+        keys = sorted({key for shard in shards for key in shard.keys})
+        self.folder.write_json(DATASET_INFO, {self.folder.path.name: dataset_entry("shards", formats.pop(), keys)})
 
     def _id_of(self, corpus: _native.Corpus, ledger: _native.Ledger, row: int, files: Sequence[str]) -> str:
         """The id of a row as the ledger shows it."""

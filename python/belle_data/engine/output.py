@@ -24,6 +24,10 @@ ROWS_AT_ONCE = 8_192
 LEDGER_ROWS_AT_ONCE = 1 << 17
 
 
+DESCRIBED_KEYS = ("system", "history", "tools", "images", "videos", "audios")
+"""Keys of rows that the description of a data set names if they are there."""
+
+
 class Stopped(Exception):  # noqa: N818 - no error: another writer failed, or the user stopped the run
     """Ends a writer whose work is no longer wanted."""
 
@@ -35,6 +39,8 @@ class Shard:
     name: str
     rows: int
     bytes: int
+    keys: tuple[str, ...] = ()
+    """Of the keys that a description of the data names, those that a row has."""
 
 
 def write_output(
@@ -96,19 +102,23 @@ class _Writer:
         self._listener, self._lock, self._done = listener, threading.Lock(), 0
 
     def write_shard(self, number: int, start: int, end: int) -> Shard:
+        from belle_data import _native  # noqa: PLC0415 - the command line must answer before it is loaded
+
         ending = {"none": "", "gz": ".gz", "zst": ".zst"}[self.config.compress]
         name = f"part-{number:05d}.jsonl{ending}"
         to = None if self.config.to == "same" else self.config.to
         rows = 0
         with self.folder.writing(f"shards/{name}") as handle:
             write, close = _compressed(handle, self.config.compress)
+            search = _native.KeySearch(DESCRIBED_KEYS)
             for first, last, count, lines in self._lines(start, end, to):
+                search.look(lines)
                 write(lines)
                 rows += count
                 self._advance(last - first)
             close()
             size = handle.tell()
-        return Shard(name, rows, size)
+        return Shard(name, rows, size, tuple(search.seen()))
 
     def _lines(self, start: int, end: int, to: str | None) -> Iterator[tuple[int, int, int, memoryview | bytes]]:
         """Pieces of a shard: first row, row after the last, number of kept rows, their lines."""

@@ -49,8 +49,8 @@ class RejectedLines:
         line = self._line(self.first[reason])
         name, number = self.one.source.name, self.first[reason]["line"]
         if reason == "invalid_utf8":
-            way = "convert it, for example with iconv -f GB18030 -t UTF-8"
-            return f"{name} looks like GBK or GB18030 and must be UTF-8: {way}" if is_gbk(line) else None
+            convert = "must be UTF-8: convert it, for example with iconv -f GB18030 -t UTF-8"
+            return f"{name} looks like GBK or GB18030 and {convert}" if is_gbk(line) else None
         from belle_data import _native  # noqa: PLC0415 - the command line must answer before it is loaded
 
         shape = _native.detect_format(line) if line else None

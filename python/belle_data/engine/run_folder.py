@@ -7,6 +7,7 @@
     shards/part-NNNNN.jsonl the kept rows, with .gz or .zst after it if compressed
     rejected/rejected.jsonl the lines that are no rows
     work/                   decoded copies of inputs, and how the inputs were found; may be deleted
+    dataset_info.json       the shards described for LLaMA-Factory, if they can be
     .lock                   locked while a run is at work; its content marks the folder as a run's
 
 Every file appears by write to a temporary name, fsync and rename, so each is whole or not there.
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 LAYOUT = 2
 """Version of the folder's layout."""
 TEMPORARY = ".tmp"
+DATASET_INFO = "dataset_info.json"
+"""Describes the shards as LLaMA-Factory wants it; in the run folder."""
 LOCK_MARK = b"belle_data run folder\n"
 """What `.lock` holds: a folder is known by it before the first manifest is written."""
 _FOLDERS = ("stages", "shards", "rejected", "work")
@@ -153,7 +156,7 @@ class RunFolder:
 
     def _remove_half_written(self) -> None:
         """Remove what a run was writing when it was killed."""
-        for name in ("manifest.json", "report.json", "rows.parquet"):
+        for name in ("manifest.json", "report.json", "rows.parquet", DATASET_INFO):
             (self.path / (name + TEMPORARY)).unlink(missing_ok=True)
         for path in self.path.iterdir():
             if _LOCK_IN_MAKING.fullmatch(path.name):
@@ -199,7 +202,7 @@ class RunFolder:
                 for path in self._own_files(folder):
                     path.unlink(missing_ok=True)
                 self._remove_if_empty(self.path / folder)
-            for name in ("rows.parquet", "report.json", "manifest.json"):
+            for name in ("rows.parquet", "report.json", DATASET_INFO, "manifest.json"):
                 (self.path / name).unlink(missing_ok=True)
 
     def _discard_if_useless(self) -> None:
@@ -268,6 +271,11 @@ class RunFolder:
             except BaseException:
                 temporary.unlink(missing_ok=True)
                 raise
+
+    def remove(self, name: str) -> None:
+        """Remove a file of the folder, if it is there."""
+        with _errors(self.path):
+            (self.path / name).unlink(missing_ok=True)
 
     def work(self) -> Path:
         """The folder for decoded copies of inputs."""

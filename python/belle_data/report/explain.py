@@ -95,7 +95,7 @@ def explain(run: str | Path, row_id: str) -> Explanations:
 
     Example:
         >>> from belle_data.report.explain import explain
-        >>> explain("runs/demo", "ex-00003").rows[0].chain[0].similarity  # doctest: +SKIP
+        >>> explain("runs/demo", "ex-00003").rows[0].chain[0].removed.similarity  # doctest: +SKIP
         0.9263157894736842
     """
     finished = FinishedRun(run)

@@ -68,9 +68,7 @@ class FinishedRun:
     def texts(self) -> SourceTexts:
         """The texts of the rows, as a context manager."""
         found: Any = (_read_json(self.folder / "work" / "inputs.json") or {}).get("found")
-        if not is_like(found, FOUND):
-            found = []
-        return SourceTexts(self.folder, self.manifest, found)
+        return SourceTexts(self.folder, self.manifest, found if is_like(found, FOUND) else [])
 
     def read(self, row: Row, texts: SourceTexts, notes: list[str]) -> Any:
         """A row as it was read, as a record batch; None if it cannot be read. What must be known goes to `notes`."""

@@ -184,9 +184,13 @@ class _Pairs(_Inspector):
     def _threshold(self) -> float | None:
         return self.settings.get("threshold")
 
-    def _example(self, number: int, other_number: int, similarity: float) -> Example:
-        row, other = self.run.row(number), self.run.row(other_number)
+    def _example(self, number: int, other_number: int | None, similarity: float | None) -> Example:
+        row = self.run.row(number)
         turns = self.run.turns(row, self.texts, self.notes)
+        if other_number is None:
+            # A stage of which this module knows no more than its removals.
+            return Example(row, None, similarity, self._threshold(), None, turns, None)
+        other = self.run.row(other_number)
         others = self.run.turns(other, self.texts, self.notes)
         difference = None if turns is None or others is None else turn_differences(turns, others)
         return Example(row, None, similarity, self._threshold(), other, turns, difference)
@@ -220,7 +224,7 @@ class _Rules(_Inspector):
         scores = self.run.scores(self.stage)
         distances = pc.min_element_wise(*(rule.near(scores[rule.name]) for rule in rules))
         places = _nearest(pc.if_else(self.run.kept(), distances, None), count)
-        if not places:
+        if not places and count:
             self.notes.append("nothing just stayed: no row that is kept has anything that these rules look for")
         return [self._example(row, reason) for row in places]
 

@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from belle_data.engine.local import sources_of
 from belle_data.errors import BelleError, RunFolderError
-from belle_data.sources import LocalFile, Source, find_sources, finished_copy, materialise
+from belle_data.sources import LocalFile, Source, finished_copy, materialise
 from belle_data.sources.decode import MAX_RATIO
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class SourceTexts:
         self._folder = folder
         self._inputs = {one["name"]: one for one in manifest["inputs"]}
         self._found = {one["name"]: one for one in found}
+        self._dataset_info: str | None = manifest["recipe"]["input"].get("dataset_info")
         self._max_line_bytes = int(manifest["recipe"]["input"]["max_line_bytes"])
         self._max_ratio = int(manifest["recipe"]["input"].get("max_ratio", MAX_RATIO))
         self._opened: dict[str, tuple[LocalFile | None, str | None]] = {}
@@ -114,7 +116,7 @@ class SourceTexts:
             if "://" not in place and not Path(place).is_file():
                 continue
             try:
-                sources = find_sources([place])
+                sources = sources_of([place], self._dataset_info)
             except BelleError as error:
                 problem = problem or str(error)
                 continue

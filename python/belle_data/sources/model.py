@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from belle_data.dataset_info import Description
+
 Kind = Literal["jsonl", "json_array", "parquet"]
 Compression = Literal["none", "gzip", "zstd"]
 
@@ -31,6 +33,8 @@ class Source:
     """How the stored bytes are compressed, by their first bytes. Parquet compresses within, so there it is "none"."""
     location: str = field(repr=False)
     """The path or URL that opens it. May hold a password or a signature: never to be written anywhere."""
+    dataset: Description | None = field(default=None, compare=False, repr=False)
+    """What a ``dataset_info.json`` says about it: its format, and which names its columns have."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,10 @@ from belle_data.sources.storage import check_unchanged, is_local, open_source, r
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from belle_data import _native
     from belle_data.sources.model import ArraySplitter
 
-SPOOL_VERSION = 1
+SPOOL_VERSION = 2
 """Raised when the same source would be decoded to other bytes than before, so that old copies are not used."""
 LONGEST_SAMPLED_LINE = 64 << 20
 """Bytes that `sample` reads to find the end of the first line."""
@@ -55,10 +56,12 @@ def materialise(
         RunFolderError: `folder` cannot be written.
     """
     check_unchanged(source)
-    if source.kind == "jsonl" and source.compression == "none" and is_local(source):
+    names = source.dataset.names() if source.dataset is not None else None
+    if source.kind == "jsonl" and source.compression == "none" and is_local(source) and names is None:
         return LocalFile(Path(source.location), temporary=False, positions=None)
     base = _base(folder, source.name)
-    finished = _finished(source, base)
+    described = _described(source) if names is not None else None
+    finished = _finished(source, base, described)
     if finished is not None:
         return finished
     with _writing(folder):
@@ -69,9 +72,11 @@ def materialise(
     with open_source(source) as handle:
         if source.kind != "parquet":
             pieces = _decoded(source, handle, progress, max_ratio)
-            _write(rows, pieces if splitter is None else _split(source, pieces, splitter))
+            lines = pieces if splitter is None else _split(source, pieces, splitter)
+            _write(rows, lines if names is None else _renamed(lines, names))
         elif is_local(source):
-            _write(rows, _parquet(source, handle, progress, max_ratio))
+            lines = _parquet(source, handle, progress, max_ratio)
+            _write(rows, lines if names is None else _renamed(lines, names))
         else:
             _write_fetched(rows, source, handle, progress, max_ratio)
     check_unchanged(source)
@@ -80,7 +85,7 @@ def materialise(
         positions = splitter.positions()
         _write(_beside(base, ".positions"), positions)
     about = {
-        **_key(source),
+        **_key(source, described),
         "bytes": rows.stat().st_size,
         "rows": positions and len(positions[0]) // 8,
     }
@@ -116,8 +121,27 @@ def _beside(base: Path, ending: str) -> Path:
     return base.with_name(base.name + ending)
 
 
-def _key(source: Source) -> dict[str, object]:
+def _described(source: Source) -> dict[str, object] | None:
+    """What the copy owes to the description of the data set: the names that were replaced."""
+    if source.dataset is None:
+        return None
+    return {"columns": dict(source.dataset.columns), "tags": dict(source.dataset.tags)}
+
+
+def _renamed(pieces: Iterable[bytes], names: _native.Names) -> Iterator[bytes]:
+    """Give the lines with the names of their format; pieces may end anywhere."""
+    rest = b""
+    for piece in pieces:
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        if newline:
+            yield names.rename_lines(whole + newline)
+    if rest:
+        yield names.rename_lines(rest)
+
+
+def _key(source: Source, described: object) -> dict[str, object]:
     return {
+        "dataset": described,
         "spool": SPOOL_VERSION,
         "name": source.name,
         "size": source.size,
@@ -127,12 +151,12 @@ def _key(source: Source) -> dict[str, object]:
     }
 
 
-def _finished(source: Source, base: Path) -> LocalFile | None:
+def _finished(source: Source, base: Path, described: object) -> LocalFile | None:
     """Find the copy that an earlier call finished, if it was made from just this source and is still whole."""
     try:
         about: Any = json.loads(_beside(base, ".json").read_bytes())
         rows = about.pop("rows")
-        if about != {**_key(source), "bytes": _beside(base, ".jsonl").stat().st_size}:
+        if about != {**_key(source, described), "bytes": _beside(base, ".jsonl").stat().st_size}:
             return None
         positions = None
         if source.kind == "json_array":
@@ -156,7 +180,7 @@ def finished_copy(folder: Path, name: str, size: int | None, stamp: str) -> Loca
         source = Source(name, size, stamp, about["kind"], about["compression"], location="")
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    return _finished(source, base)
+    return _finished(source, base, about.get("dataset"))
 
 
 def _base(folder: Path, name: str) -> Path:

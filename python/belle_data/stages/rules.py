@@ -93,7 +93,7 @@ class Rules(StageDefaults):
 
     name: ClassVar[str] = "rules"
     version: ClassVar[int] = 1
-    needs: ClassVar[tuple[str, ...]] = ("row", "turns", "non_text_parts")
+    needs: ClassVar[tuple[str, ...]] = ("row", "turns")
     adds: ClassVar[tuple[str, ...]] = ()
     reasons: ClassVar[tuple[str, ...]] = (
         "empty_answer",
@@ -122,7 +122,7 @@ class Rules(StageDefaults):
         self._removals: pa.RecordBatch | None = None
 
     def scan(self, batch: pa.RecordBatch) -> None:
-        """Measure the rows of a batch with the columns of `needs`; without `non_text_parts` no row has any."""
+        """Measure the rows of a batch with the columns of `needs`; without a column `non_text_parts` none has any."""
         self._kernel.scan(batch)
 
     def finish(self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None) -> None:

@@ -54,6 +54,8 @@ class Stage(Protocol):
     def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Say which rows of a batch go, as a batch of `removals_schema`, ordered by row; the others are kept.
 
+        Columns after those of the schema are written down with the decision, for `decide_again`.
+
         Of the batch only the column ``row`` may be read: the runner, which keeps no texts, gives nothing else. What
         the decision needs of a row is remembered in `scan`.
         """
@@ -67,8 +69,9 @@ class Stage(Protocol):
     def evidence(self) -> dict[str, pa.Table]:
         """What else is worth keeping of the decision: tables by name, each goes to ``stages/<stage>.<name>.parquet``.
 
-        Known names: ``scores``, a column of values for each reason and an entry for each row; ``near_misses``, with
-        ``row``, ``other_row`` and ``similarity``, the pairs that came nearest to the threshold and stayed.
+        Known names: ``changes``, the rows whose texts change, and how; ``scores``, a column of values for each setting
+        and an entry for each row; ``near_misses``, with ``row``, ``other_row`` and ``similarity``, the pairs that came
+        nearest to the threshold and stayed; ``components``, what a higher threshold needs to decide again.
         """
 
     def progress(self) -> tuple[int, int]:

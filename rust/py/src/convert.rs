@@ -1,6 +1,8 @@
 //! Lines in another format, and lines whose keys have names of their own.
 
 use belle_core::read::{self, ConvertOptions};
+use pyo3::buffer::PyUntypedBuffer;
+use pyo3::exceptions::PyBufferError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -34,6 +36,39 @@ impl Names {
     fn rename_lines<'py>(&self, py: Python<'py>, lines: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let renamed = run(py, || read::rename_lines(lines, &self.0))?;
         Ok(PyBytes::new(py, &renamed))
+    }
+}
+
+/// Looks for keys of rows in written lines.
+#[pyclass(module = "belle_data._native")]
+pub struct KeySearch(read::KeySearch);
+
+#[pymethods]
+impl KeySearch {
+    #[new]
+    fn new(names: Vec<String>) -> Self {
+        Self(read::KeySearch::new(&names))
+    }
+
+    /// Looks at a buffer of whole lines.
+    fn look(&mut self, py: Python<'_>, lines: &Bound<'_, PyAny>) -> PyResult<()> {
+        let buffer = PyUntypedBuffer::get(lines)?;
+        if !buffer.is_c_contiguous() {
+            return Err(PyBufferError::new_err("lines must be one contiguous buffer"));
+        }
+        let bytes: &[u8] = match buffer.len_bytes() {
+            0 => &[],
+            // SAFETY: the buffer is contiguous and held meanwhile; the writer that calls owns what is in it, so no
+            // other thread writes to it.
+            length => unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast(), length) },
+        };
+        py.detach(|| self.0.look(bytes));
+        Ok(())
+    }
+
+    /// The keys that some row has, in the order in which they were given.
+    fn seen(&self) -> Vec<String> {
+        self.0.seen().map(str::to_owned).collect()
     }
 }
 

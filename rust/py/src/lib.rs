@@ -26,7 +26,7 @@ mod _native {
     #[pymodule_export]
     use crate::arrow_data::{ArrowBatch, ArrowRows};
     #[pymodule_export]
-    use crate::convert::{Names, convert_lines};
+    use crate::convert::{KeySearch, Names, convert_lines};
     #[pymodule_export]
     use crate::corpus::{Corpus, detect_format};
     #[pymodule_export]

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt16Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float32Array, StringArray, StructArray, UInt8Array, UInt32Array};
-use arrow_buffer::ScalarBuffer;
+use arrow_buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
 use belle_core::rules::{COUNT, MEASURES, REASONS, Removal, RowMeasures, Rules as CoreRules, Span, Thresholds};
 use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
+use rayon::prelude::*;
 
 use crate::arrow_data::{ArrowBatch, ArrowTurns, import, record_batch};
 use crate::ledger::Ledger;
@@ -71,8 +72,9 @@ impl Rules {
             return Err(PyIndexError::new_err(message));
         }
         let numbers: ArrayRef = Arc::new(UInt32Array::from(self.rules.numbers(start..end).to_vec()));
-        let columns: Vec<ArrayRef> =
-            py.detach(|| (0..COUNT).map(|place| values_column(&self.rules.values(place, start..end))).collect());
+        let columns: Vec<ArrayRef> = run(py, || {
+            (0..COUNT).into_par_iter().map(|place| values_column(self.rules.values(place, start..end))).collect()
+        })?;
         let names = MEASURES.iter().map(|measure| measure.name);
         record_batch([("row", numbers)].into_iter().chain(names.zip(columns)).collect())
     }
@@ -133,8 +135,10 @@ fn removals_batch(removals: &[Removal]) -> PyResult<ArrowBatch> {
     ])
 }
 
-fn values_column(values: &[f32]) -> ArrayRef {
-    Arc::new(values.iter().map(|&value| (!value.is_nan()).then_some(value)).collect::<Float32Array>())
+fn values_column(values: Vec<f32>) -> ArrayRef {
+    let nulls = NullBuffer::new(BooleanBuffer::collect_bool(values.len(), |at| !values[at].is_nan()));
+    let nulls = (nulls.null_count() > 0).then_some(nulls);
+    Arc::new(Float32Array::new(values.into(), nulls))
 }
 
 fn decided(chunk: &ArrayRef, thresholds: &Thresholds) -> PyResult<Vec<Removal>> {
@@ -169,7 +173,7 @@ fn findings_batch(measures: &RowMeasures, thresholds: &Thresholds) -> PyResult<A
     record_batch(vec![
         ("rule", Arc::new(places().map(|(_, measure)| Some(measure.name)).collect::<StringArray>())),
         ("reason", Arc::new(places().map(|(_, one)| Some(REASONS[one.reason as usize])).collect::<StringArray>())),
-        ("value", values_column(&measures.values)),
+        ("value", values_column(measures.values.to_vec())),
         ("comparison", Arc::new(places().map(|(_, measure)| Some(measure.fires.sign())).collect::<StringArray>())),
         ("threshold", Arc::new(thresholds.0.iter().copied().collect::<Float32Array>())),
         ("fired", Arc::new(places().map(|(place, _)| Some(fired(place))).collect::<BooleanArray>())),

@@ -1,5 +1,7 @@
 //! The values of all rows, in as few bytes as they need.
 
+use std::ops::Range;
+
 use super::measures::{COUNT, MEASURES, MOST_COUNTED, SHARE_STEPS, Unit};
 
 const NO_CHARACTERS: u32 = u32::MAX;
@@ -52,6 +54,23 @@ impl Columns {
                     // Rounded, since the product may fall short of the whole number that the value was made of.
                     if value.is_nan() { NO_SHARE } else { (value * f32::from(SHARE_STEPS) + 0.5) as u16 }
                 })),
+            }
+        }
+    }
+
+    /// The values of some rows, NaN where there is none.
+    #[must_use]
+    pub fn values(&self, place: usize, rows: Range<usize>) -> Vec<f32> {
+        match &self.0[place] {
+            Column::Characters(stored) => {
+                stored[rows].iter().map(|&value| if value == NO_CHARACTERS { f32::NAN } else { value as f32 }).collect()
+            }
+            Column::Counts(stored) => {
+                stored[rows].iter().map(|&value| if value == NO_COUNT { f32::NAN } else { f32::from(value) }).collect()
+            }
+            Column::Shares(stored) => {
+                let share = |value: u16| f32::from(value) / f32::from(SHARE_STEPS);
+                stored[rows].iter().map(|&value| if value == NO_SHARE { f32::NAN } else { share(value) }).collect()
             }
         }
     }

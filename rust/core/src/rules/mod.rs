@@ -109,6 +109,7 @@ impl Rules {
     /// The values of one measure for some of the rows, NaN where there is none. A range beyond the end is cut.
     #[must_use]
     pub fn values(&self, place: usize, range: Range<usize>) -> Vec<f32> {
-        range.take_while(|&row| row < self.rows.len()).map(|row| self.columns.value(place, row)).collect()
+        let end = range.end.min(self.rows.len());
+        self.columns.values(place, range.start.min(end)..end)
     }
 }

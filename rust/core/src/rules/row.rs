@@ -3,7 +3,7 @@
 use super::context::{AnswerReader, Context, Damage, Links, Turn, closes_bracket, has_address, is_closing};
 use super::language::{LEAST_WORDS, Prose};
 use super::letters::{Letters, count, is_stray, longest_run, same_letters, trimmed};
-use super::measures::{COUNT, at, share};
+use super::measures::{COUNT, MOST_COUNTED, at, share};
 use super::phrases::{AllPhrases, Sign, bytes};
 use super::repetition::{LEAST_LETTERS, RepetitionBuffers, repetition};
 use super::units::Units;
@@ -95,10 +95,11 @@ impl RowMeasures {
         }
     }
 
-    /// Adds to a count; the first place found is the one that is shown.
+    /// Adds to a count, up to what is stored of one; the first place found is the one that is shown.
     fn add(&mut self, place: usize, count: f32, span: Option<Span>) {
         let value = &mut self.values[place];
-        *value = if value.is_nan() { count } else { *value + count };
+        let sum = if value.is_nan() { count } else { *value + count };
+        *value = sum.min(f32::from(MOST_COUNTED));
         self.spans[place] = self.spans[place].or(span);
     }
 
