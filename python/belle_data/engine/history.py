@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from belle_data.engine.decisions import Decision, read_decision
+from belle_data.engine.decisions import Decision, file_hash, read_decision
 from belle_data.engine.run_folder import LAYOUT
 from belle_data.engine.written_json import INPUTS, MANIFEST, is_like
 from belle_data.errors import RunFolderError, SourceError, UsageError
@@ -107,6 +107,15 @@ class History:
             reusable[name] = replace(decision, files=record["files"])
         return reusable
 
+    def _decisions_whole(self) -> bool:
+        """Whether the tables of the stages are what was written."""
+        # Whoever finds one damaged tells the user to run the same command again, which must then mend it.
+        return all(
+            file_hash(self._folder.path / "stages" / name) == written
+            for record in self.manifest["stages"]
+            for name, written in record["files"].items()
+        )
+
     def unchanged_report(self) -> RunReport | None:
         """The report of the last run, if its result is that of this one as far as names, sizes and times tell."""
         return self.finished_report(self.manifest["inputs"]) if self._inputs_unchanged() else None
@@ -123,6 +132,7 @@ class History:
             or self.manifest.get("output_fingerprint") != self.output_fingerprint(fingerprints)
             or not whole
             or self._folder.size_of("rejected/rejected.jsonl") is None
+            or not self._decisions_whole()
         ):
             return None
         report = self._folder.read_json("report.json")

@@ -43,11 +43,9 @@ class RejectedLines:
 
     def hint(self, format_given: str) -> str | None:
         """What to do, if the most frequent reason has a cause that can be told; `format_given` is the recipe's."""
-        if not self.reasons:
-            return None
-        reason = self.reasons.most_common(1)[0][0]
-        if reason == "not_json":
-            return self._other_lines()
+        reason = self.reasons.most_common(1)[0][0] if self.reasons else None
+        if reason is None or reason == "not_json":
+            return self._other_lines() if reason else None
         line = self._line(self.first[reason])
         name, number = self.one.source.name, self.first[reason]["line"]
         if reason == "invalid_utf8":

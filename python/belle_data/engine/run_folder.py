@@ -141,9 +141,16 @@ class RunFolder:
         except (FileExistsError, FileNotFoundError):
             return
         except OSError:
-            # A file system without hard links.
-            with suppress(FileExistsError), path.open("xb") as handle:
-                handle.write(LOCK_MARK)
+            # A file system without hard links, or a full one. There an empty lock must not stay: the next run would
+            # take it for a file of somebody else.
+            try:
+                with path.open("xb") as handle:
+                    handle.write(LOCK_MARK)
+            except FileExistsError:
+                return
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
         finally:
             making.unlink(missing_ok=True)
 

@@ -28,7 +28,7 @@ MANIFEST: Any = {
             "fingerprint": str,
             "rows_in": int,
             "removed": _COUNTS,
-            "files": {str: str},
+            "files": {str: (str, type(None))},
         }
     ],
     "shards?": [{"name": str, "rows": int, "bytes": int}],
