@@ -60,7 +60,7 @@ def test_what_was_kept_is_described(belle: Shell) -> None:
         ("sharegpt", {"messages": "conversations"}),
     ):
         assert belle("clean", "raw.jsonl", "--to", to, "--shard-rows", "90", "--out", to).code == 0
-        entry = json.loads((belle.folder / to / "dataset_info.json").read_bytes())[to]
+        entry = json.loads((belle.folder / to / "dataset_info.json").read_bytes())["cleaned"]
         assert entry["file_name"] == "shards"
         assert entry["columns"] == columns
         sources = described_sources([], str(belle.folder / to / "dataset_info.json"))

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from belle_data.stages.stage import Stage
 
 REPEATED_IDS_SHOWN = 10
+CLEANED = "cleaned"
+"""Name of the data set in a run's `dataset_info.json`; not that of the folder, so that equal runs are equal."""
 NOTHING_CHANGED = "nothing changed since the last run: its result is reported again"
 
 
@@ -373,7 +375,7 @@ class _Run:
         from belle_data.dataset_info import dataset_entry  # noqa: PLC0415 - needed once, at the end
 
         keys = sorted({key for shard in shards for key in shard.keys})
-        self.folder.write_json(DATASET_INFO, {self.folder.path.name: dataset_entry("shards", formats.pop(), keys)})
+        self.folder.write_json(DATASET_INFO, {CLEANED: dataset_entry("shards", formats.pop(), keys)})
 
     def _id_of(self, corpus: _native.Corpus, ledger: _native.Ledger, row: int, files: Sequence[str]) -> str:
         """The id of a row as the ledger shows it."""

@@ -20,7 +20,11 @@ INPUTS: Any = [
 ]
 MANIFEST: Any = {
     "inputs": INPUTS,
-    "recipe": {"input": {"max_line_bytes": int, "max_ratio?": int, str: None}, "stages": [str], str: dict},
+    "recipe": {
+        "input": {"max_line_bytes": int, "max_ratio?": int, "dataset_info?": (str, type(None)), str: None},
+        "stages": [str],
+        str: dict,
+    },
     "stages": [
         {
             "name": str,
@@ -31,7 +35,7 @@ MANIFEST: Any = {
             "files": {str: (str, type(None))},
         }
     ],
-    "shards?": [{"name": str, "rows": int, "bytes": int}],
+    "shards?": [{"name": str, "rows": int, "bytes": int, "keys": [str]}],
     str: None,
 }
 """`manifest.json`; `shards` is not there before the run is finished."""
