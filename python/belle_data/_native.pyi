@@ -294,7 +294,7 @@ class NearDedup:
     ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
         """Decide as `finish` would after a scan of all rows, from what it gave at a lower threshold.
 
-        Nothing must have been scanned. `removals` and `components` are the first and the last of what `finish` gave.
+        What was scanned plays no part. `removals` and `components` are the first and the last of what `finish` gave.
 
         Raises:
             TypeError: `rows` holds no rows.

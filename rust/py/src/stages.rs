@@ -259,10 +259,9 @@ impl NearDedup {
         decided_batches(&decided)
     }
 
-    /// Decides as `finish` would after a scan of all rows, from what `finish` gave at a lower threshold. Nothing may
-    /// have been scanned.
+    /// Decides as `finish` would after a scan of all rows, from what `finish` gave at a lower threshold.
     fn raise_threshold(
-        &mut self,
+        &self,
         py: Python<'_>,
         rows: &Bound<'_, PyAny>,
         removals: &Bound<'_, PyAny>,
@@ -273,7 +272,7 @@ impl NearDedup {
             near_misses: Vec::new(),
             components: components_of(components)?,
         };
-        let (stage, progress) = (&mut self.stage, &self.progress);
+        let (stage, progress) = (&self.stage, &self.progress);
         let decided = with_rows(rows, None, |rows, _| {
             let last = before.removals.iter().map(|removal| removal.row.max(removal.kept_row)).max();
             let last = last.max(before.components.last().map(|&(row, _)| row));

@@ -262,12 +262,12 @@ impl NearDedup {
     /// otherwise equal parameters.
     ///
     /// Only components in which a row goes for a similarity that is too low now are looked at again: in every other
-    /// one each row in turn, in the order of keeping, is removed by the same row as before. Nothing must have been
-    /// scanned; the rows of these components are read and signed.
+    /// one each row in turn, in the order of keeping, is removed by the same row as before. The rows of these components
+    /// are read and signed; what was scanned plays no part.
     ///
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
-    pub fn raise(&mut self, before: &Decided, rows: &dyn Rows, progress: &Progress) -> Result<Decided, Cancelled> {
+    pub fn raise(&self, before: &Decided, rows: &dyn Rows, progress: &Progress) -> Result<Decided, Cancelled> {
         let least_equal = least_equal(self.parameters.threshold, self.parameters.permutations);
         let component_of = |row: u32| {
             let at = before.components.binary_search_by_key(&row, |&(row, _)| row).ok()?;
@@ -285,11 +285,12 @@ impl NearDedup {
         let is_open = |row: u32| component_of(row).is_some_and(|component| open.contains(&component));
         let again: Vec<u32> =
             before.components.iter().filter(|(_, component)| open.contains(component)).map(|&(row, _)| row).collect();
+        let mut stage = Self::new(self.parameters.clone());
         for numbers in again.chunks(ROWS_READ_AGAIN) {
             progress.check()?;
-            self.scan_again(rows, numbers);
+            stage.scan_again(rows, numbers);
         }
-        let mut decided = self.finish(rows, None, progress)?;
+        let mut decided = stage.finish(rows, None, progress)?;
         decided.removals.extend(before.removals.iter().filter(|removal| !is_open(removal.row)));
         decided.removals.par_sort_unstable_by_key(|removal| removal.row);
         decided.components.extend(before.components.iter().filter(|(_, component)| !open.contains(component)));
