@@ -77,9 +77,10 @@ def summary_text(report: RunReport) -> str:
     """The report as a table for a terminal."""
     lines = [("rows in", f"{report.rows_in:,}", "")]
     for stage in report.stages:
-        # A stage with many reasons names those that took a row.
+        # A stage with many reasons names those that took a row; one without any removes none.
         shown = {reason: count for reason, count in stage.removed.items() if count}
-        for reason, count in (shown or dict.fromkeys(["nothing"], 0)).items():
+        nothing = dict.fromkeys(["nothing"], 0) if stage.removed else {}
+        for reason, count in (shown or nothing).items():
             share = count / report.rows_in if report.rows_in else 0.0
             note = f"{share:6.2%}  {stage.name}: {reason}" + ("  (from an earlier run)" if stage.reused else "")
             lines.append(("removed", f"{count:,}", note))
