@@ -45,11 +45,11 @@ def test_a_near_duplicate(belle: Shell) -> None:
     assert (done.code, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[0].startswith(f"{removed}  raw.jsonl:")
-    assert lines[1] == "  removed by near_dedup: near_duplicate"
-    assert lines[2].startswith("  similarity 0.8")
-    assert lines[2].endswith(", the threshold is 0.8")
-    assert lines[3].startswith(f"  for {kept}  (raw.jsonl:")
-    assert lines[3].endswith("), which is kept")
+    assert lines[1:3] == ["  passed 11 rules", "  removed by near_dedup: near_duplicate"]
+    assert lines[3].startswith("  similarity 0.8")
+    assert lines[3].endswith(", the threshold is 0.8")
+    assert lines[4].startswith(f"  for {kept}  (raw.jsonl:")
+    assert lines[4].endswith("), which is kept")
     old, new = ("。", "！") if removed == "a" else ("！", "。")
     assert f"笑声传得很远很远[-{old}-]{{+{new}+}}" in done.out
     assert "    好的。" in lines

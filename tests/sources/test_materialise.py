@@ -137,7 +137,7 @@ def test_a_finished_copy_is_used_again(tmp_path: Path, monkeypatch: pytest.Monke
     assert changed.path == first.path
     assert changed.path.read_bytes() == LINES + b"{}\n"
     # Another way of decoding: neither.
-    monkeypatch.setattr("belle_data.sources.spool.SPOOL_VERSION", 2)
+    monkeypatch.setattr("belle_data.sources.spool.SPOOL_VERSION", 1_000)
     materialise(only(path), tmp_path / "spool", SlowArraySplitter, read.append)
     assert sum(read) == path.stat().st_size
 
