@@ -337,10 +337,11 @@ class _Run:
 
     def describe(self, folder: Path) -> None:
         """Write the dataset_info.json of a folder."""
-        from belle_data.dataset_info import dataset_entry, write_dataset_info  # noqa: PLC0415
+        from belle_data.dataset_info import dataset_entry, first_rows, write_dataset_info  # noqa: PLC0415
 
         entries = {
-            path.stem: dataset_entry(path.name, self.report.to, sorted(keys)) for path, keys in self.keys.items()
+            path.stem: dataset_entry(path.name, self.report.to, sorted(keys), first_rows([folder / path.name]))
+            for path, keys in self.keys.items()
         }
         self.report.dataset_info = str(write_dataset_info(folder, entries))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,15 @@ _SPEAKERS = {
     "function_tag": ("function_call",),
     "system_tag": ("system",),
 }
+# All spellings that the readers know, in lower case.
+_TAG_OF_SPELLING = {
+    **dict.fromkeys(("human", "user", "prompter", "question"), "user_tag"),
+    **dict.fromkeys(("gpt", "assistant", "bot", "chatgpt", "bard", "bing", "model", "answer"), "assistant_tag"),
+    **dict.fromkeys(("system", "developer"), "system_tag"),
+    **dict.fromkeys(("function_call", "tool_call", "tool_calls"), "function_tag"),
+    **dict.fromkeys(("observation", "tool", "function", "function_response", "tool_response"), "observation_tag"),
+}
+_SAMPLE_BYTES = 1 << 20
 
 
 class DatasetInfoError(RecipeError):
@@ -281,7 +291,34 @@ def described_sources(inputs: Sequence[str], given: str) -> list[Source]:
     return pairs
 
 
-def dataset_entry(file_name: str, to: str, keys: Iterable[str] = ()) -> dict[str, Any]:
+def first_rows(paths: Iterable[Path], most: int = _SAMPLE_BYTES) -> list[dict[str, Any]]:
+    """Read the rows at the start of files without compression, up to `most` bytes of each; an empty file gives none.
+
+    Rows that Python's parser refuses (long numbers, deep nesting) are left out.
+
+    Raises:
+        RunFolderError: A file cannot be read.
+    """
+    rows = []
+    for path in paths:
+        try:
+            with path.open("rb") as handle:
+                lines = handle.readlines(most)
+        except OSError as error:
+            raise RunFolderError(f"cannot be read ({error.strerror})", path=path) from None
+        for line in lines:
+            try:
+                row: Any = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(row, dict):
+                rows.append(row)
+    return rows
+
+
+def dataset_entry(
+    file_name: str, to: str, keys: Iterable[str] = (), rows: Iterable[Mapping[str, Any]] = ()
+) -> dict[str, Any]:
     """Describe written rows, so that LLaMA-Factory trains on them as they are.
 
     Args:
@@ -289,8 +326,14 @@ def dataset_entry(file_name: str, to: str, keys: Iterable[str] = ()) -> dict[str
         to: The format of the rows: alpaca, belle, sharegpt, messages or text.
         keys: Keys that at least one row has. Of system, history, tools, images, videos and audios those are named as
             columns: one that no row has would stop the training. ``tool_calls``: a turn of a message has calls.
+        rows: Some of the rows. A row that has the shape already is written as it was, so they tell how the speakers are
+            spelled, whether messages have calls, and whether `tools` is a list.
     """
-    there = set(keys)
+    there, rows = set(keys), list(rows)
+    # LLaMA-Factory reads tools from JSON in a string, and stops at a list; only its `openai` takes one.
+    listed = any(isinstance(row.get("tools"), list | dict) for row in rows)
+    if listed and to not in {"messages", "sharegpt"}:
+        there.discard("tools")
     also: dict[str, str] = {key: key for key in ("system", "tools", "images", "videos", "audios") if key in there}
     if to == "text":
         return {"file_name": file_name, "columns": {"prompt": "text"}}
@@ -300,9 +343,10 @@ def dataset_entry(file_name: str, to: str, keys: Iterable[str] = ()) -> dict[str
             columns["history"] = "history"
         return {"file_name": file_name, "formatting": "alpaca", "columns": columns}
     if to == "sharegpt":
-        tags = dict(_TAGS)
         columns = {"messages": "conversations", **also}
-        return {"file_name": file_name, "formatting": "sharegpt", "columns": columns, "tags": tags}
+        tags = _spelled(_TAGS, "conversations", rows)
+        formatting = "openai" if listed else "sharegpt"
+        return {"file_name": file_name, "formatting": formatting, "columns": columns, "tags": tags}
     tags = {
         "role_tag": "role",
         "content_tag": "content",
@@ -312,13 +356,39 @@ def dataset_entry(file_name: str, to: str, keys: Iterable[str] = ()) -> dict[str
         "function_tag": "function_call",
         "system_tag": "system",
     }
-    formatting = "openai" if "tool_calls" in there else "sharegpt"
+    calls = "tool_calls" in there or any(turn.get("tool_calls") for row in rows for turn in _turns(row, "messages"))
     return {
         "file_name": file_name,
-        "formatting": formatting,
+        "formatting": "openai" if calls or listed else "sharegpt",
         "columns": {"messages": "messages", **also},
-        "tags": tags,
+        "tags": _spelled(tags, "messages", rows),
     }
+
+
+def _turns(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    turns = row.get(key)
+    return [turn for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
+
+
+def _spelled(tags: Mapping[str, str], key: str, rows: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """The tags as most turns have them; those of `tags` where there is no turn to tell."""
+    names: Counter[tuple[str, str]] = Counter()
+    speakers: dict[str, Counter[str]] = {tag: Counter() for tag in _SPEAKERS}
+    for row in rows:
+        for turn in _turns(row, key):
+            speaker = next((name for name in ("from", "role") if isinstance(turn.get(name), str)), None)
+            said = next((name for name in ("value", "content", "text") if name in turn), None)
+            if speaker is None or said is None:
+                continue
+            names[speaker, said] += 1
+            tag = _TAG_OF_SPELLING.get(turn[speaker].lower())
+            if tag is not None:
+                speakers[tag][turn[speaker]] += 1
+    spelled = dict(tags)
+    if names:
+        ((spelled["role_tag"], spelled["content_tag"]), _), *_ = names.most_common(1)
+    spelled |= {tag: seen.most_common(1)[0][0] for tag, seen in speakers.items() if seen}
+    return spelled
 
 
 def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> Path:

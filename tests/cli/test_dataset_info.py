@@ -69,3 +69,68 @@ def test_what_was_kept_is_described(belle: Shell) -> None:
     # It cannot be told for packed shards, and an old one must not stay.
     assert belle("clean", "raw.jsonl", "--compress", "gz", "--out", "same").code == 0
     assert not (belle.folder / "same" / "dataset_info.json").exists()
+
+
+def test_the_description_has_the_speakers_as_the_rows_spell_them(belle: Shell) -> None:
+    rows = [
+        {
+            "conversations": [
+                {"role": "user", "content": f"第{row}个问题是什么？"},
+                {"role": "bot", "content": f"第{row}个答案，{row * 7919}。"},
+            ]
+        }
+        for row in range(20)
+    ]
+    path = belle.write("raw.jsonl", rows)
+    assert belle("clean", path, "--out", "run").code == 0
+    assert belle("convert", path, "--to", "sharegpt", "--out", "other").code == 0
+    for folder, name in (("run", "cleaned"), ("other", "raw")):
+        entry = json.loads((belle.folder / folder / "dataset_info.json").read_bytes())[name]
+        assert entry["formatting"] == "sharegpt"
+        assert entry["tags"] == {
+            "role_tag": "role",
+            "content_tag": "content",
+            "user_tag": "user",
+            "assistant_tag": "bot",
+            "observation_tag": "observation",
+            "function_tag": "function_call",
+            "system_tag": "system",
+        }
+        # It is read back as it was.
+        info = str(belle.folder / folder / "dataset_info.json")
+        assert len(described_sources([], info)) == 1
+        again = belle("clean", path, "--dataset-info", f"{info}:{name}", "--out", f"{folder}-2", "--json").json()
+        assert (again["rows_in"], again["rows_out"]) == (20, 20)
+
+
+def test_calls_of_messages_need_the_formatting_that_reads_them(belle: Shell) -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": '{"city": "北京"}'}}
+    turns = [
+        {"role": "user", "content": "北京今天多少度，能查一下吗？"},
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        {"role": "tool", "content": "25"},
+        {"role": "assistant", "content": "北京今天二十五度，天气很好。"},
+    ]
+    tools = [{"type": "function", "function": {"name": "weather", "parameters": {}}}]
+    for name, row, to, formatting in (
+        ("calls", {"messages": turns}, "same", "openai"),
+        ("tools", {"messages": [turns[0], turns[3]], "tools": tools}, "same", "openai"),
+        ("text", {"messages": [turns[0], turns[3]], "tools": json.dumps(tools)}, "same", "sharegpt"),
+        ("turns", {"messages": [turns[0], turns[3]], "tools": tools}, "sharegpt", "openai"),
+        ("rows", {"messages": [turns[0], turns[3]], "tools": tools}, "alpaca", "alpaca"),
+    ):
+        path = belle.write(f"{name}.jsonl", [row])
+        assert belle("clean", path, "--to", to, "--out", name).code == 0
+        entry = json.loads((belle.folder / name / "dataset_info.json").read_bytes())["cleaned"]
+        assert entry["formatting"] == formatting, name
+        # A list of tools stops the training of alpaca rows.
+        assert ("tools" in entry["columns"]) == (name in {"tools", "text", "turns"}), name
+
+
+def test_rows_that_python_does_not_parse_are_no_obstacle(belle: Shell) -> None:
+    belle.write("raw.jsonl", [{"instruction": f"第{row}个问题是什么？", "output": "答案很长。"} for row in range(2)])
+    path = belle.folder / "raw.jsonl"
+    deep = '{"instruction":"这个问题有多深？","output":"很深很深。","x":' + "[" * 100_000 + "]" * 100_000 + "}\n"
+    path.write_text(deep + path.read_text(encoding="utf-8"), encoding="utf-8")
+    assert belle("clean", "raw.jsonl", "--out", "run").code == 0
+    assert (belle.folder / "run" / "dataset_info.json").exists()

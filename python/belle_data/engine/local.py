@@ -372,10 +372,11 @@ class _Run:
         if self.recipe.output.compress != "none" or len(formats) != 1 or "mixed" in formats or not shards:
             self.folder.remove(DATASET_INFO)
             return
-        from belle_data.dataset_info import dataset_entry  # noqa: PLC0415 - needed once, at the end
+        from belle_data.dataset_info import dataset_entry, first_rows  # noqa: PLC0415 - needed once, at the end
 
         keys = sorted({key for shard in shards for key in shard.keys})
-        self.folder.write_json(DATASET_INFO, {CLEANED: dataset_entry("shards", formats.pop(), keys)})
+        rows = first_rows(self.folder.path / "shards" / shard.name for shard in shards)
+        self.folder.write_json(DATASET_INFO, {CLEANED: dataset_entry("shards", formats.pop(), keys, rows)})
 
     def _id_of(self, corpus: _native.Corpus, ledger: _native.Ledger, row: int, files: Sequence[str]) -> str:
         """The id of a row as the ledger shows it."""
