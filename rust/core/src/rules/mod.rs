@@ -15,6 +15,7 @@ mod phrase_lists;
 mod phrases;
 pub mod repetition;
 mod row;
+mod starts;
 #[cfg(test)]
 mod tests;
 pub mod units;

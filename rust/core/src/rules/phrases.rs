@@ -3,6 +3,7 @@
 //! The first two characters of each phrase stand in a table of bits, so that most places of a text are passed by after
 //! one look. What a phrase means for a row is decided in `context.rs`, with what stands around it.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::phrase_lists::{
@@ -10,7 +11,7 @@ use super::phrase_lists::{
     MAY_SAY_AI_ARTICLE, MAY_SAY_AI_BEFORE, MAY_SAY_AI_NOUN, MISREAD, OPENS_CONTENT, OPENS_NAME, PICTURE, REFUSES,
     SAYS_AI, SHOWN, SORRY,
 };
-use crate::dispatch;
+use super::starts::{Starts, candidates, folded};
 
 /// What a phrase is a sign of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +66,15 @@ pub struct Phrase {
 pub struct Phrases {
     /// By their first two characters, see [`key`].
     patterns: Vec<Pattern>,
+    /// Where the patterns of a key are; open addressing, an empty range in a free slot.
+    slots: Vec<Slot>,
     starts: Starts,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Slot {
+    key: u64,
+    patterns: Range<u32>,
 }
 
 #[derive(Debug)]
@@ -75,61 +84,11 @@ struct Pattern {
     phrase: Phrase,
 }
 
-const BITS: usize = 1 << 16;
-
-/// Which characters, and which pairs of characters, a phrase may begin with; other ones may have the same bit.
-#[derive(Debug)]
-pub struct Starts {
-    singles: Vec<u64>,
-    pairs: Vec<u64>,
-}
-
 /// Stands for the second character of a phrase that has only one.
 const NO_SECOND: u32 = u32::MAX;
 
 fn key(first: u32, second: u32) -> u64 {
     u64::from(first) << 32 | u64::from(second)
-}
-
-#[inline(always)]
-fn folded(point: u32) -> u32 {
-    if point.wrapping_sub(u32::from('A')) < 26 { point | 0x20 } else { point }
-}
-
-#[inline(always)]
-fn pair_bit(first: u32, second: u32) -> usize {
-    ((first.wrapping_mul(0x9e37_79b1) ^ second.wrapping_mul(0x85eb_ca6b)) >> 16) as usize % BITS
-}
-
-#[inline(always)]
-fn bit(bits: &[u64], at: usize) -> u64 {
-    bits[at / 64] >> (at % 64) & 1
-}
-
-dispatch! {
-    fn candidates(points: &[u32], starts: &Starts, found: &mut Vec<u32>) -> usize = candidates_body
-}
-
-/// Writes the places at which a phrase may begin, and says how many these are.
-#[inline(always)]
-fn candidates_body(points: &[u32], starts: &Starts, found: &mut Vec<u32>) -> usize {
-    // Room for all, so that writing needs no branch.
-    if found.len() < points.len() {
-        found.resize(points.len(), 0);
-    }
-    let (Some(singles), Some(pairs)) = (starts.singles.get(..BITS / 64), starts.pairs.get(..BITS / 64)) else {
-        return 0;
-    };
-    let mut count = 0;
-    let mut first = points.first().map_or(0, |&point| folded(point));
-    for at in 0..points.len() {
-        let second = points.get(at + 1).map_or(0, |&point| folded(point));
-        let hit = bit(pairs, pair_bit(first, second)) | bit(singles, first as usize % BITS);
-        found[count] = at as u32;
-        count += hit as usize;
-        first = second;
-    }
-    count
 }
 
 /// English words of these lists are matched as whole words if they are short enough to be part of others.
@@ -191,7 +150,7 @@ impl AllPhrases {
 
 impl Phrases {
     fn build(lists: &[(Sign, &[&str])]) -> Self {
-        let mut starts = Starts { singles: vec![0; BITS / 64], pairs: vec![0; BITS / 64] };
+        let mut starts = Starts::new();
         let mut patterns = Vec::new();
         for &(sign, list) in lists {
             for text in list {
@@ -200,12 +159,11 @@ impl Phrases {
                 let (first, second) = match points[..] {
                     [] => continue,
                     [only] => {
-                        starts.singles[only as usize % BITS / 64] |= 1 << (only % 64);
+                        starts.add_single(only);
                         (only, NO_SECOND)
                     }
                     [first, second, ..] => {
-                        let at = pair_bit(first, second);
-                        starts.pairs[at / 64] |= 1 << (at % 64);
+                        starts.add_pair(first, second);
                         (first, second)
                     }
                 };
@@ -213,7 +171,21 @@ impl Phrases {
             }
         }
         patterns.sort_by_key(|pattern| pattern.key);
-        Self { patterns, starts }
+        let slots = slots_of(&patterns);
+        Self { patterns, slots, starts }
+    }
+
+    /// The patterns that begin with these two characters.
+    #[inline]
+    fn of_key(&self, key: u64) -> &[Pattern] {
+        let mut at = slot_of(key, self.slots.len());
+        loop {
+            let slot = &self.slots[at];
+            if slot.key == key || slot.patterns.is_empty() {
+                return &self.patterns[slot.patterns.start as usize..slot.patterns.end as usize];
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
     }
 
     /// Calls `found` with every phrase in a text, its first byte and the byte after its last, by where they begin.
@@ -234,8 +206,7 @@ impl Phrases {
             let second = points.get(place + 1).map(|&point| folded(point));
             let keys = [Some(key(first, NO_SECOND)), second.map(|second| key(first, second))];
             for key in keys.into_iter().flatten() {
-                let from = self.patterns.partition_point(|pattern| pattern.key < key);
-                for pattern in self.patterns[from..].iter().take_while(|pattern| pattern.key == key) {
+                for pattern in self.of_key(key) {
                     if !pattern.stands_at(points, place) {
                         continue;
                     }
@@ -247,6 +218,27 @@ impl Phrases {
             }
         }
     }
+}
+
+fn slot_of(key: u64, slots: usize) -> usize {
+    (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & (slots - 1)
+}
+
+/// Four slots for each key, so that most keys are found, or not, at the first look.
+fn slots_of(patterns: &[Pattern]) -> Vec<Slot> {
+    let mut slots = vec![Slot::default(); (patterns.len() * 4).next_power_of_two().max(4)];
+    for (place, pattern) in patterns.iter().enumerate() {
+        let mut at = slot_of(pattern.key, slots.len());
+        while slots[at].key != pattern.key && !slots[at].patterns.is_empty() {
+            at = (at + 1) & (slots.len() - 1);
+        }
+        let slot = &mut slots[at];
+        if slot.patterns.is_empty() {
+            *slot = Slot { key: pattern.key, patterns: place as u32..place as u32 };
+        }
+        slot.patterns.end += 1;
+    }
+    slots
 }
 
 impl Pattern {

@@ -42,7 +42,8 @@ pub struct Repetition {
 #[derive(Clone, Debug, Default)]
 pub struct RepetitionBuffers {
     classes: Classes,
-    met: Vec<[u64; 2]>,
+    hashes: Vec<u32>,
+    met: Vec<[u32; 2]>,
     places: Vec<u32>,
     class_of: Vec<u32>,
     counts: Vec<u32>,
@@ -97,14 +98,17 @@ const BITS: std::ops::Range<usize> = 1 << 12..1 << 26;
 ///
 /// A table of bits finds the few pairs that may have come before; only these are told apart exactly.
 fn pairs(ids: &[u32], buffers: &mut RepetitionBuffers) {
-    let RepetitionBuffers { classes, met, places, class_of, counts, .. } = buffers;
+    let RepetitionBuffers { classes, hashes, met, places, class_of, counts, .. } = buffers;
     let size = ids.len().saturating_sub(1);
     let bits = (size * BITS_PER_PAIR).next_power_of_two().clamp(BITS.start, BITS.end);
     met.clear();
-    met.resize(bits / 64, [0; 2]);
+    met.resize(bits / 32, [0; 2]);
+    hashes.clear();
+    hashes.resize(size, 0);
+    hash_pairs(ids, hashes, bits.trailing_zeros());
     places.clear();
-    if mark_pairs(ids, met) {
-        marked_pairs(ids, met, places);
+    if mark_pairs(hashes, met) {
+        marked_pairs(hashes, met, places);
     }
     class_of.clear();
     counts.clear();
@@ -123,25 +127,26 @@ fn key(first: u32, second: u32) -> u64 {
     u64::from(first) << 32 | u64::from(second)
 }
 
-/// The word and the bit of a pair.
-#[inline(always)]
-fn place_of(first: u32, second: u32, mask: usize) -> (usize, u64) {
-    let hash = key(first, second).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    ((hash >> 38) as usize & mask, 1 << (hash >> 32 & 63))
+dispatch! {
+    fn hash_pairs(ids: &[u32], hashes: &mut [u32], bits: u32) = hash_pairs_body
 }
 
-dispatch! {
-    fn mark_pairs(ids: &[u32], met: &mut [[u64; 2]]) -> bool = mark_pairs_body
+/// The place of each pair among so many bits (their logarithm).
+#[inline(always)]
+fn hash_pairs_body(ids: &[u32], hashes: &mut [u32], bits: u32) {
+    for ((hash, &first), &second) in hashes.iter_mut().zip(ids).zip(ids.iter().skip(1)) {
+        let mixed = (first.wrapping_mul(0x9e37_79b1) ^ second).wrapping_mul(0x85eb_ca6b);
+        *hash = mixed >> (32 - bits);
+    }
 }
 
 /// Marks each pair as met, and those that were marked before as met again. Says whether there is one of these.
-#[inline(always)]
-fn mark_pairs_body(ids: &[u32], met: &mut [[u64; 2]]) -> bool {
+fn mark_pairs(hashes: &[u32], met: &mut [[u32; 2]]) -> bool {
     let mask = met.len() - 1;
     let mut any = 0;
-    for (&first, &second) in ids.iter().zip(ids.iter().skip(1)) {
-        let (word, bit) = place_of(first, second, mask);
-        let [once, again] = &mut met[word];
+    for &hash in hashes {
+        let bit = 1 << (hash & 31);
+        let [once, again] = &mut met[hash as usize >> 5 & mask];
         let twice = *once & bit;
         any |= twice;
         *again |= twice;
@@ -151,19 +156,21 @@ fn mark_pairs_body(ids: &[u32], met: &mut [[u64; 2]]) -> bool {
 }
 
 dispatch! {
-    fn marked_pairs(ids: &[u32], met: &[[u64; 2]], places: &mut Vec<u32>) = marked_pairs_body
+    fn marked_pairs(hashes: &[u32], met: &[[u32; 2]], places: &mut Vec<u32>) = marked_pairs_body
 }
 
 /// The places of the pairs that were met again, and of those that share a bit with one.
 #[inline(always)]
-fn marked_pairs_body(ids: &[u32], met: &[[u64; 2]], places: &mut Vec<u32>) {
+fn marked_pairs_body(hashes: &[u32], met: &[[u32; 2]], places: &mut Vec<u32>) {
+    // Room for all, so that writing needs no branch.
+    places.resize(hashes.len(), 0);
     let mask = met.len() - 1;
-    for (place, (&first, &second)) in ids.iter().zip(ids.iter().skip(1)).enumerate() {
-        let (word, bit) = place_of(first, second, mask);
-        if met[word][1] & bit != 0 {
-            places.push(place as u32);
-        }
+    let mut count = 0;
+    for (place, &hash) in hashes.iter().enumerate() {
+        places[count] = place as u32;
+        count += (met[hash as usize >> 5 & mask][1] >> (hash & 31) & 1) as usize;
     }
+    places.truncate(count);
 }
 
 /// Of the first `found` places keeps those whose class occurs more than once.

@@ -268,8 +268,8 @@ impl RowMeasures {
         if !context.expects_chinese() {
             return;
         }
-        let other = self.units.words + letters.syllables;
-        let all = self.units.words + letters.han + letters.syllables;
+        let other = self.units.words.len() + letters.syllables;
+        let all = self.units.words.len() + letters.han + letters.syllables;
         let value = if other < LEAST_WORDS || other * FEW_WORDS < all {
             0.0
         } else {
