@@ -132,6 +132,8 @@ def test_no_row() -> None:
 def test_mistakes_are_said() -> None:
     with pytest.raises(ValueError, match="no rule is called"):
         _native.Rules(no_such_rule=1.0)
+    with pytest.raises(ValueError, match="refusal = 255: no more than 254 are counted"):
+        _native.Rules(refusal=255.0)
     with pytest.raises(IndexError, match="there are 0"):
         _native.Rules().values(0, 1)
     with pytest.raises(ValueError, match="refusal"):

@@ -186,6 +186,9 @@ pub enum ThresholdError {
     /// Not a number, or below zero.
     #[error("{0} = {1}: a threshold is a number from 0 on")]
     Range(&'static str, f64),
+    /// More than is counted: the rule could never fire.
+    #[error("{0} = {1}: no more than {MOST_COUNTED} are counted")]
+    NeverReached(&'static str, f64),
 }
 
 impl Thresholds {
@@ -201,6 +204,12 @@ impl Thresholds {
             && !(number.is_finite() && number >= 0.0)
         {
             return Err(ThresholdError::Range(MEASURES[place].name, number));
+        }
+        if let Some(number) = threshold
+            && MEASURES[place].unit == Unit::Count
+            && number > f64::from(MOST_COUNTED)
+        {
+            return Err(ThresholdError::NeverReached(MEASURES[place].name, number));
         }
         self.0[place] = threshold.map(|number| number as f32);
         Ok(())
