@@ -7,6 +7,7 @@ pub(super) const SAYS_AI: &[&str] = &[
     "我只是一个AI模型", "我只是一个人工智能", "我只是一个AI助手", "我是一个AI助手", "我是一个人工智能助手",
     "我是一款人工智能", "我是一名AI", "我是一款AI", "我是一个AI模型", "我是一个人工智能模型", "我是一个聊天机器人",
     "我是一个 AI", "我是一种人工智能", "我是一个人工智能，", "我是一个AI，", "我是人工智能，", "我是AI，",
+    "我是一款基于文本的AI", "我是一款基于文本的人工智能", "我是一个基于文本的AI", "我是一个基于文本的人工智能",
     "由OpenAI训练的大型语言模型，我", "OpenAI训练的语言模型，我", "由OpenAI开发的语言模型，我",
     "as an ai language model", "as an artificial intelligence language model", "as a large language model",
     "as a language model,", "as a language model i", "i am an ai language model", "i'm an ai language model",
@@ -119,7 +120,7 @@ pub(super) const ASKS_SPEECH: &[&str] = &[
 ];
 pub(super) const ASKS_MARKUP: &[&str] = &[
     "html", "markdown", "网页", "代码", "css", "标签", "标记", "xml", "svg", "code", "链接", "url", "网址", "react",
-    "vue", "div", "javascript", "function",
+    "vue", "div", "javascript", "function", "web page", "webpage",
 ];
 
 /// Two characters that UTF-8 becomes when each byte is taken for a character of Windows-1252.

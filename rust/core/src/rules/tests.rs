@@ -128,6 +128,8 @@ fn the_model_speaks_of_itself() {
     goes(at::SPEAKS_AS_AI, "你累吗？", "作为一个人工智能，我不会累。", "作为一个人工智能");
     goes(at::SPEAKS_AS_AI, "你累吗？", "作为一款AI语言模型，我没有感觉。", "作为一款AI");
     goes(at::SPEAKS_AS_AI, "Are you tired?", "As an AI language model, I do not get tired.", "As an AI language model");
+    goes(at::SPEAKS_AS_AI, "打开它", "我是一款基于文本的AI助手，打不开。", "我是一款基于文本的AI");
+    stays(at::SPEAKS_AS_AI, "开始游戏", "我是一个基于文本的冒险游戏，你在森林里。");
     stays(at::SPEAKS_AS_AI, "介绍一下她", "作为一个人工智能专家，她写过三本书。");
     stays(at::SPEAKS_AS_AI, "什么是聊天机器人？", "它作为一种人工智能技术，能与人对话。");
     stays(at::SPEAKS_AS_AI, "What cools a room?", "It works as an air conditioner.");
@@ -203,6 +205,7 @@ fn links_and_media() {
     goes(at::LINK_IN_PROMPT, "总结 https://www.example.org/a ，谢谢", "好。", "https://www.example.org/a");
     goes(at::LINK_IN_ANSWER, "网址是什么？", "是https://www.example.org。", "https://www.example.org");
     goes(at::MEDIA_IN_ANSWER, "画一个徽标", "![徽标](https://example.org/a.png)", "![");
+    stays(at::MEDIA_IN_ANSWER, "How to write a web page?", "Add an <img> tag.");
     stays(at::MEDIA_IN_ANSWER, "用HTML写一个页面", "<img src=\"a.png\">");
     assert_eq!(value(at::LINK_IN_PROMPT, "https://www.example.org/a", "好。").0, 1.0);
     let mut measures = RowMeasures::default();
