@@ -1,6 +1,7 @@
 //! What the turns before an answer mean for it, and what the phrases of an answer mean where they stand.
 
 use super::measures::at;
+use super::phrase_lists::SAYS_NO_OUTPUT;
 use super::phrases::Sign;
 use super::row::Span;
 
@@ -141,6 +142,7 @@ pub struct AnswerReader<'a> {
     ai_until: usize,
     sorry: Option<(usize, usize)>,
     refused: Option<(usize, usize)>,
+    no_output: bool,
     helped: bool,
     placeholder_until: usize,
 }
@@ -157,6 +159,7 @@ impl<'a> AnswerReader<'a> {
             ai_until: 0,
             sorry: None,
             refused: None,
+            no_output: false,
             helped: false,
             placeholder_until: 0,
         }
@@ -187,6 +190,7 @@ impl<'a> AnswerReader<'a> {
             }
             Sign::Refuses if start <= self.begins + REFUSAL_BEGINS => {
                 self.refused = self.refused.or(Some((start, end)));
+                self.no_output |= says_no_output(&text[start..end]);
             }
             Sign::Helps => self.helped |= self.refused.is_some(),
             Sign::OpensName | Sign::OpensContent if start >= self.placeholder_until => {
@@ -196,7 +200,8 @@ impl<'a> AnswerReader<'a> {
                 return Some((place, start, until));
             }
             Sign::Link => return self.links.next(text, start).map(|end| (at::LINK_IN_ANSWER, start, end)),
-            Sign::Picture if text[start] == b'<' || has_address(text, start) => {
+            // Whoever asks for markup gets pictures in it.
+            Sign::Picture if !self.context.asks.markup && (text[start] == b'<' || has_address(text, start)) => {
                 return Some((at::MEDIA_IN_ANSWER, start, end));
             }
             _ => {}
@@ -204,10 +209,11 @@ impl<'a> AnswerReader<'a> {
         None
     }
 
-    /// The bytes of a refusal, once all phrases were read, unless speech was asked for or help comes after it.
+    /// The bytes of a refusal, once all phrases were read, unless help comes after it, or speech was asked for in which
+    /// it may be said.
     #[must_use]
     pub fn refusal(&self) -> Option<(usize, usize)> {
-        self.refused.filter(|_| !self.helped && !self.context.asks.speech)
+        self.refused.filter(|_| !self.helped && (self.no_output || !self.context.asks.speech))
     }
 
     /// The byte after a placeholder, if one begins here that nobody asked for and that does not come from the prompt.
@@ -235,6 +241,13 @@ impl<'a> AnswerReader<'a> {
         let asked = self.context.instruction.is_some_and(|turn| memchr::memmem::find(turn.text, placeholder).is_some());
         (!asked).then_some(start + end)
     }
+}
+
+/// Whether a refusal is one of a task, such as only a model says.
+fn says_no_output(refusal: &[u8]) -> bool {
+    SAYS_NO_OUTPUT
+        .iter()
+        .any(|part| refusal.windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes())))
 }
 
 /// Whether a text between two phrases has the end of a sentence in it.

@@ -128,6 +128,8 @@ fn the_model_speaks_of_itself() {
     goes(at::SPEAKS_AS_AI, "你累吗？", "作为一个人工智能，我不会累。", "作为一个人工智能");
     goes(at::SPEAKS_AS_AI, "你累吗？", "作为一款AI语言模型，我没有感觉。", "作为一款AI");
     goes(at::SPEAKS_AS_AI, "Are you tired?", "As an AI language model, I do not get tired.", "As an AI language model");
+    goes(at::SPEAKS_AS_AI, "打开它", "我是一款基于文本的AI助手，打不开。", "我是一款基于文本的AI");
+    stays(at::SPEAKS_AS_AI, "开始游戏", "我是一个基于文本的冒险游戏，你在森林里。");
     stays(at::SPEAKS_AS_AI, "介绍一下她", "作为一个人工智能专家，她写过三本书。");
     stays(at::SPEAKS_AS_AI, "什么是聊天机器人？", "它作为一种人工智能技术，能与人对话。");
     stays(at::SPEAKS_AS_AI, "What cools a room?", "It works as an air conditioner.");
@@ -138,6 +140,14 @@ fn the_model_speaks_of_itself() {
 fn refusals() {
     goes(at::REFUSAL, "画一只猫", "很抱歉，我无法画图。", "抱歉，我无法");
     goes(at::REFUSAL, "Draw a cat", "I'm sorry, but I cannot draw.", "sorry, but I cannot");
+    goes(at::REFUSAL, "设计一个徽标", "<nooutput>", "<nooutput");
+    goes(at::REFUSAL, "编辑这段录音", "抱歉，该任务涉及音频。", "抱歉，该任务涉及");
+    goes(at::REFUSAL, "Edit this recording", "Sorry, the task involves audio.", "Sorry, the task involves");
+    goes(at::REFUSAL, "设置一个提醒", "我无法设置提醒。", "我无法设置");
+    stays(at::REFUSAL, "翻译成中文：I cannot complete this task.", "我无法完成此任务。");
+    stays(at::REFUSAL, "替客服写一句话", "抱歉，该任务已经过期。");
+    stays(at::REFUSAL, "模型做不到什么？", "GPT 模型无法执行任何物理操作，例如开灯。");
+    stays(at::REFUSAL, "这段程序打印什么？", "无输出。");
     stays(at::REFUSAL, "给老师写一封道歉信", "老师，对不起，我不能按时交作业。");
     stays(at::REFUSAL, "鱼为什么会死？", "鱼离开水就无法呼吸，所以会死。");
     stays(at::REFUSAL, "这样走可以吗？", "对不起，您不能这样走棋，因为马走日。");
@@ -194,6 +204,9 @@ fn links_and_media() {
     stays(at::MEDIA_IN_PROMPT, "while(![]){} 是什么意思？", "不会执行。");
     goes(at::LINK_IN_PROMPT, "总结 https://www.example.org/a ，谢谢", "好。", "https://www.example.org/a");
     goes(at::LINK_IN_ANSWER, "网址是什么？", "是https://www.example.org。", "https://www.example.org");
+    goes(at::MEDIA_IN_ANSWER, "画一个徽标", "![徽标](https://example.org/a.png)", "![");
+    stays(at::MEDIA_IN_ANSWER, "How to write a web page?", "Add an <img> tag.");
+    stays(at::MEDIA_IN_ANSWER, "用HTML写一个页面", "<img src=\"a.png\">");
     assert_eq!(value(at::LINK_IN_PROMPT, "https://www.example.org/a", "好。").0, 1.0);
     let mut measures = RowMeasures::default();
     measures.measure(batch(&[vec![(Role::User, "看"), (Role::Assistant, "好")]]).view(), 0, 2);
