@@ -92,7 +92,7 @@ class Rules(StageDefaults):
     """Removes rows for what they are: each goes for the first rule that fires, whatever the other rows are."""
 
     name: ClassVar[str] = "rules"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("row", "turns")
     adds: ClassVar[tuple[str, ...]] = ()
     reasons: ClassVar[tuple[str, ...]] = (

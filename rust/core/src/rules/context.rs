@@ -123,6 +123,8 @@ impl Links {
 
 /// Bytes from the beginning of an answer within which a refusal begins.
 const REFUSAL_BEGINS: usize = 60;
+/// Bytes of the longest answer that is nothing but a refusal, 170 Han characters: a longer one goes on with advice.
+const LONGEST_REFUSAL: usize = 510;
 /// Bytes between an apology and what makes it a refusal.
 const REFUSAL_REACHES: usize = 150;
 /// Bytes in which the name of a picture in brackets ends.
@@ -213,7 +215,8 @@ impl<'a> AnswerReader<'a> {
     /// it may be said.
     #[must_use]
     pub fn refusal(&self) -> Option<(usize, usize)> {
-        self.refused.filter(|_| !self.helped && (self.no_output || !self.context.asks.speech))
+        let brief = self.turn.text.len() - self.begins <= LONGEST_REFUSAL;
+        self.refused.filter(|_| brief && !self.helped && (self.no_output || !self.context.asks.speech))
     }
 
     /// The byte after a placeholder, if one begins here that nobody asked for and that does not come from the prompt.
