@@ -253,6 +253,7 @@ class _Run:
         for end, more_lines, more_rows, out, rejected in self._chunks(buffer, form, names):
             write(out)
             self._notice(out, job.path)
+            self.sizes[job.path] += len(out)
             lines, rows = lines + more_lines, rows + more_rows
             if rejected is not None:
                 bad += self._reject(rejected, job.source, local, buffer, rejected_file)
@@ -315,7 +316,6 @@ class _Run:
             if found and self.report.to in {"alpaca", "belle"}:
                 start = lines.rfind(b"\n", 0, found.start()) + 1
                 self.histories[path] = (self.sizes[path] + start, lines.find(b"\n", start) + 1 - start)
-            self.sizes[path] += len(lines)
             return
         seen = self.keys[path]
         for key in _COLUMNS:
@@ -376,6 +376,8 @@ class _Run:
         reasons: dict[str, str] = {}
         for path, keys in self.keys.items():
             reason = why_undescribed(self.report.to, keys) if self.lossless else None
+            if not self.sizes[path]:
+                reason = "LLaMA-Factory cannot load a file without rows"
             if reason is not None:
                 reasons[path.name] = reason
                 entries[path.stem] = None
@@ -387,9 +389,8 @@ class _Run:
         if reasons:
             shown = ", ".join(list(reasons)[:3]) + (f" and {len(reasons) - 3:,} more" if len(reasons) > 3 else "")
             self.report.undescribed = f"{shown}: not described in {NAME}; {next(iter(reasons.values()))}"
-        path = write_dataset_info(folder, entries)
-        if path is not None:
-            self.report.dataset_info = str(path)
+        info = write_dataset_info(folder, entries)
+        self.report.dataset_info = None if info is None else str(info)
 
 
 def _move_to_front(handle: BinaryIO, start: int, length: int) -> None:
