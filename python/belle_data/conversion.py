@@ -36,7 +36,11 @@ SOURCE_FORMATS = ("auto", *FORMATS, "mixed")
 ENDINGS = {"none": "", "gz": ".gz", "zst": ".zst"}
 MAX_LINE_BYTES = 64 << 20
 _FILE = re.compile(r"(?P<stem>.+?)\.(?:jsonl|ndjson)(?:\.(?P<compress>gz|zst))?$", re.IGNORECASE)
-_COLUMNS = ("system", "history", "tools", "images", "videos", "audios", "tool_calls")
+_COLUMNS = ("system", "history", "tools", "images", "videos", "audios", "target", "tool_calls")
+# In a plain row, a history that is not empty. No string holds these bytes, since a quote in it is escaped.
+_HISTORY = re.compile(rb'"history": ?\[\[')
+# The loaders of training programs take the types of all rows from the first 10 MiB.
+_LOOKED_AT = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,8 @@ class ConvertReport:
     rejected: int = 0
     rejected_file: str | None = None
     dataset_info: str | None = None
+    undescribed: str | None = None
+    """Why the files of a folder are not described."""
     files: list[ConvertedFile] = field(default_factory=list)
     seconds: float = 0.0
     cpu_seconds: float = 0.0
@@ -103,7 +109,9 @@ def convert(
         format: Of the input; ``auto`` looks at each file.
         dataset_info: ``FILE[:name]``, which says how the files' columns are named.
         compress: none, gz or zst; by default what the name of the file says, and none in a folder.
-        lossless: Keep under ``belle_source`` what the format cannot hold, so that the line can come back.
+        lossless: Keep under ``belle_source`` what the format cannot hold, so that the line can come back. Else the rows
+            are plain: each has the keys of the format, all of the same types, and no other, so that any loader of JSON
+            lines reads them. Of rows of alpaca and belle, the first with a history may move to the front for that.
         force: Replace files that are there.
         max_bad_lines: Fail above so many lines that are no rows (1 % of the lines, at least 10).
         max_line_bytes: A longer line is no row.
@@ -195,6 +203,9 @@ class _Run:
     compression: str
     listener: Listener
     keys: dict[Path, set[str]] = field(default_factory=dict)
+    sizes: dict[Path, int] = field(default_factory=dict)
+    histories: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    """Start and length of the first row with a history, in plain files."""
     first: str = "of nothing"
 
     def convert(self, jobs: Sequence[_Job], work: Path, rejected_path: Path, max_bad_lines: int | None) -> None:
@@ -202,12 +213,15 @@ class _Run:
         with ExitStack() as outputs:
             # Outputs appear when all of this was left without an error; rejected lines are worth keeping in any case.
             opened: dict[Path, Any] = {}
+            handles: dict[Path, BinaryIO] = {}
             with _appearing(rejected_path) as rejected_file:
                 for job in jobs:
                     if job.path not in opened:
                         handle = outputs.enter_context(_appearing(job.path))
                         opened[job.path] = _compressed(handle, self.compression)
+                        handles[job.path] = handle
                         self.keys[job.path] = set()
+                        self.sizes[job.path] = 0
                     self._convert_one(job, opened[job.path][0], work, rejected_file)
             if self.report.rejected:
                 self.report.rejected_file = str(rejected_path)
@@ -216,6 +230,10 @@ class _Run:
             self._check(jobs, max_bad_lines)
             for _, close in opened.values():
                 close()
+            for path, (start, length) in self.histories.items():
+                # No training program reads packed files, of which no part can move.
+                if start > _LOOKED_AT and self.compression == "none":
+                    _move_to_front(handles[path], start, length)
         for name, value in watch.read().items():
             setattr(self.report, name, value)
 
@@ -234,7 +252,8 @@ class _Run:
         rows = lines = bad = 0
         for end, more_lines, more_rows, out, rejected in self._chunks(buffer, form, names):
             write(out)
-            self._notice(out, self.keys[job.path])
+            self._notice(out, job.path)
+            self.sizes[job.path] += len(out)
             lines, rows = lines + more_lines, rows + more_rows
             if rejected is not None:
                 bad += self._reject(rejected, job.source, local, buffer, rejected_file)
@@ -290,8 +309,15 @@ class _Run:
                 waiting = pool.submit(converted, chunk[0], lines) if chunk[0] < len(buffer) else None
                 yield chunk
 
-    def _notice(self, lines: bytes, seen: set[str]) -> None:
-        """Remember which keys of the description any row has."""
+    def _notice(self, lines: bytes, path: Path) -> None:
+        """Remember which keys of the description any row has, and where the first history of plain rows is."""
+        if not self.lossless:
+            found = _HISTORY.search(lines) if path not in self.histories else None
+            if found and self.report.to in {"alpaca", "belle"}:
+                start = lines.rfind(b"\n", 0, found.start()) + 1
+                self.histories[path] = (self.sizes[path] + start, lines.find(b"\n", start) + 1 - start)
+            return
+        seen = self.keys[path]
         for key in _COLUMNS:
             if key in seen:
                 continue
@@ -336,14 +362,43 @@ class _Run:
             )
 
     def describe(self, folder: Path) -> None:
-        """Write the dataset_info.json of a folder."""
-        from belle_data.dataset_info import dataset_entry, first_rows, write_dataset_info  # noqa: PLC0415
+        """Write the dataset_info.json of a folder, with the files that can be trained on."""
+        from belle_data.dataset_info import (  # noqa: PLC0415
+            NAME,
+            dataset_entry,
+            first_rows,
+            plain_entry,
+            why_undescribed,
+            write_dataset_info,
+        )
 
-        entries = {
-            path.stem: dataset_entry(path.name, self.report.to, sorted(keys), first_rows([folder / path.name]))
-            for path, keys in self.keys.items()
-        }
-        self.report.dataset_info = str(write_dataset_info(folder, entries))
+        entries: dict[str, dict[str, Any] | None] = {}
+        reasons: dict[str, str] = {}
+        for path, keys in self.keys.items():
+            reason = why_undescribed(self.report.to, keys) if self.lossless else None
+            if not self.sizes[path]:
+                reason = "LLaMA-Factory cannot load a file without rows"
+            if reason is not None:
+                reasons[path.name] = reason
+                entries[path.stem] = None
+            elif self.lossless:
+                rows = first_rows([folder / path.name])
+                entries[path.stem] = dataset_entry(path.name, self.report.to, sorted(keys), rows)
+            else:
+                entries[path.stem] = plain_entry(path.name, self.report.to)
+        if reasons:
+            shown = ", ".join(list(reasons)[:3]) + (f" and {len(reasons) - 3:,} more" if len(reasons) > 3 else "")
+            self.report.undescribed = f"{shown}: not described in {NAME}; {next(iter(reasons.values()))}"
+        info = write_dataset_info(folder, entries)
+        self.report.dataset_info = None if info is None else str(info)
+
+
+def _move_to_front(handle: BinaryIO, start: int, length: int) -> None:
+    handle.flush()
+    with mmap.mmap(handle.fileno(), start + length) as view:
+        row = view[start : start + length]
+        view.move(length, 0, start)
+        view[:length] = row
 
 
 @contextmanager
@@ -361,7 +416,7 @@ def _appearing(path: Path) -> Iterator[BinaryIO]:
     """Open a file that appears under its name only when it is whole."""
     temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as handle:
+        with temporary.open("w+b") as handle:
             yield handle
             handle.flush()
             os.fsync(handle.fileno())

@@ -365,6 +365,30 @@ def dataset_entry(
     }
 
 
+def plain_entry(file_name: str, to: str) -> dict[str, Any]:
+    """Describe rows that were written with ``convert --plain``, which all have the same keys.
+
+    Args:
+        file_name: As for `dataset_entry`.
+        to: As for `dataset_entry`.
+    """
+    if to in {"alpaca", "belle"}:
+        return dataset_entry(file_name, to, ("system", "history", "tools"))
+    return dataset_entry(file_name, to, ("tools",))
+
+
+def why_undescribed(to: str, keys: Iterable[str]) -> str | None:
+    """Say why no entry can tell LLaMA-Factory how to read all rows; None if one can.
+
+    Args:
+        to: The format of the rows.
+        keys: Keys that at least one row has. It reads answers from one key only, and drops rows without it.
+    """
+    if to == "belle" and "target" in set(keys):
+        return "LLaMA-Factory would drop the rows with `target`: write them with --to alpaca"
+    return None
+
+
 def _turns(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     turns = row.get(key)
     return [turn for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
@@ -391,8 +415,10 @@ def _spelled(tags: Mapping[str, str], key: str, rows: Iterable[Mapping[str, Any]
     return spelled
 
 
-def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -> Path:
-    """Put entries into the ``dataset_info.json`` of a folder; others that are there stay. Gives the file's path.
+def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any] | None]) -> Path | None:
+    """Put entries into the ``dataset_info.json`` of a folder; others that are there stay.
+
+    An entry of None goes, if it is there. Gives the file's path, and None if there is nothing to describe and no file.
 
     Raises:
         RunFolderError: It cannot be written.
@@ -404,7 +430,12 @@ def write_dataset_info(folder: Path, entries: Mapping[str, Mapping[str, Any]]) -
         before: Any = json.loads(path.read_bytes()) if path.exists() else {}
         if not isinstance(before, dict):
             raise DatasetInfoError("must be an object with one description per data set", path=path)
-        text = json.dumps({**before, **entries}, ensure_ascii=False, indent=2) + "\n"
+        gone = {name for name, entry in entries.items() if entry is None}
+        after = {name: entry for name, entry in {**before, **entries}.items() if name not in gone}
+        if not after:
+            path.unlink(missing_ok=True)
+            return None
+        text = json.dumps(after, ensure_ascii=False, indent=2) + "\n"
         with temporary.open("w", encoding="utf-8") as handle:
             handle.write(text)
             handle.flush()

@@ -139,12 +139,6 @@ def test_arrow_can_infer_what_is_written(tmp_path: Path) -> None:
         assert pyarrow.json.read_json(tmp_path / f"{to}.jsonl").num_rows == 3
 
 
-def test_plain_rows_hold_no_source(belle: Shell) -> None:
-    path = belle.write("in.jsonl", [LINES["alpaca"]])
-    assert belle.here("convert", path, "--to", "messages", "--out", "x.jsonl", "--plain").code == 0
-    assert "belle_source" not in (belle.folder / "x.jsonl").read_text(encoding="utf-8")
-
-
 def test_bad_lines(belle: Shell) -> None:
     path = belle.write("in.jsonl", [LINES["alpaca"], "{", LINES["text"], LINES["alpaca"]])
     alpaca = ("--format", "alpaca")

@@ -35,7 +35,12 @@ def parser() -> Parser:
         "--dataset-info", metavar="FILE[:NAME]", help="a dataset_info.json that names the files' columns"
     )
     words.add_argument("--compress", metavar="KIND", help="compression of the files: none, gz, zst")
-    words.add_argument("--plain", action="store_true", help="no belle_source: rows cannot come back byte for byte")
+    words.add_argument(
+        "--plain",
+        action="store_true",
+        help="only the keys of the format, with the same types in all rows, "
+        "which every training program can load: rows cannot come back byte for byte",
+    )
     words.add_argument("--force", action="store_true", help="replace files that are there")
     words.add_argument(
         "--max-bad-lines",
@@ -102,6 +107,8 @@ def run(options: argparse.Namespace) -> int:
         lines.append(f"{report.rejected:,} lines are no rows: {report.rejected_file}")
     if report.dataset_info:
         lines.append(f"described in {report.dataset_info}")
+    if report.undescribed:
+        lines.append(f"note: {report.undescribed}")
     emit("\n".join(map(escaped, lines)))
     return 0
 

@@ -18,7 +18,7 @@ pub struct ConvertOptions {
     pub from: Format,
     /// The shape that they get.
     pub to: Format,
-    /// Whether what the other shape cannot hold is kept, see [`RowWriter::lossless`].
+    /// Whether what the other shape cannot hold is kept, see [`RowWriter::lossless`]; else see [`RowWriter::plain`].
     pub lossless: bool,
     /// Longer lines, in bytes, are rejected without a look at them.
     pub max_line_bytes: usize,
@@ -79,7 +79,7 @@ pub fn convert_chunk(bytes: &[u8], start: u64, size: usize, lines_before: u64, o
 
 fn convert_piece(bytes: &[u8], start: usize, end: usize, options: &ConvertOptions) -> Converted {
     let ConvertOptions { from, to, .. } = *options;
-    let mut writer = if options.lossless { RowWriter::lossless(from, to) } else { RowWriter::new(from, to) };
+    let mut writer = if options.lossless { RowWriter::lossless(from, to) } else { RowWriter::plain(from, to) };
     let mut piece = Converted::default();
     piece.out.reserve(end - start);
     let mut at = if start == 0 && bytes.starts_with(BOM) { BOM.len() } else { start };

@@ -1,11 +1,12 @@
 //! Lines of JSON to batches of conversations, and back: formats, rejections, arrays.
 //!
 //! `lines` walks over a chunk of bytes, `fields` finds the keys of a row, `instruction` and `turns` turn them into
-//! turns, `write` does the reverse, and keeps in `source` what the other format cannot hold. `convert` does both for
-//! whole chunks, `names` knows rows whose keys have other names. `rewrite` puts normalised texts into a line. `array`
+//! turns, `write` does the reverse, and keeps in `source` what the other format cannot hold; `plain` leaves it out.
+//! `calls` knows the forms of calls. `convert` does both for whole chunks, `names` knows rows whose keys have other names. `rewrite` puts normalised texts into a line. `array`
 //! makes lines out of a JSON array.
 
 mod array;
+mod calls;
 mod convert;
 mod detect;
 mod error;
@@ -16,6 +17,7 @@ mod keys;
 mod lines;
 mod names;
 mod pieces;
+mod plain;
 mod rewrite;
 mod row;
 mod source;

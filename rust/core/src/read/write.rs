@@ -7,6 +7,7 @@ use super::format::Format;
 use super::instruction::{answer_key, conversations_beside};
 use super::lines::{invalid_utf8, trim};
 use super::pieces::Pieces;
+use super::plain;
 use super::row::Row;
 use super::source::{SOURCE, Source, append, restore};
 use super::style::{Sink, Style};
@@ -28,7 +29,7 @@ pub fn write_row(line: &[u8], from: Format, to: Format, out: &mut Vec<u8>) -> Re
 pub struct RowWriter {
     from: Format,
     to: Format,
-    lossless: bool,
+    keep: Keep,
     scratch: Scratch,
     /// For the way back.
     other: Scratch,
@@ -37,6 +38,17 @@ pub struct RowWriter {
     restored: Vec<u8>,
     /// What became of it again.
     again: Vec<u8>,
+}
+
+/// What stays of a row that the other format does not hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keep {
+    /// The line, so that it comes back.
+    Line,
+    /// The other keys.
+    Keys,
+    /// Nothing.
+    Nothing,
 }
 
 /// What is made of one line.
@@ -63,10 +75,14 @@ impl RowWriter {
     /// A writer from one format to the other, which leaves out what that cannot hold.
     #[must_use]
     pub fn new(from: Format, to: Format) -> Self {
+        Self::keeping(Keep::Keys, from, to)
+    }
+
+    fn keeping(keep: Keep, from: Format, to: Format) -> Self {
         Self {
             from,
             to,
-            lossless: false,
+            keep,
             scratch: Scratch::default(),
             other: Scratch::default(),
             pieces: Pieces::default(),
@@ -81,7 +97,18 @@ impl RowWriter {
     /// the row. A row that comes back without it does not get one.
     #[must_use]
     pub fn lossless(from: Format, to: Format) -> Self {
-        Self { lossless: true, ..Self::new(from, to) }
+        Self::keeping(Keep::Line, from, to)
+    }
+
+    /// A writer whose rows all have the same keys with values of the same types, so that any loader of JSON reads them.
+    ///
+    /// These are the keys of the format and `tools` (JSON as text): texts are empty where a row has none, `history` is an
+    /// empty list, all parts of a turn are one text, a system text of `sharegpt` and `messages` is their first turn. All
+    /// other keys go, `id` too, since loaders take one like a date for a time. What cannot be held is an error. Rows of
+    /// the target's shape are written anew too.
+    #[must_use]
+    pub fn plain(from: Format, to: Format) -> Self {
+        Self::keeping(Keep::Nothing, from, to)
     }
 
     /// Appends the row of `line` as one line of JSON without an end of line.
@@ -100,12 +127,18 @@ impl RowWriter {
     ///
     /// # Errors
     /// Why the line is no row of the format it comes from; [`RejectReason::WrongType`] for a conversation that is to
-    /// become `text`. Nothing is written then.
+    /// become `text`, and for what a [`RowWriter::plain`] row cannot hold. Nothing is written then.
     pub fn write(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), LineError> {
         let line = line.strip_suffix(b"\n").unwrap_or(line);
         let (start, stop) = trim(line, 0, line.len());
         let line = &line[start..stop];
-        if self.from == self.to && !(self.lossless && has_source(line)) || self.to == Format::Mixed {
+        let as_it_is = self.from == self.to
+            && match self.keep {
+                Keep::Line => !has_source(line),
+                Keep::Keys => true,
+                Keep::Nothing => false,
+            };
+        if as_it_is || self.to == Format::Mixed {
             out.extend_from_slice(line);
             return Ok(());
         }
@@ -129,6 +162,13 @@ impl RowWriter {
     }
 
     fn write_whole(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
+        if self.keep == Keep::Nothing {
+            let source = if has_source(line) { self.find_source(line) } else { None };
+            return match source {
+                Some(source) => self.scratch.write_plain(&self.restored, source.from, self.to, out),
+                None => self.scratch.write_plain(line, self.from, self.to, out),
+            };
+        }
         // A row that says that it has the target's shape already needs no look at where it comes from.
         if has_source(line)
             && let Some(source) = self.find_source(line)
@@ -139,14 +179,14 @@ impl RowWriter {
                 out.extend_from_slice(&restored);
                 Ok(())
             } else {
-                self.write_made(&restored, source.from, self.to, self.lossless, out)
+                self.write_made(&restored, source.from, self.to, self.keep == Keep::Line, out)
             };
             self.restored = restored;
             return written;
         }
         let start = out.len();
         let conversion = self.scratch.convert(line, self.from, self.to, out)?;
-        if self.lossless && !conversion.unchanged && !self.comes_back(line, conversion.from, &out[start..]) {
+        if self.keep == Keep::Line && !conversion.unchanged && !self.comes_back(line, conversion.from, &out[start..]) {
             let source = Source { from: conversion.from, to: self.to };
             append(line, &source, conversion.style, &mut self.pieces, start, out);
         }
@@ -228,7 +268,7 @@ impl Scratch {
             return Ok(Conversion { from, style, unchanged: true });
         }
         if to == Format::Text {
-            return Err(Failure::at(RejectReason::WrongType, 0, "the row is a conversation, which `text` cannot hold"));
+            return Err(no_text());
         }
         items.clear();
         let from = if reads_alike(&row, from, Format::Alpaca) { Format::Alpaca } else { from };
@@ -237,6 +277,25 @@ impl Scratch {
         write_object(&row, from, to, list, &written, &mut Sink { out, style });
         Ok(Conversion { from, style, unchanged: false })
     }
+
+    /// Appends the row of `line` with the keys of `to` alone.
+    fn write_plain(&mut self, line: &[u8], from: Format, to: Format, out: &mut Vec<u8>) -> Result<(), Failure> {
+        self.read(line, from)?;
+        let Self { tape, fields, batch, items } = self;
+        let row = Row::new(line, tape, fields)?;
+        let from = if from == Format::Mixed { shape(&row).unwrap_or(from) } else { from };
+        if to == Format::Text && from != Format::Text {
+            return Err(no_text());
+        }
+        items.clear();
+        let written = Written::new(&row, list_of(&row, from), batch, items)?;
+        plain::write_plain(&row, from, to, &written, &mut Sink { out, style: Style::of(line, tape) })
+    }
+}
+
+#[cold]
+fn no_text() -> Failure {
+    Failure::at(RejectReason::WrongType, 0, "the row is a conversation, which `text` cannot hold")
 }
 
 /// Whether the line may have a member of that name.

@@ -1,5 +1,6 @@
 //! Turns as the keys of a format.
 
+use super::calls::readable_call;
 use super::error::Failure;
 use super::format::Format;
 use super::instruction::is_dialogue;
@@ -7,22 +8,23 @@ use super::row::Row;
 use super::style::Sink;
 use super::turns::{Item, Usage, read_item};
 use crate::batch::{Batch, Role};
-use crate::json::{Kind, Tape, scan};
 
 /// One turn, and the item of a list that it came from.
-struct Turn<'a> {
-    role: i8,
-    text: &'a [u8],
+pub(super) struct Turn<'a> {
+    pub(super) role: i8,
+    pub(super) text: &'a [u8],
     /// The item whose first turn this is.
-    item: Option<usize>,
+    pub(super) item: Option<usize>,
     /// The item's content as it stands in the line, if parts of it are no text.
-    parts: Option<usize>,
+    pub(super) parts: Option<usize>,
 }
 
 /// The turns of a row, ready to be written.
 pub(super) struct Written<'a> {
     row: &'a Row<'a>,
     turns: Vec<Turn<'a>>,
+    /// Whether turns were read from a list.
+    pub(super) has_list: bool,
 }
 
 impl<'a> Written<'a> {
@@ -53,7 +55,11 @@ impl<'a> Written<'a> {
                 turn.parts = if parts { Item::collect(row, item).content() } else { None };
             }
         }
-        Ok(Self { row, turns })
+        Ok(Self { row, turns, has_list: list.is_some() })
+    }
+
+    pub(super) fn turns(&self) -> &[Turn<'a>] {
+        &self.turns
     }
 
     /// Whether `text` is empty or one of the turns.
@@ -117,68 +123,56 @@ fn write_list(written: &Written, write: fn(&Written, &Turn, &mut Sink), sink: &m
 fn write_content(written: &Written, turn: &Turn, sink: &mut Sink) {
     match turn.parts {
         Some(parts) => sink.raw(written.row.raw(parts)),
+        None if role_is(turn.role, Role::FunctionCall) => match readable_call(turn.text) {
+            Some(call) => sink.string(&call),
+            None => sink.string(turn.text),
+        },
         None => sink.string(turn.text),
     }
 }
 
-const fn role_is(code: i8, role: Role) -> bool {
+pub(super) const fn role_is(code: i8, role: Role) -> bool {
     code == role as i8
 }
 
-/// Opens the object of a turn: who speaks, and the key of what is said.
-fn write_speaker(speaker: (&str, &str), content: &str, sink: &mut Sink) {
+/// Opens the object of a turn: who speaks, and what is said.
+fn write_turn(speaker: (&str, &str), content: &str, written: &Written, turn: &Turn, sink: &mut Sink) {
     sink.raw(b"{");
     sink.key(speaker.0);
     sink.string(speaker.1.as_bytes());
     sink.comma();
     sink.key(content);
+    write_content(written, turn, sink);
 }
 
 fn write_from_value(written: &Written, turn: &Turn, sink: &mut Sink) {
-    let name = match turn.role {
+    write_turn(("from", from_name(turn.role)), "value", written, turn, sink);
+}
+
+fn write_message(written: &Written, turn: &Turn, sink: &mut Sink) {
+    write_turn(("role", message_name(turn.role)), "content", written, turn, sink);
+}
+
+/// The speaker of a turn of `sharegpt`.
+pub(super) fn from_name(role: i8) -> &'static str {
+    match role {
         code if role_is(code, Role::System) => "system",
         code if role_is(code, Role::User) => "human",
         code if role_is(code, Role::FunctionCall) => "function_call",
         code if role_is(code, Role::Observation) => "observation",
         _ => "gpt",
-    };
-    write_speaker(("from", name), "value", sink);
-    write_content(written, turn, sink);
+    }
 }
 
-fn write_message(written: &Written, turn: &Turn, sink: &mut Sink) {
-    let name = match turn.role {
+/// The speaker of a message. A call is a message of its own: trainers read its text where they cannot read
+/// `tool_calls`, whose arguments need not have the same keys in any two rows.
+pub(super) fn message_name(role: i8) -> &'static str {
+    match role {
         code if role_is(code, Role::System) => "system",
         code if role_is(code, Role::User) => "user",
+        code if role_is(code, Role::FunctionCall) => "function_call",
         code if role_is(code, Role::Observation) => "tool",
-        code if role_is(code, Role::FunctionCall) => {
-            if let Some(key) = call_key(turn.text).filter(|_| turn.parts.is_none()) {
-                write_speaker(("role", "assistant"), "content", sink);
-                sink.raw(b"null");
-                sink.comma();
-                sink.key(key);
-                sink.raw(turn.text);
-                return;
-            }
-            "function_call"
-        }
         _ => "assistant",
-    };
-    write_speaker(("role", name), "content", sink);
-    write_content(written, turn, sink);
-}
-
-/// The key under which a call can stand as JSON, if it is JSON that says something, on one line.
-fn call_key(text: &[u8]) -> Option<&'static str> {
-    let mut tape = Tape::new();
-    if text.contains(&b'\n') || scan(text, &mut tape).is_err() {
-        return None;
-    }
-    let whole = tape.tokens().first().filter(|token| token.raw() == (0..text.len()) && token.next > 1)?;
-    match whole.kind {
-        Kind::Array => Some("tool_calls"),
-        Kind::Object => Some("function_call"),
-        _ => None,
     }
 }
 
@@ -224,13 +218,17 @@ fn write_instruction(written: &Written, sink: &mut Sink) {
 /// Whether instruction, output, system and history hold everything.
 fn fits(written: &Written, system: Option<&[u8]>, pairs: &[Turn]) -> bool {
     let plain_text = matches!(pairs, [turn] if role_is(turn.role, Role::Text));
-    let alternate = pairs.iter().enumerate().all(|(index, turn)| {
+    let nothing_else = written.turns.iter().all(|turn| turn.parts.is_none() && written.extras(turn).next().is_none());
+    nothing_else && system.is_none_or(|system| !system.is_empty()) && (plain_text || alternate(pairs))
+}
+
+/// Whether the turns are questions with one answer each, the last one answered too.
+pub(super) fn alternate(turns: &[Turn]) -> bool {
+    let in_order = turns.iter().enumerate().all(|(index, turn)| {
         let role = if index % 2 == 0 { Role::User } else { Role::Assistant };
         role_is(turn.role, role)
     });
-    let nothing_else = written.turns.iter().all(|turn| turn.parts.is_none() && written.extras(turn).next().is_none());
-    let exchanges = !pairs.is_empty() && pairs.len().is_multiple_of(2) && alternate;
-    nothing_else && system.is_none_or(|system| !system.is_empty()) && (plain_text || exchanges)
+    !turns.is_empty() && turns.len().is_multiple_of(2) && in_order
 }
 
 /// The last answer and the question before it; either is empty if there is none.

@@ -92,6 +92,31 @@ fn lines_of_every_kind_come_back() {
 }
 
 #[test]
+fn calls_that_are_written_in_another_form_come_back() {
+    let call = r#"{"id":"7","type":"function","function":{"name":"w","arguments":"{\"city\":\"\\u4eac\"}"}}"#;
+    for line in [
+        format!(
+            r#"{{"messages":[{{"role":"user","content":"q"}},{{"role":"assistant","content":null,"tool_calls":[{call},{call}]}},{{"role":"tool","tool_call_id":"7","content":"r"}}],"tools":[{{"type":"function"}}]}}"#
+        ),
+        format!(r#"{{"messages": [{{"role": "assistant", "content": "x", "function_call": {call}}}]}}"#),
+    ] {
+        for to in TARGETS {
+            let there = write(&line, Messages, to);
+            assert_eq!(write(&there, to, Messages), line, "through {}: {there}", to.name());
+            for next in TARGETS {
+                let further = write(&there, to, next);
+                assert_eq!(write(&further, next, to), there, "{} to {}: {further}", to.name(), next.name());
+                assert_eq!(write(&further, next, Messages), line, "{} to {}: {further}", to.name(), next.name());
+            }
+        }
+    }
+    // As a turn, it has the form already.
+    let line = r#"{"conversations":[{"from":"human","value":"q"},{"from":"function_call","value":"{\"name\":\"w\",\"arguments\":{}}"}]}"#;
+    round_trips(line, Sharegpt);
+    assert!(!write(line, Sharegpt, Messages).contains("belle_source"));
+}
+
+#[test]
 fn what_loses_nothing_gets_no_source() {
     for (from, to, line) in [
         (Alpaca, Messages, r#"{"instruction": "问", "input": "", "output": "答", "id": 1}"#),

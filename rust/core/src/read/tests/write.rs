@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::render;
 use crate::batch::Batch;
-use crate::read::{Format, RejectReason, read_line, write_row};
+use crate::read::{Format, RejectReason, RowWriter, read_line, write_row};
 
 use Format::{Alpaca, Belle, Messages, Mixed, Sharegpt, Text};
 
@@ -57,7 +57,13 @@ fn shapes() {
             Sharegpt,
             Messages,
             r#"{"conversations": [{"from": "function_call", "value": "[{\"f\": 1}]"}, {"from": "function_call", "value": "{\"f\": 1}"}, {"from": "function_call", "value": "call"}]}"#,
-            r#"{"messages": [{"role": "assistant", "content": null, "tool_calls": [{"f": 1}]}, {"role": "assistant", "content": null, "function_call": {"f": 1}}, {"role": "function_call", "content": "call"}]}"#,
+            r#"{"messages": [{"role": "function_call", "content": "[{\"f\": 1}]"}, {"role": "function_call", "content": "{\"f\": 1}"}, {"role": "function_call", "content": "call"}]}"#,
+        ),
+        (
+            Messages,
+            Sharegpt,
+            r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"7","type":"function","function":{"name":"w","arguments":"{\"c\": \"\u4eac\"}"}}]},{"role":"assistant","function_call":{"name":"w","arguments":"{}"}}]}"#,
+            r#"{"conversations":[{"from":"human","value":"q"},{"from":"function_call","value":"[{\"name\": \"w\", \"arguments\": {\"c\": \"\\u4eac\"}}]"},{"from":"function_call","value":"{\"name\": \"w\", \"arguments\": {}}"}]}"#,
         ),
         (
             Messages,
@@ -103,6 +109,99 @@ fn shapes() {
     ];
     for (from, to, line, expected) in cases {
         assert_eq!(write(line, from, to), expected, "{} to {} of {line}", from.name(), to.name());
+    }
+}
+
+fn write_plain(line: &str, from: Format, to: Format) -> Result<String, RejectReason> {
+    let mut out = b"kept".to_vec();
+    let written = RowWriter::plain(from, to).write_checked(line.as_bytes(), &mut out);
+    let text = String::from_utf8(out).unwrap().strip_prefix("kept").unwrap().to_owned();
+    assert!(written.is_ok() || text.is_empty());
+    written.map(|()| text).map_err(|error| error.reason)
+}
+
+#[test]
+fn plain_rows_have_the_keys_of_the_format() {
+    let cases = [
+        (
+            Alpaca,
+            Alpaca,
+            r#"{"id": 7, "instruction": "q", "output": null, "label": [1]}"#,
+            r#"{"instruction": "q", "input": "", "output": "", "system": "", "history": [], "tools": ""}"#,
+        ),
+        (
+            Alpaca,
+            Alpaca,
+            r#"{"instruction":"q","input":"i","output":"a","system":"s","history":[["1","2"],["3","4"]]}"#,
+            r#"{"instruction":"q","input":"i","output":"a","system":"s","history":[["1","2"],["3","4"]],"tools":""}"#,
+        ),
+        (
+            Belle,
+            Belle,
+            r#"{"input":"Human: q\nAssistant: a\nHuman: r\nAssistant:","target":"b"}"#,
+            r#"{"instruction":"r","input":"","output":"b","system":"","history":[["q","a"]],"tools":""}"#,
+        ),
+        (
+            Alpaca,
+            Alpaca,
+            r#"{"instruction":"Human: q","output":"a","belle_source":{}}"#,
+            r#"{"instruction":"Human: q","input":"","output":"a","system":"","history":[],"tools":""}"#,
+        ),
+        (
+            Sharegpt,
+            Messages,
+            r#"{"id":"x","conversation":[{"human":"q","assistant":"a","n":1}],"system":"s","tools":[{"name": "w"}]}"#,
+            r#"{"messages":[{"role":"system","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"a"}],"tools":"[{\"name\": \"w\"}]"}"#,
+        ),
+        (
+            Messages,
+            Messages,
+            r#"{"id":null,"messages":[{"role":"user","content":[{"type":"text","text":"q"},"r"]},{"role":"assistant","content":null,"tool_calls":[{"function":{"name":"w"}}]},{"role":"function","content":"5"},{"role":"assistant","content":null}],"tools":"[]","images":[]}"#,
+            r#"{"messages":[{"role":"user","content":"qr"},{"role":"function_call","content":"[{\"name\": \"w\", \"arguments\": {}}]"},{"role":"tool","content":"5"},{"role":"assistant","content":""}],"tools":"[]"}"#,
+        ),
+        (
+            Mixed,
+            Sharegpt,
+            r#"{"instruction":"q","output":"a"}"#,
+            r#"{"conversations":[{"from":"human","value":"q"},{"from":"gpt","value":"a"}],"tools":""}"#,
+        ),
+        (
+            Text,
+            Alpaca,
+            r#"{"text":"t"}"#,
+            r#"{"instruction":"","input":"","output":"t","system":"","history":[],"tools":""}"#,
+        ),
+        (Text, Text, r#"{"n":1,"text":"t"}"#, r#"{"text":"t"}"#),
+    ];
+    for (from, to, line, expected) in cases {
+        assert_eq!(write_plain(line, from, to).as_deref(), Ok(expected), "{line}");
+    }
+}
+
+#[test]
+fn a_plain_row_comes_from_the_first_line() {
+    let line = r#"{"instruction":"q","input":"i","output":"a"}"#;
+    let mut there = Vec::new();
+    RowWriter::lossless(Alpaca, Messages).write(line.as_bytes(), &mut there).unwrap();
+    let there = String::from_utf8(there).unwrap();
+    assert!(there.contains("belle_source"));
+    assert_eq!(write_plain(&there, Messages, Alpaca), write_plain(line, Alpaca, Alpaca));
+}
+
+#[test]
+fn what_a_plain_row_cannot_hold_is_refused() {
+    for (from, to, line) in [
+        (Messages, Messages, r#"{"messages":[{"role":"user","content":[{"type":"image"}]}]}"#),
+        (Alpaca, Alpaca, r#"{"instruction":"q","output":"a","images":["a.png"]}"#),
+        (Alpaca, Alpaca, r#"{"instruction":"q","output":"a","tools":"search"}"#),
+        (Alpaca, Alpaca, r#"{"instruction":"q","output":"a","tools":[1]}"#),
+        (Alpaca, Belle, r#"{"instruction":"Human: q","output":"a"}"#),
+        (Alpaca, Text, r#"{"instruction":"q","output":"a"}"#),
+        (Sharegpt, Alpaca, r#"{"conversations":[{"from":"human","value":"q"}]}"#),
+        (Sharegpt, Sharegpt, r#"{"conversations":[{"from":"function_call","value":"weather(北京)"}]}"#),
+        (Text, Text, r#"{"text":1}"#),
+    ] {
+        assert_eq!(write_plain(line, from, to), Err(RejectReason::WrongType), "{line}");
     }
 }
 
