@@ -1,0 +1,141 @@
+//! Semantic duplicates: pairs of vectors with a high cosine, and which of their rows are kept.
+//!
+//! Rows come in the order of keeping. A row goes if and only if a row before it that is kept is its duplicate, and it
+//! goes for the one with the highest cosine, of equal ones for the first: no chains. [`Search::new`] brings the vectors into bytes and, where there
+//! are many, into clusters; [`Search::decide`] finds pairs by products of bytes, whose rounding is bounded, and decides
+//! by a product of the vectors that has the same bits on every processor.
+
+mod buckets;
+mod bytes;
+mod clusters;
+mod decisions;
+mod join;
+mod product;
+mod settings;
+mod settle;
+mod tile;
+mod vectors;
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use self::bytes::Bytes;
+use self::clusters::Clusters;
+pub use self::decisions::{AtLeast, Judge, KEPT};
+use self::decisions::Decisions;
+use self::join::{Seen, Space};
+use self::product::Fused;
+pub use self::settings::{MOST_DIMENSIONS, MOST_PROBES, Mode, SearchError, Settings};
+use self::settle::Settle;
+use self::tile::Kernel;
+pub use self::vectors::Vectors;
+use crate::progress::Progress;
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decided {
+    /// [`KEPT`], or the kept row that the row goes for: `uint32 [rows]`.
+    pub kept_row: Vec<u32>,
+    /// The similarity to that row, as the judge gave it; 0 where the row stays: `float32 [rows]`.
+    pub similarity: Vec<f32>,
+    /// What was seen on the way.
+    pub statistics: Statistics,
+}
+
+/// What a search saw; the same for any number of threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// Clusters in which rows met; 0 if every pair was looked at.
+    pub clusters: u64,
+    /// Products of bytes.
+    pub products: u64,
+    /// Pairs whose vectors were multiplied.
+    pub candidates: u64,
+    /// Pairs at or above `threshold - margin` that were found.
+    pub pairs: u64,
+    /// Pairs that were judged.
+    pub judged: u64,
+    /// Pairs that were judged to be no duplicates.
+    pub refused: u64,
+    /// Rows that go.
+    pub removed: u64,
+}
+
+/// Vectors that are ready to be compared.
+#[derive(Debug)]
+pub struct Search<'a> {
+    settings: Settings,
+    space: Space<'a>,
+}
+
+impl<'a> Search<'a> {
+    /// Brings the vectors into bytes and clusters.
+    ///
+    /// # Errors
+    /// [`SearchError`], if a setting makes no sense, a vector is not normalised, or `progress` says to stop.
+    pub fn new(vectors: Vectors<'a>, settings: Settings, progress: &Progress) -> Result<Self, SearchError> {
+        Self::with(vectors, settings, Kernel::in_use(), Fused::in_use(), progress)
+    }
+
+    fn with(
+        vectors: Vectors<'a>,
+        settings: Settings,
+        kernel: Kernel,
+        fused: Fused,
+        progress: &Progress,
+    ) -> Result<Self, SearchError> {
+        settings.check()?;
+        vectors.check(progress)?;
+        let rows = vectors.len();
+        let vector = |row: usize, vector: &mut [f32]| vector.copy_from_slice(vectors.row(row as u32));
+        let bytes = Bytes::new(rows, vectors.dimensions(), vector);
+        progress.check()?;
+        let clusters = if settings.is_exact(rows) || rows == 0 {
+            None
+        } else {
+            let (count, probes) = (settings.clusters_for(rows), settings.probes as usize);
+            Some(Clusters::new(vectors, &bytes, count, probes, kernel, progress)?)
+        };
+        let floor = settings.floor();
+        Ok(Self { settings, space: Space { vectors, bytes, clusters, kernel, fused, floor } })
+    }
+
+    /// Decides over all rows.
+    ///
+    /// # Errors
+    /// [`SearchError::Cancelled`], if `progress` says so.
+    pub fn decide(&self, judge: &impl Judge, progress: &Progress) -> Result<Decided, SearchError> {
+        let rows = self.space.vectors.len();
+        progress.expect(rows as u64);
+        let decisions = Decisions::new(rows, &self.settings);
+        let mut settle = Settle { space: &self.space, judge, decisions, seen: Seen::default(), progress };
+        settle.all()?;
+        let Settle { decisions, seen, .. } = settle;
+        let statistics = Statistics {
+            clusters: self.space.clusters.as_ref().map_or(0, |clusters| clusters.count() as u64),
+            products: seen.products.load(Relaxed),
+            candidates: seen.candidates.load(Relaxed),
+            pairs: seen.pairs.load(Relaxed),
+            ..Statistics::default()
+        };
+        Ok(decisions.finish(statistics))
+    }
+}
+
+/// Finds and decides at once: [`Search::new`], then [`Search::decide`].
+///
+/// # Errors
+/// As theirs.
+pub fn decide(
+    vectors: Vectors<'_>,
+    settings: Settings,
+    judge: &impl Judge,
+    progress: &Progress,
+) -> Result<Decided, SearchError> {
+    Search::new(vectors, settings, progress)?.decide(judge, progress)
+}
+
+/// The cosine that decides, of two normalised vectors of equal length.
+#[must_use]
+pub fn cosine(x: &[f32], y: &[f32]) -> f32 {
+    Fused::in_use().cosine(x, y)
+}
