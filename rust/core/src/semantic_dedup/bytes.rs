@@ -3,8 +3,10 @@
 use rayon::prelude::*;
 
 use super::tile::{Kernel, LEFT, PANEL, PANELS, RIGHT, Tile};
+use super::vectors::Vectors;
 use crate::dispatch;
 use crate::memory::{prefetch_slice, zeroed};
+use crate::progress::{Cancelled, Progress};
 
 /// Rows that one task brings into bytes.
 const ROWS_PER_TASK: usize = 256;
@@ -35,17 +37,21 @@ pub fn width(components: usize) -> usize {
 }
 
 impl Bytes {
-    /// Rows of `components`, each written by `vector` into a slice of that length.
-    pub fn new(rows: usize, components: usize, vector: impl Fn(usize, &mut [f32]) + Sync) -> Self {
-        let width = width(components);
+    /// Brings vectors into bytes.
+    ///
+    /// # Errors
+    /// [`Cancelled`], if `progress` says so.
+    pub fn of(vectors: Vectors<'_>, progress: &Progress) -> Result<Self, Cancelled> {
+        let rows = vectors.len();
+        let width = width(vectors.dimensions());
         let mut bytes = Self {
             width,
             values: zeroed(rows * width),
-            scales: zeroed_floats(rows),
-            allowances: zeroed_floats(rows),
+            scales: vec![0.0; rows],
+            allowances: vec![0.0; rows],
             offsets: vec![0; rows],
         };
-        let slack = 2e-6 + components as f32 * 4e-9;
+        let slack = 2e-6 + vectors.dimensions() as f32 * 4e-9;
         bytes
             .values
             .par_chunks_mut(width * ROWS_PER_TASK)
@@ -53,23 +59,15 @@ impl Bytes {
             .zip(bytes.allowances.par_chunks_mut(ROWS_PER_TASK))
             .zip(bytes.offsets.par_chunks_mut(ROWS_PER_TASK))
             .enumerate()
-            .for_each_init(
-                || vec![0.0; components],
-                |buffer, (task, (((values, scales), allowances), offsets))| {
-                    for (at, values) in values.chunks_mut(width).enumerate() {
-                        vector(task * ROWS_PER_TASK + at, buffer);
-                        let row = round(buffer, values, slack);
-                        (scales[at], allowances[at], offsets[at]) = (row.scale, row.allowance, row.offset);
-                    }
-                },
-            );
-        bytes
-    }
-
-    /// How many rows there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.scales.len()
+            .try_for_each(|(task, (((values, scales), allowances), offsets))| {
+                progress.check()?;
+                for (at, values) in values.chunks_mut(width).enumerate() {
+                    let row = round(vectors.row((task * ROWS_PER_TASK + at) as u32), values, slack);
+                    (scales[at], allowances[at], offsets[at]) = (row.scale, row.allowance, row.offset);
+                }
+                Ok(())
+            })?;
+        Ok(bytes)
     }
 
     /// Whether the row is zero, and so like no other.
@@ -84,20 +82,9 @@ impl Bytes {
         self.allowances[row as usize]
     }
 
-    /// The row as a vector again.
-    pub fn write(&self, row: u32, vector: &mut [f32]) {
-        for (value, &byte) in vector.iter_mut().zip(self.row(row)) {
-            *value = f32::from(byte.cast_signed()) * self.scales[row as usize];
-        }
-    }
-
     fn row(&self, row: u32) -> &[u8] {
         &self.values[row as usize * self.width..][..self.width]
     }
-}
-
-fn zeroed_floats(count: usize) -> Vec<f32> {
-    vec![0.0; count]
 }
 
 dispatch!(
@@ -145,10 +132,18 @@ pub struct Panels {
 }
 
 impl Panels {
-    /// [`Self::fill`] for values without allowances.
-    pub fn fill_exact(&mut self, bytes: &Bytes, rows: &[u32]) {
-        self.fill(bytes, rows);
-        self.allowances[..rows.len()].fill(0.0);
+    /// Lays out the named rows.
+    pub fn new(bytes: &Bytes, rows: &[u32]) -> Self {
+        let mut panels = Self::default();
+        panels.fill(bytes, rows);
+        panels
+    }
+
+    /// Lays out the named rows, without allowances.
+    pub fn exact(bytes: &Bytes, rows: &[u32]) -> Self {
+        let mut panels = Self::new(bytes, rows);
+        panels.allowances[..rows.len()].fill(0.0);
+        panels
     }
 
     /// Lays out the named rows, instead of what was there.
@@ -174,12 +169,6 @@ impl Panels {
                 }
             }
         }
-    }
-
-    /// How many rows there are.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.rows
     }
 }
 

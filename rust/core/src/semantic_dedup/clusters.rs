@@ -3,8 +3,7 @@
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::bytes::{Bytes, Look, Panels, sweep};
-use super::tile::Kernel;
+use super::centroids::{Centroids, Rows};
 use super::vectors::Vectors;
 use crate::progress::{Cancelled, Progress};
 
@@ -12,10 +11,12 @@ use crate::progress::{Cancelled, Progress};
 const SAMPLE: usize = 40;
 /// Times that centroids are moved.
 const ROUNDS: usize = 6;
-/// Rows that one task compares with all centroids.
+/// Groups of centroids that a row of the sample looks into for its nearest one.
+const VISITS: usize = 6;
+/// Groups that each row looks into for its clusters, times the root of how many clusters it needs.
+const VISITS_PER_ROOT: f64 = 4.5;
+/// Rows that one task takes.
 const ROWS_PER_TASK: usize = 1024;
-/// Units of a component in the sums of centroids: integers, so that their order does not matter.
-const UNITS: f64 = (1_u64 << 30) as f64;
 
 /// The clusters of each row, the best first: in the first it is at home, of the others it is a guest.
 #[derive(Debug)]
@@ -46,32 +47,29 @@ impl Clusters {
         self.of(row).contains(&cluster)
     }
 
-    /// Makes `count` clusters and gives each row its best `per_row` of them.
+    /// Whether the search compares two rows.
+    pub fn meet(&self, one: u32, other: u32) -> bool {
+        self.visits(one, self.home(other)) || self.visits(other, self.home(one))
+    }
+
+    /// Makes `count` clusters of at least one row and gives each row its best `per_row` of them.
     ///
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
-    pub fn new(
-        vectors: Vectors<'_>,
-        bytes: &Bytes,
-        count: usize,
-        per_row: usize,
-        kernel: Kernel,
-        progress: &Progress,
-    ) -> Result<Self, Cancelled> {
+    pub fn new(rows: Rows<'_>, count: usize, per_row: usize) -> Result<Self, Cancelled> {
+        let Rows { vectors, kernel, progress, .. } = rows;
         let per_row = per_row.min(count);
         let sample = sample(vectors, SAMPLE.saturating_mul(count), 0, progress)?;
-        let centroid = |row: usize, vector: &mut [f32]| vector.copy_from_slice(vectors.row(sample[row % sample.len()]));
-        let mut centroids = Bytes::new(count, vectors.dimensions(), centroid);
-        let mut panels = Panels::default();
-        let all: Vec<u32> = (0..count as u32).collect();
-        panels.fill_exact(&centroids, &all);
+        let first = (0..count).flat_map(|centroid| vectors.row(sample[centroid % sample.len()])).copied().collect();
+        let mut centroids = Centroids::new(first, vectors.dimensions(), kernel, progress)?;
         for _ in 0..ROUNDS {
-            let nearest = nearest(kernel, bytes, &sample, &panels, 1, progress)?;
-            centroids = move_centroids(vectors, &sample, &nearest, &centroids);
-            panels.fill_exact(&centroids, &all);
+            let nearest = centroids.nearest(rows, &sample, 1, VISITS)?;
+            let means = rows.means(&sample, &nearest, &centroids.values);
+            centroids = Centroids::new(means, vectors.dimensions(), kernel, progress)?;
         }
-        let rows: Vec<u32> = (0..vectors.len() as u32).collect();
-        let of_rows = nearest(kernel, bytes, &rows, &panels, per_row, progress)?;
+        let all: Vec<u32> = (0..vectors.len() as u32).collect();
+        let visits = (VISITS_PER_ROOT * (per_row as f64).sqrt()) as usize;
+        let of_rows = centroids.nearest(rows, &all, per_row, visits)?;
         Ok(Self { count, per_row, of_rows })
     }
 }
@@ -94,72 +92,4 @@ pub fn sample(vectors: Vectors<'_>, most: usize, seed: u64, progress: &Progress)
     }
     hashes.par_sort_unstable();
     Ok(hashes.into_iter().map(|(_, row)| row).collect())
-}
-
-/// The mean directions of the rows that are nearest to each centroid; a centroid without rows stays where it is.
-fn move_centroids(vectors: Vectors<'_>, sample: &[u32], nearest: &[u32], centroids: &Bytes) -> Bytes {
-    let mut members: Vec<(u32, u32)> = nearest.iter().copied().zip(sample.iter().copied()).collect();
-    members.par_sort_unstable();
-    let starts: Vec<usize> =
-        (0..=centroids.len() as u32).map(|cluster| members.partition_point(|&(other, _)| other < cluster)).collect();
-    Bytes::new(centroids.len(), vectors.dimensions(), |cluster, mean| {
-        let mut sums = vec![0_i64; mean.len()];
-        for &(_, row) in &members[starts[cluster]..starts[cluster + 1]] {
-            for (sum, &value) in sums.iter_mut().zip(vectors.row(row)) {
-                *sum += (f64::from(value) * UNITS) as i64;
-            }
-        }
-        let norm = sums.iter().map(|&sum| (sum as f64 / UNITS).powi(2)).sum::<f64>().sqrt();
-        if norm == 0.0 {
-            centroids.write(cluster as u32, mean);
-            return;
-        }
-        for (mean, &sum) in mean.iter_mut().zip(&sums) {
-            *mean = (sum as f64 / UNITS / norm) as f32;
-        }
-    })
-}
-
-/// For each row the `count` centroids with the largest products, the largest first, of equal ones the first.
-fn nearest(
-    kernel: Kernel,
-    bytes: &Bytes,
-    rows: &[u32],
-    centroids: &Panels,
-    count: usize,
-    progress: &Progress,
-) -> Result<Vec<u32>, Cancelled> {
-    let mut nearest = vec![0; rows.len() * count];
-    rows.par_chunks(ROWS_PER_TASK).zip(nearest.par_chunks_mut(ROWS_PER_TASK * count)).try_for_each(
-        |(rows, nearest)| {
-            progress.check()?;
-            let values = vec![f32::NEG_INFINITY; nearest.len()];
-            let mut best = Best { count, values, centroids: nearest };
-            sweep(kernel, bytes, rows, false, centroids, &mut best);
-            Ok(())
-        },
-    )?;
-    Ok(nearest)
-}
-
-/// The best centroids so far, of each row in turn.
-struct Best<'a> {
-    count: usize,
-    values: Vec<f32>,
-    centroids: &'a mut [u32],
-}
-
-impl Look for Best<'_> {
-    fn limit(&self, left: usize) -> f32 {
-        self.values[(left + 1) * self.count - 1].next_up()
-    }
-
-    fn found(&mut self, left: usize, right: usize, value: f32) {
-        let own = left * self.count..(left + 1) * self.count;
-        let (values, centroids) = (&mut self.values[own.clone()], &mut self.centroids[own]);
-        let place = values.partition_point(|&other| other >= value);
-        values[place..].rotate_right(1);
-        centroids[place..].rotate_right(1);
-        (values[place], centroids[place]) = (value, right as u32);
-    }
 }

@@ -7,10 +7,12 @@
 
 mod buckets;
 mod bytes;
+mod centroids;
 mod clusters;
 mod decisions;
 mod join;
 mod product;
+mod recall;
 mod settings;
 mod settle;
 mod tile;
@@ -19,11 +21,13 @@ mod vectors;
 use std::sync::atomic::Ordering::Relaxed;
 
 use self::bytes::Bytes;
-use self::clusters::Clusters;
+use self::centroids::Rows;
+use self::clusters::{Clusters, sample};
 pub use self::decisions::{AtLeast, Judge, KEPT};
 use self::decisions::Decisions;
 use self::join::{Seen, Space};
 use self::product::Fused;
+pub use self::recall::Recall;
 pub use self::settings::{MOST_DIMENSIONS, MOST_PROBES, Mode, SearchError, Settings};
 use self::settle::Settle;
 use self::tile::Kernel;
@@ -86,14 +90,12 @@ impl<'a> Search<'a> {
         settings.check()?;
         vectors.check(progress)?;
         let rows = vectors.len();
-        let vector = |row: usize, vector: &mut [f32]| vector.copy_from_slice(vectors.row(row as u32));
-        let bytes = Bytes::new(rows, vectors.dimensions(), vector);
-        progress.check()?;
+        let bytes = Bytes::of(vectors, progress)?;
         let clusters = if settings.is_exact(rows) || rows == 0 {
             None
         } else {
             let (count, probes) = (settings.clusters_for(rows), settings.probes as usize);
-            Some(Clusters::new(vectors, &bytes, count, probes, kernel, progress)?)
+            Some(Clusters::new(Rows { vectors, bytes: &bytes, kernel, progress }, count, probes)?)
         };
         let floor = settings.floor();
         Ok(Self { settings, space: Space { vectors, bytes, clusters, kernel, fused, floor } })
@@ -118,6 +120,18 @@ impl<'a> Search<'a> {
             ..Statistics::default()
         };
         Ok(decisions.finish(statistics))
+    }
+
+    /// Compares `rows` rows, drawn by their content and `seed`, with all others, and counts the pairs at or above the
+    /// threshold that there are and that the search finds.
+    ///
+    /// # Errors
+    /// [`SearchError::Cancelled`], if `progress` says so.
+    pub fn recall(&self, rows: usize, seed: u64, progress: &Progress) -> Result<Recall, SearchError> {
+        let mut sample = sample(self.space.vectors, rows, seed, progress)?;
+        sample.retain(|&row| !self.space.bytes.is_zero(row));
+        progress.expect(recall::steps(self.space.vectors.len(), sample.len()));
+        Ok(recall::measure(&self.space, self.settings.threshold, &sample, progress)?)
     }
 }
 

@@ -30,6 +30,11 @@ impl<'a> Vectors<'a> {
         Ok(Self { values, dimensions })
     }
 
+    /// Rows that the search itself made.
+    pub(super) fn of_rows(values: &'a [f32], dimensions: usize) -> Self {
+        Self { values, dimensions }
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
