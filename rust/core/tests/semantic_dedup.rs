@@ -31,8 +31,7 @@ fn normalise(vector: &mut [f32]) {
 /// Rows around centres, the nearer the smaller `noise`; every 37th is zero, every 11th repeats the one before.
 fn rows(count: usize, dimensions: usize, centres: usize, noise: f32, seed: u64) -> Vec<f32> {
     let mut draw = Draw(seed);
-    let centres: Vec<Vec<f32>> =
-        (0..centres).map(|_| (0..dimensions).map(|_| draw.normal()).collect()).collect();
+    let centres: Vec<Vec<f32>> = (0..centres).map(|_| (0..dimensions).map(|_| draw.normal()).collect()).collect();
     let mut values: Vec<f32> = Vec::with_capacity(count * dimensions);
     for row in 0..count {
         if row % 37 == 36 {

@@ -211,16 +211,12 @@ pub fn sweep(kernel: Kernel, bytes: &Bytes, left: &[u32], scaled: bool, panels: 
                     limits[at] = look.limit(first_left + at);
                 }
                 let reached = reach(&tile, &left_scales, &limits, scales, allowances);
-                if reached == [0; LEFT] {
-                    continue;
-                }
-                for at in 0..rows.len() {
-                    if reached[at] == 0 {
-                        continue;
-                    }
-                    for right in 0..RIGHT.min(panels.rows - first_right) {
+                for (at, mut reached) in reached.into_iter().enumerate() {
+                    while reached != 0 {
+                        let right = reached.trailing_zeros() as usize;
+                        reached &= reached - 1;
                         let value = value(tile[at][right], left_scales[at], scales[right], allowances[right]);
-                        if value >= look.limit(first_left + at) {
+                        if first_right + right < panels.rows && value >= look.limit(first_left + at) {
                             look.found(first_left + at, first_right + right, value);
                         }
                     }
@@ -236,14 +232,14 @@ fn value(product: i32, left_scale: f32, right_scale: f32, allowance: f32) -> f32
 }
 
 dispatch!(
-    /// For each row on the left, whether any value reaches its limit: 0 if none does.
+    /// For each row on the left, a bit for each value that reaches its limit.
     fn reach(
         tile: &Tile,
         left_scales: &[f32; LEFT],
         limits: &[f32; LEFT],
         scales: &[f32; RIGHT],
         allowances: &[f32; RIGHT],
-    ) -> [i32; LEFT] = reach_body
+    ) -> [u64; LEFT] = reach_body
 );
 
 #[inline(always)]
@@ -253,14 +249,15 @@ fn reach_body(
     limits: &[f32; LEFT],
     scales: &[f32; RIGHT],
     allowances: &[f32; RIGHT],
-) -> [i32; LEFT] {
+) -> [u64; LEFT] {
     let mut reached = [0; LEFT];
     for at in 0..LEFT {
-        let mut any = 0;
-        for right in 0..RIGHT {
-            any |= i32::from(value(tile[at][right], left_scales[at], scales[right], allowances[right]) >= limits[at]);
+        let reaches =
+            |right: usize| value(tile[at][right], left_scales[at], scales[right], allowances[right]) >= limits[at];
+        // Most rows reach nothing: that is found out without a branch for each value.
+        if (0..RIGHT).fold(0, |any, right| any | i32::from(reaches(right))) != 0 {
+            reached[at] = (0..RIGHT).fold(0, |bits, right| bits | u64::from(reaches(right)) << right);
         }
-        reached[at] = any;
     }
     reached
 }

@@ -3,18 +3,14 @@
 use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::centroids::{Centroids, Rows};
+use super::centroids::{Rows, panels};
 use super::vectors::Vectors;
 use crate::progress::{Cancelled, Progress};
 
 /// Rows of the sample for each centroid.
-const SAMPLE: usize = 40;
+pub const SAMPLE: usize = 40;
 /// Times that centroids are moved.
 const ROUNDS: usize = 6;
-/// Groups of centroids that a row of the sample looks into for its nearest one.
-const VISITS: usize = 6;
-/// Groups that each row looks into for its clusters, times the root of how many clusters it needs.
-const VISITS_PER_ROOT: f64 = 4.5;
 /// Rows that one task takes.
 const ROWS_PER_TASK: usize = 1024;
 
@@ -57,19 +53,18 @@ impl Clusters {
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
     pub fn new(rows: Rows<'_>, count: usize, per_row: usize) -> Result<Self, Cancelled> {
-        let Rows { vectors, kernel, progress, .. } = rows;
+        let Rows { vectors, progress, .. } = rows;
         let per_row = per_row.min(count);
         let sample = sample(vectors, SAMPLE.saturating_mul(count), 0, progress)?;
-        let first = (0..count).flat_map(|centroid| vectors.row(sample[centroid % sample.len()])).copied().collect();
-        let mut centroids = Centroids::new(first, vectors.dimensions(), kernel, progress)?;
+        progress.expect((ROUNDS * sample.len() + vectors.len()) as u64);
+        let mut centroids: Vec<f32> =
+            (0..count).flat_map(|centroid| vectors.row(sample[centroid % sample.len()])).copied().collect();
         for _ in 0..ROUNDS {
-            let nearest = centroids.nearest(rows, &sample, 1, VISITS)?;
-            let means = rows.means(&sample, &nearest, &centroids.values);
-            centroids = Centroids::new(means, vectors.dimensions(), kernel, progress)?;
+            let nearest = rows.nearest(&sample, &panels(&centroids, vectors.dimensions(), progress)?, 1)?;
+            centroids = rows.means(&sample, &nearest, &centroids);
         }
         let all: Vec<u32> = (0..vectors.len() as u32).collect();
-        let visits = (VISITS_PER_ROOT * (per_row as f64).sqrt()) as usize;
-        let of_rows = centroids.nearest(rows, &all, per_row, visits)?;
+        let of_rows = rows.nearest(&all, &panels(&centroids, vectors.dimensions(), progress)?, per_row)?;
         Ok(Self { count, per_row, of_rows })
     }
 }

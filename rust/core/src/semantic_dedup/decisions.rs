@@ -175,9 +175,10 @@ impl Decisions {
     }
 }
 
-/// By the later row, then the highest cosine, then the earlier row.
-fn sort(pairs: &mut [Pair]) {
+/// By the later row, then the highest cosine, then the earlier row; each pair once.
+fn sort(pairs: &mut Vec<Pair>) {
     pairs.par_sort_unstable_by(|a, b| {
         a.later.cmp(&b.later).then(b.cosine.total_cmp(&a.cosine)).then(a.earlier.cmp(&b.earlier))
     });
+    pairs.dedup();
 }

@@ -11,6 +11,7 @@ use super::decisions::Pair;
 use super::product::Fused;
 use super::tile::Kernel;
 use super::vectors::Vectors;
+use crate::memory::prefetch;
 use crate::progress::{Cancelled, Progress};
 
 /// Rows on the right of one task: with 512 bytes each they leave half of a second-level cache free.
@@ -105,12 +106,7 @@ pub fn join(
 }
 
 /// All pairs among `rows`; sorted, no zero rows.
-pub fn join_itself(
-    space: &Space<'_>,
-    rows: &[u32],
-    seen: &Seen,
-    progress: &Progress,
-) -> Result<Vec<Pair>, Refused> {
+pub fn join_itself(space: &Space<'_>, rows: &[u32], seen: &Seen, progress: &Progress) -> Result<Vec<Pair>, Refused> {
     let buckets = Buckets::new(rows, space.clusters.as_ref());
     let mut tasks = Vec::new();
     for cluster in 0..buckets.clusters() {
@@ -146,16 +142,21 @@ fn run(
     seen: &Seen,
     progress: &Progress,
 ) -> Result<Vec<Pair>, Refused> {
+    // Where a join is given up depends on the threads: what it saw until then does not count.
+    let (total, seen) = (seen, &Seen::default());
     let held = AtomicU64::new(0);
-    let found = tasks
+    let pairs = tasks
         .par_iter()
         .try_fold(Found::default, |mut found, task| {
             progress.check()?;
-            let before = found.pairs.len();
-            task.run(space, seen, &mut found);
-            let new = (found.pairs.len() - before) as u64;
-            let all = held.fetch_add(new, Relaxed) + new;
-            if all > MOST_PAIRS && !few { Err(Refused::TooMany) } else { Ok(found) }
+            let Found { panels, candidates, pairs } = &mut found;
+            panels.fill(&space.bytes, task.right);
+            let most = if few { u64::MAX } else { MOST_PAIRS };
+            let mut near = Near { task, space, seen, held: &held, most, candidates, pairs };
+            sweep(space.kernel, &space.bytes, task.left, true, panels, &mut near);
+            near.multiply();
+            seen.products.fetch_add((task.left.len() * task.right.len()) as u64, Relaxed);
+            if held.load(Relaxed) > most { Err(Refused::TooMany) } else { Ok(found) }
         })
         .map(|found| found.map(|found| found.pairs))
         .try_reduce(Vec::new, |mut left, mut right| {
@@ -164,37 +165,67 @@ fn run(
             }
             left.append(&mut right);
             Ok(left)
-        });
-    found
+        })?;
+    for (total, seen) in
+        [(&total.products, &seen.products), (&total.candidates, &seen.candidates), (&total.pairs, &seen.pairs)]
+    {
+        total.fetch_add(seen.load(Relaxed), Relaxed);
+    }
+    Ok(pairs)
 }
 
-impl Task<'_> {
-    fn run(&self, space: &Space<'_>, seen: &Seen, found: &mut Found) {
-        let Found { panels, candidates, pairs } = found;
-        panels.fill(&space.bytes, self.right);
-        candidates.clear();
-        let mut near = Near { task: self, space, candidates };
-        sweep(space.kernel, &space.bytes, self.left, true, panels, &mut near);
-        let before = pairs.len();
-        pairs.extend(candidates.iter().filter_map(|&(later, earlier)| {
-            let cosine = space.fused.cosine(space.vectors.row(later), space.vectors.row(earlier));
-            (cosine >= space.floor).then_some(Pair { later, earlier, cosine })
-        }));
-        seen.products.fetch_add((self.left.len() * self.right.len()) as u64, Relaxed);
-        seen.candidates.fetch_add(candidates.len() as u64, Relaxed);
-        seen.pairs.fetch_add((pairs.len() - before) as u64, Relaxed);
-    }
-}
+/// Candidates whose vectors are multiplied together, so that one can be fetched while another is multiplied.
+const MOST_CANDIDATES: usize = 4096;
+/// Candidates between asking for vectors and multiplying them.
+const LOOK_AHEAD: usize = 3;
 
 /// Gathers the pairs that are near enough, each once.
 struct Near<'a> {
     task: &'a Task<'a>,
     space: &'a Space<'a>,
+    seen: &'a Seen,
+    held: &'a AtomicU64,
+    most: u64,
     candidates: &'a mut Vec<(u32, u32)>,
+    pairs: &'a mut Vec<Pair>,
+}
+
+impl Near<'_> {
+    /// Multiplies the vectors of the candidates.
+    fn multiply(&mut self) {
+        let Space { vectors, fused, floor, .. } = self.space;
+        let before = self.pairs.len();
+        for at in 0..self.candidates.len() {
+            if let Some(&(later, earlier)) = self.candidates.get(at + LOOK_AHEAD) {
+                prefetch_floats(vectors.row(later));
+                prefetch_floats(vectors.row(earlier));
+            }
+            let (later, earlier) = self.candidates[at];
+            let cosine = fused.cosine(vectors.row(later), vectors.row(earlier));
+            if cosine >= *floor {
+                self.pairs.push(Pair { later, earlier, cosine });
+            }
+        }
+        let new = (self.pairs.len() - before) as u64;
+        self.held.fetch_add(new, Relaxed);
+        self.seen.candidates.fetch_add(self.candidates.len() as u64, Relaxed);
+        self.seen.pairs.fetch_add(new, Relaxed);
+        self.candidates.clear();
+    }
+}
+
+fn prefetch_floats(values: &[f32]) {
+    for line in values.chunks(16) {
+        prefetch(line.as_ptr().cast());
+    }
 }
 
 impl Look for Near<'_> {
     fn limit(&self, left: usize) -> f32 {
+        // Too many already: nothing more is of interest.
+        if self.pairs.len() as u64 > self.most {
+            return f32::INFINITY;
+        }
         self.space.floor - self.space.bytes.allowance(self.task.left[left])
     }
 
@@ -214,5 +245,8 @@ impl Look for Near<'_> {
             return;
         }
         self.candidates.push((left.max(right), left.min(right)));
+        if self.candidates.len() >= MOST_CANDIDATES {
+            self.multiply();
+        }
     }
 }

@@ -1,12 +1,15 @@
 //! Semantic duplicates: pairs of vectors with a high cosine, and which of their rows are kept.
 //!
 //! Rows come in the order of keeping. A row goes if and only if a row before it that is kept is its duplicate, and it
-//! goes for the one with the highest cosine, of equal ones for the first: no chains. [`Search::new`] brings the vectors into bytes and, where there
-//! are many, into clusters; [`Search::decide`] finds pairs by products of bytes, whose rounding is bounded, and decides
-//! by a product of the vectors that has the same bits on every processor.
+//! goes for the one with the highest cosine, of equal ones for the first: no chains. A row of zeros is like no other.
+//!
+//! [`Search::new`] brings the vectors into bytes and, where there are many, into clusters; [`Search::decide`] finds
+//! pairs by products of bytes, whose rounding is bounded, and decides by a product of the vectors that has the same
+//! bits on every processor. [`Decider`] decides in the same way over pairs that another engine found.
 
 mod buckets;
 mod bytes;
+mod candidates;
 mod centroids;
 mod clusters;
 mod decisions;
@@ -15,16 +18,19 @@ mod product;
 mod recall;
 mod settings;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod tile;
 mod vectors;
 
 use std::sync::atomic::Ordering::Relaxed;
 
 use self::bytes::Bytes;
+pub use self::candidates::Decider;
 use self::centroids::Rows;
 use self::clusters::{Clusters, sample};
-pub use self::decisions::{AtLeast, Judge, KEPT};
 use self::decisions::Decisions;
+pub use self::decisions::{AtLeast, Judge, KEPT};
 use self::join::{Seen, Space};
 use self::product::Fused;
 pub use self::recall::Recall;
@@ -133,6 +139,26 @@ impl<'a> Search<'a> {
         progress.expect(recall::steps(self.space.vectors.len(), sample.len()));
         Ok(recall::measure(&self.space, self.settings.threshold, &sample, progress)?)
     }
+}
+
+/// Bytes of memory that a search needs at most for so many vectors beside the vectors themselves, pairs included; a
+/// little more for each thread.
+#[must_use]
+pub fn memory_needed(rows: usize, dimensions: usize, settings: &Settings) -> u64 {
+    let (rows, width) = (rows as u64, bytes::width(dimensions) as u64);
+    // Bytes with scale, allowance and offset; decisions; sets of rows.
+    let always = rows * (width + 12 + 12 + 16);
+    let pairs = 2
+        * size_of::<decisions::Pair>() as u64
+        * (join::MOST_PAIRS + (join::FEW_ROWS as u64).pow(2) / 2).min(rows * rows / 2);
+    if settings.is_exact(rows as usize) {
+        return always + pairs + rows * 8;
+    }
+    let clusters = settings.clusters_for(rows as usize) as u64;
+    let probes = u64::from(settings.probes).min(clusters);
+    let lists = 2 * rows * probes * 4;
+    let making = (rows * 16).max(clusters * dimensions as u64 * 16) + clusters * clusters::SAMPLE as u64 * 16;
+    always + pairs.max(making) + lists
 }
 
 /// Finds and decides at once: [`Search::new`], then [`Search::decide`].

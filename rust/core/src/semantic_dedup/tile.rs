@@ -55,7 +55,8 @@ impl Kernel {
     pub fn multiply(self, left: [&[u8]; LEFT], offsets: [i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
         let panel = width * PANEL;
         let count = panels.len() / panel.max(1);
-        let fits = width.is_multiple_of(4) && left.iter().all(|row| row.len() == width) && panels.len() == panel * count;
+        let fits =
+            width.is_multiple_of(4) && left.iter().all(|row| row.len() == width) && panels.len() == panel * count;
         debug_assert!(fits && (1..=PANELS).contains(&count), "a tile of rows that do not fit");
         if !fits {
             return;
@@ -257,7 +258,8 @@ mod tests {
                 let mut panels = vec![0; count * PANEL * width];
                 for (row, values) in right.iter().enumerate() {
                     for (at, &value) in values.iter().enumerate() {
-                        panels[(row / PANEL * width + at / 4 * 4) * PANEL + row % PANEL * 4 + at % 4] = (value + 128) as u8;
+                        panels[(row / PANEL * width + at / 4 * 4) * PANEL + row % PANEL * 4 + at % 4] =
+                            (value + 128) as u8;
                     }
                 }
                 let offsets: [i32; LEFT] = std::array::from_fn(|row| 128 * left[row].iter().sum::<i32>());
