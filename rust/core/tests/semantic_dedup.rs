@@ -1,4 +1,5 @@
 //! Decisions of the search against an obvious comparison of all rows.
+#![allow(clippy::unwrap_used)]
 
 use belle_core::progress::Progress;
 use belle_core::semantic_dedup::{AtLeast, Decided, Judge, KEPT, Mode, SearchError, Settings, Vectors, cosine, decide};
@@ -24,7 +25,9 @@ impl Draw {
 fn normalise(vector: &mut [f32]) {
     let norm = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     if norm > 0.0 {
-        vector.iter_mut().for_each(|x| *x = (f64::from(*x) / norm) as f32);
+        for x in vector {
+            *x = (f64::from(*x) / norm) as f32;
+        }
     }
 }
 

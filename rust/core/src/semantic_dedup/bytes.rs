@@ -190,7 +190,7 @@ pub fn sweep(kernel: Kernel, bytes: &Bytes, left: &[u32], scaled: bool, panels: 
     for (part, rows) in left.chunks(LEFT_ROWS).enumerate() {
         for (at, values) in panels.values.chunks(PANELS * PANEL * width.max(1)).enumerate() {
             let first_right = at * RIGHT;
-            let scales: &[f32; RIGHT] = panels.scales[first_right..].first_chunk().unwrap_or(&[0.0; RIGHT]);
+            let right_scales: &[f32; RIGHT] = panels.scales[first_right..].first_chunk().unwrap_or(&[0.0; RIGHT]);
             let allowances = panels.allowances[first_right..].first_chunk().unwrap_or(&[f32::NEG_INFINITY; RIGHT]);
             for (group, rows) in rows.chunks(LEFT).enumerate() {
                 if at == 0 {
@@ -210,12 +210,12 @@ pub fn sweep(kernel: Kernel, bytes: &Bytes, left: &[u32], scaled: bool, panels: 
                     left_scales[at] = if scaled { bytes.scales[row(at) as usize] } else { 1.0 };
                     limits[at] = look.limit(first_left + at);
                 }
-                let reached = reach(&tile, &left_scales, &limits, scales, allowances);
+                let reached = reach(&tile, &left_scales, &limits, right_scales, allowances);
                 for (at, mut reached) in reached.into_iter().enumerate() {
                     while reached != 0 {
                         let right = reached.trailing_zeros() as usize;
                         reached &= reached - 1;
-                        let value = value(tile[at][right], left_scales[at], scales[right], allowances[right]);
+                        let value = value(tile[at][right], left_scales[at], right_scales[right], allowances[right]);
                         if first_right + right < panels.rows && value >= look.limit(first_left + at) {
                             look.found(first_left + at, first_right + right, value);
                         }
@@ -252,11 +252,11 @@ fn reach_body(
 ) -> [u64; LEFT] {
     let mut reached = [0; LEFT];
     for at in 0..LEFT {
-        let reaches =
+        let is_near =
             |right: usize| value(tile[at][right], left_scales[at], scales[right], allowances[right]) >= limits[at];
         // Most rows reach nothing: that is found out without a branch for each value.
-        if (0..RIGHT).fold(0, |any, right| any | i32::from(reaches(right))) != 0 {
-            reached[at] = (0..RIGHT).fold(0, |bits, right| bits | u64::from(reaches(right)) << right);
+        if (0..RIGHT).fold(0, |any, right| any | i32::from(is_near(right))) != 0 {
+            reached[at] = (0..RIGHT).fold(0, |bits, right| bits | u64::from(is_near(right)) << right);
         }
     }
     reached

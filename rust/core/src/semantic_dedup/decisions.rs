@@ -124,6 +124,7 @@ impl Decisions {
     ///
     /// The first pair that is surely above the threshold and judged to be one of duplicates decides. Only if there is
     /// none, all that are within the margin of the threshold are judged, and the highest similarity decides.
+    #[expect(clippy::float_cmp, reason = "only cosines with equal bits are ties")]
     fn verdict(&self, pairs: impl Iterator<Item = Pair>, judge: &impl Judge) -> Verdict {
         let mut verdict = Verdict::default();
         let mut pairs = pairs.peekable();

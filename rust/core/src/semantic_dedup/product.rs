@@ -10,6 +10,7 @@ const LANES: usize = 16;
 
 /// How the product is computed on this processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub enum Fused {
     /// A fused multiply-add per component, by the standard library.
     Portable,

@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 fn draw(state: &mut u64) -> f32 {
@@ -50,7 +52,7 @@ fn threads_and_instructions_change_nothing() {
 
 #[test]
 fn clusters_find_almost_all_and_recall_says_how_many() {
-    let values = rows(20_000, 64, 4, 0.5);
+    let values = rows(20_000, 64, 4, 0.38);
     let vectors = Vectors::new(&values, 64).unwrap();
     let progress = Progress::default();
     let search = Search::new(vectors, clustered(0.85), &progress).unwrap();
@@ -92,7 +94,7 @@ fn candidates_of_another_engine_give_the_same_decisions() {
     let settings = Settings { mode: Mode::Exact, ..Settings::new(0.85, 0.01) };
     let judge = AtLeast(0.85);
     let expected = decide(vectors, settings.clone(), &judge, &progress).unwrap();
-    let mut decider = Decider::new(vectors, &settings).unwrap();
+    let mut blocks = Decider::new(vectors, &settings).unwrap();
     for first in (0..3_000).step_by(700) {
         let end = (first + 700).min(3_000);
         let (mut later, mut earlier) = (Vec::new(), Vec::new());
@@ -102,11 +104,11 @@ fn candidates_of_another_engine_give_the_same_decisions() {
                 earlier.extend([other, other]);
             }
         }
-        decider.decide(end, &later, &earlier, &judge, &progress).unwrap();
+        blocks.decide(end, &later, &earlier, &judge, &progress).unwrap();
     }
-    let wrong = decider.decide(3_000, &[5], &[1], &judge, &progress);
+    let wrong = blocks.decide(3_000, &[5], &[1], &judge, &progress);
     assert!(matches!(wrong, Err(SearchError::Candidate { later: 5, .. })), "{wrong:?}");
-    let decided = decider.finish();
+    let decided = blocks.finish();
     assert!(decided.statistics.removed > 300);
     assert_eq!((decided.kept_row, decided.similarity), (expected.kept_row, expected.similarity));
 }

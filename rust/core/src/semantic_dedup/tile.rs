@@ -16,6 +16,7 @@ pub type Tile = [[i32; RIGHT]; LEFT];
 
 /// How the products are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 pub enum Kernel {
     /// Plain loops.
     Portable,
@@ -41,7 +42,7 @@ impl Kernel {
     }
 
     /// All that this processor can run at the level in use.
-    #[must_use]
+    #[cfg(test)]
     pub fn available() -> Vec<Self> {
         let all = [Self::Portable, Self::Avx2, Self::Avx512, Self::Vnni];
         let last = all.iter().position(|&kernel| kernel == Self::in_use()).unwrap_or(0);
@@ -61,16 +62,20 @@ impl Kernel {
         if !fits {
             return;
         }
-        // SAFETY: the lengths were compared above, and `in_use` gives only what the processor can run.
         match (self, count) {
+            // SAFETY: the lengths were compared above, and `in_use` gives only what the processor can run.
             #[cfg(target_arch = "x86_64")]
             (Self::Vnni, 1) => unsafe { x86::vnni::<1>(left, offsets, panels, width, tile) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Self::Vnni, 2) => unsafe { x86::vnni::<2>(left, offsets, panels, width, tile) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Self::Vnni, 3) => unsafe { x86::vnni::<3>(left, offsets, panels, width, tile) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Self::Avx512, 1..=3) => unsafe { x86::avx512(left, offsets, panels, width, tile) },
+            // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
             (Self::Avx2, 1..=3) => unsafe { x86::avx2(left, offsets, panels, width, tile) },
             (_, 1..=3) => portable(left, offsets, panels, width, tile),
@@ -96,6 +101,7 @@ fn portable(left: [&[u8]; LEFT], offsets: [i32; LEFT], panels: &[u8], width: usi
 }
 
 #[cfg(target_arch = "x86_64")]
+#[expect(clippy::cast_ptr_alignment, reason = "all loads and stores are those that need no alignment")]
 mod x86 {
     use std::arch::x86_64::{
         __m128i, __m256i, __m512i, _mm_loadu_si128, _mm_set1_epi32, _mm256_add_epi32, _mm256_cvtepi8_epi16,
