@@ -18,4 +18,5 @@ pub mod normalise;
 pub mod progress;
 pub mod read;
 pub mod rules;
+pub mod semantic_dedup;
 pub mod text;
