@@ -5,6 +5,7 @@
 //! instruction set; every kernel is compiled once per set from one source, so that the bytes are equal.
 
 pub mod batch;
+pub mod compared_texts;
 pub mod corpus;
 pub mod decode;
 pub mod dispatch;
