@@ -43,9 +43,7 @@ pub(super) fn write_plain(
         }
         Format::Alpaca | Format::Belle => write_exchanges(row, from, to, written, sink)?,
         Format::Messages => write_list(row, ("messages", "role", "content"), turns, message_name, sink)?,
-        Format::Sharegpt | Format::Mixed => {
-            write_list(row, ("conversations", "from", "value"), turns, from_name, sink)?
-        }
+        _ => write_list(row, ("conversations", "from", "value"), turns, from_name, sink)?,
     }
     sink.comma();
     sink.key("tools");

@@ -45,7 +45,10 @@ fn round_trips(line: &str, from: Format) {
         for next in TARGETS {
             let further = write(&there, to, next);
             assert_eq!(write(&further, next, to), there, "{} to {}: {further}", to.name(), next.name());
-            assert_eq!(write(&further, next, from), line, "{} to {}: {further}", to.name(), next.name());
+            let back = write(&further, next, from);
+            // A row that holds no source is a first line itself, which `further` then goes back to.
+            let through_there = || !there.contains("belle_source") && write(&back, from, to) == there;
+            assert!(back == line || through_there(), "{} to {}: {further}: {back}", to.name(), next.name());
         }
     }
 }
@@ -82,6 +85,10 @@ fn lines_of_every_kind_come_back() {
         (
             Messages,
             r#"{"messages":[{"role":"developer","content":"s"},{"role":"user","content":"q"},{"role":"assistant","content":"x","tool_calls":[{"f": 1}]},{"role":"tool","content":"r","tool_call_id":"7"}],"system":"z","belle_source":[1]}"#,
+        ),
+        (
+            Sharegpt,
+            r#"{"conversations": [{"from": "gpt", "value": "x"}, {"from": "gpt", "value": "y"}], "id": "7", "output": 3}"#,
         ),
         (Text, r#"{"text":"t","output":1,"source_output":2,"history":"h","belle_source":null}"#),
         (Text, r#"{ "id" : null , "text" : "\u0041" }"#),

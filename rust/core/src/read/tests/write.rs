@@ -63,7 +63,7 @@ fn shapes() {
             Messages,
             Sharegpt,
             r#"{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":null,"tool_calls":[{"id":"7","type":"function","function":{"name":"w","arguments":"{\"c\": \"\u4eac\"}"}}]},{"role":"assistant","function_call":{"name":"w","arguments":"{}"}}]}"#,
-            r#"{"conversations":[{"from":"human","value":"q"},{"from":"function_call","value":"[{\"name\": \"w\", \"arguments\": {\"c\": \"\\u4eac\"}}]"},{"from":"function_call","value":"{\"name\": \"w\", \"arguments\": {}}"}]}"#,
+            r#"{"conversations":[{"from":"human","value":"q"},{"from":"function_call","value":"[{\"name\": \"w\", \"arguments\": {\"c\": \"\u4eac\"}}]"},{"from":"function_call","value":"{\"name\": \"w\", \"arguments\": {}}"}]}"#,
         ),
         (
             Messages,
