@@ -1,6 +1,6 @@
 //! A small hash that is the same on every machine, for the identity of words.
 
-/// FNV-1a, 64 bits folded to 32: words are short, and a pair compares a few dozen of them.
+/// FNV-1a of 64 bits: words are a few bytes long.
 #[derive(Clone, Copy, Debug)]
 pub struct Hash(u64);
 
@@ -24,15 +24,20 @@ impl Hash {
         }
     }
 
-    /// The hash so far.
-    pub fn finish(self) -> u32 {
+    /// The hash so far, for tables.
+    pub fn finish(self) -> u64 {
+        self.0
+    }
+
+    /// The hash so far in half the space, for the words of a text: two unlike words of a pair meet once in four billion.
+    pub fn key(self) -> u32 {
         (self.0 ^ (self.0 >> 32)) as u32
     }
 }
 
 /// The identity of a word.
-pub fn word(text: &str) -> u32 {
+pub fn word(text: &str) -> Hash {
     let mut hash = Hash::new(b'w');
     hash.text(text);
-    hash.finish()
+    hash
 }

@@ -9,14 +9,14 @@
 
 mod align;
 mod hash;
+mod lexicon;
 mod negation;
 mod numbers;
 mod scan;
 mod tables;
 
-use std::collections::{HashMap, HashSet};
-
 use jieba_rs::Jieba;
+use lexicon::Lexicon;
 
 #[cfg(test)]
 mod tests;
@@ -70,12 +70,22 @@ struct Word {
     key: u32,
     /// Identity of an English word without its denying prefix; that of the word itself otherwise.
     stem: u32,
-    /// First and last character, the low 16 bits.
-    ends: [u16; 2],
+    /// First character, last but one and last: the low 16 bits; 0 where there is none.
+    ends: [u16; 3],
+    /// Number of characters, up to 255.
+    length: u8,
+    /// Whether it stands in a line of synonyms: what it means is known, and it has many forms.
+    common: bool,
+    /// Whether it is a verb that says what is to be done.
+    request: bool,
+    /// Whether it is such a verb, and asks for something to be done with what is given.
+    operation: bool,
+    /// Whether words that begin alike are other things than it.
+    distinct: bool,
     class: Class,
 }
 
-/// What the guard remembers of a text: at most [`Guard::MAX_WORDS`] words of 16 bytes.
+/// What the guard remembers of a text: at most [`Guard::MAX_WORDS`] words of 20 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     words: Box<[Word]>,
@@ -92,11 +102,7 @@ impl Marks {
 /// The dictionary and the tables of words. Built once (half a second, 40 MB); shared by threads.
 pub struct Guard {
     jieba: Jieba,
-    fillers: HashSet<&'static str>,
-    /// Identity of each word that has synonyms.
-    synonyms: HashMap<&'static str, u32>,
-    /// Identities of words and their opposites, both ways.
-    opposites: HashSet<(u32, u32)>,
+    lexicon: Lexicon,
 }
 
 impl std::fmt::Debug for Guard {
@@ -120,24 +126,7 @@ impl Guard {
     /// Loads the dictionary.
     #[must_use]
     pub fn new() -> Self {
-        let mut synonyms = HashMap::new();
-        for group in tables::SYNONYMS {
-            let Some(first) = group.first() else { continue };
-            for &name in *group {
-                // A word of several meanings keeps the first.
-                synonyms.entry(name).or_insert_with(|| hash::word(first));
-            }
-        }
-        let mut opposites = HashSet::new();
-        for &(left, right) in negation::OPPOSITES {
-            let key = |name: &str| synonyms.get(name).copied().unwrap_or_else(|| hash::word(name));
-            let (left, right) = (key(left), key(right));
-            if left != right {
-                opposites.insert((left, right));
-                opposites.insert((right, left));
-            }
-        }
-        Self { jieba: Jieba::new(), fillers: tables::FILLERS.iter().copied().collect(), synonyms, opposites }
+        Self { jieba: Jieba::new(), lexicon: Lexicon::new() }
     }
 
     /// What of a text is compared. Empty for a text without words.

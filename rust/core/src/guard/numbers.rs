@@ -58,7 +58,7 @@ impl Decimal {
                 hash.byte(digit);
             }
         }
-        hash.finish()
+        hash.key()
     }
 }
 
@@ -93,16 +93,70 @@ pub fn numeral(character: char) -> Option<Numeral> {
     })
 }
 
+/// A number in Chinese numerals while it is read.
+#[derive(Debug, Default)]
+pub struct Spelling {
+    whole: Vec<Numeral>,
+    /// What follows 点.
+    fraction: Option<Vec<u8>>,
+    /// The unit behind the fraction: 4 in 三点五万.
+    power: u32,
+    /// 百分之 stood before it.
+    pub percent: bool,
+}
+
+impl Spelling {
+    /// Takes in the next numeral.
+    pub fn push(&mut self, numeral: Numeral) {
+        match (numeral, &mut self.fraction) {
+            (Numeral::Digit(digit), Some(fraction)) => fraction.push(digit),
+            (Numeral::Unit(power), Some(_)) => self.power += power,
+            (numeral, None) if self.whole.len() < MAX_DIGITS => self.whole.push(numeral),
+            _ => {}
+        }
+    }
+
+    /// Takes in the decimal point.
+    pub fn point(&mut self) {
+        self.fraction = Some(Vec::new());
+    }
+
+    /// Whether a decimal point may come.
+    pub fn open(&self) -> bool {
+        !self.whole.is_empty() && self.fraction.is_none()
+    }
+
+    /// Whether it is the numeral 一 alone.
+    pub fn is_one(&self) -> bool {
+        self.whole == [Numeral::Digit(1)] && self.fraction.is_none() && !self.percent
+    }
+
+    /// The identity of the value; None where there is no number.
+    pub fn key(&self) -> Option<u32> {
+        let mut number = chinese(&self.whole, self.fraction.as_deref().unwrap_or_default())?;
+        number.shift(self.power);
+        Some(number.key(self.percent))
+    }
+
+    /// Forgets the number.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
 /// The number that a run of numerals stands for: `二十三`, `二〇二〇`, `一百二十万`, with `fraction` what follows 点.
 ///
 /// None for a run of hundreds and more without any digit (百, 千万): such a word counts nothing.
-pub fn chinese(run: &[Numeral], fraction: &[u8]) -> Option<Decimal> {
+fn chinese(run: &[Numeral], fraction: &[u8]) -> Option<Decimal> {
+    if run.is_empty() {
+        return None;
+    }
     let digit = |numeral: &Numeral| match numeral {
         Numeral::Digit(digit) => Some(*digit),
         Numeral::Unit(_) => None,
     };
     if let Some(digits) = run.iter().map(digit).collect::<Option<Vec<u8>>>() {
-        return (!digits.is_empty()).then(|| Decimal::parse(&digits, fraction));
+        return Some(Decimal::parse(&digits, fraction));
     }
     if run.iter().all(|&numeral| matches!(numeral, Numeral::Unit(power) if power > 1)) {
         return None;
@@ -141,10 +195,48 @@ pub fn chinese(run: &[Numeral], fraction: &[u8]) -> Option<Decimal> {
     Some(Decimal::parse(&digits, fraction))
 }
 
+/// A number in English words while it is read.
+#[derive(Debug, Default)]
+pub struct Spelled {
+    total: u64,
+    section: Option<u64>,
+}
+
+impl Spelled {
+    /// Takes in a word in lower case, if it goes on with the number; a word that begins another number does not.
+    pub fn take_in(&mut self, word: &str) -> bool {
+        if word == "and" {
+            return self.section.is_some_and(|section| section > 0 && section % 100 == 0);
+        }
+        match (english(word), self.section) {
+            (Some((value, false)), None) => self.section = Some(value),
+            (Some((value, false)), Some(section))
+                if (section % 10 == 0 && section % 100 > value) || section % 100 == 0 =>
+            {
+                self.section = Some(section.saturating_add(value));
+            }
+            (Some((100, true)), Some(section)) => self.section = Some(section.saturating_mul(100)),
+            (Some((value, true)), Some(section)) => {
+                self.total = self.total.saturating_add(section.saturating_mul(value));
+                self.section = Some(0);
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// The value, if there is one, which is then forgotten.
+    pub fn take(&mut self) -> Option<u64> {
+        let value = self.section.take()?.saturating_add(self.total);
+        self.total = 0;
+        Some(value)
+    }
+}
+
 /// Value of an English number word in lower case, cardinal or ordinal, and whether it multiplies what stands before it.
 ///
 /// `second` is left out: it is more often a time. `one` is here, but callers treat it as they treat 一.
-pub fn english(word: &str) -> Option<(u64, bool)> {
+fn english(word: &str) -> Option<(u64, bool)> {
     const WORDS: &[(&str, u64)] = &[
         ("zero", 0),
         ("one", 1),

@@ -1,7 +1,8 @@
 //! A text as the words that count: numbers, denials, names and other content, fillers left out.
 
+use super::lexicon::Entry;
 use super::{Class, Guard, Word, hash, negation, numbers, tables};
-use numbers::{Decimal, Numeral, numeral};
+use numbers::{Decimal, Numeral, Spelled, Spelling, numeral};
 
 /// Opening and closing marks of titles and quotations.
 const QUOTES: &[(char, char)] = &[('《', '》'), ('“', '”'), ('「', '」'), ('『', '』'), ('"', '"'), ('〈', '〉')];
@@ -18,12 +19,15 @@ struct Scan<'a> {
     folded: String,
     /// Whether the text has a Chinese character: every Latin word in it is then a name.
     han: bool,
+    /// A number in English words that is not at its end yet.
+    spelled: Spelled,
 }
 
 /// The words of a text in order.
 pub fn words(guard: &Guard, text: &str) -> Vec<Word> {
     let han = text.chars().any(is_han);
-    let mut scan = Scan { guard, text, words: Vec::with_capacity(16), folded: String::new(), han };
+    let mut scan =
+        Scan { guard, text, words: Vec::with_capacity(16), folded: String::new(), han, spelled: Spelled::default() };
     scan.run();
     scan.words
 }
@@ -62,14 +66,18 @@ impl Scan<'_> {
                 at = self.end_of(at, is_han);
                 self.chinese(start, at);
             } else if is_letter(character) {
-                at = self.latin(at, before);
+                at = self.latin(at);
             } else {
                 at += found.len_utf8();
                 self.mark(found, start, at);
             }
+            if !(is_letter(found) || character == '-' || character == ' ') {
+                self.end_spelled();
+            }
             line_start = found == '\n' || (line_start && character.is_whitespace());
             before = self.text[..at].chars().next_back().map_or(' ', narrow);
         }
+        self.end_spelled();
     }
 
     /// Where the run of characters of one kind ends that begins at `at`.
@@ -80,7 +88,7 @@ impl Scan<'_> {
     /// A mark of punctuation: a quotation begins, or an exponent, an operation between numbers.
     fn mark(&mut self, found: char, start: usize, end: usize) {
         if let Some(digit) = superscript(found) {
-            self.push(Class::Number, Decimal::parse(&[digit], &[]).key(false), '^');
+            self.push(Class::Number, Decimal::parse(&[digit], &[]).key(false));
         } else if let Some(&(_, close)) = QUOTES.iter().find(|(open, _)| *open == found) {
             self.quote(end, close);
         } else if matches!(narrow(found), '+' | '*' | '×' | '÷' | '=' | '<' | '>' | '^') {
@@ -91,7 +99,7 @@ impl Scan<'_> {
                 let operation = if narrow(found) == '×' { '*' } else { narrow(found) };
                 let mut hash = hash::Hash::new(b'o');
                 hash.byte(operation as u32 as u8);
-                self.push(Class::Number, hash.finish(), operation);
+                self.push(Class::Number, hash.key());
             }
         }
     }
@@ -110,7 +118,7 @@ impl Scan<'_> {
             }
         }
         if !empty {
-            self.push(Class::Quote, hash.finish(), close);
+            self.push(Class::Quote, hash.key());
         }
     }
 
@@ -154,7 +162,7 @@ impl Scan<'_> {
                     && !stem.trim_end().ends_with(|found: char| narrow(found).is_ascii_digit())
         };
         let key = number.key(percent);
-        self.push(Class::Number, if negative { !key } else { key }, '0');
+        self.push(Class::Number, if negative { !key } else { key });
         at
     }
 
@@ -187,129 +195,196 @@ impl Scan<'_> {
     }
 
     /// A word of letters; gives where it ends.
-    fn latin(&mut self, start: usize, before: char) -> usize {
+    fn latin(&mut self, start: usize) -> usize {
         let inside = |character: char| is_letter(character) || narrow(character) == '\'';
         let end = self.end_of(start, inside);
         let written = &self.text[start..end];
-        let capital = written.chars().next().is_some_and(char::is_uppercase);
         let mut folded = std::mem::take(&mut self.folded);
         folded.clear();
         folded.extend(written.chars().map(narrow).flat_map(char::to_lowercase));
-        let after = self.text[end..].trim_start().split(|found: char| !found.is_ascii_alphabetic()).next();
-        self.latin_word(folded.trim_end_matches('\'').trim_end_matches("'s"), before, after, capital);
+        let word = folded.trim_end_matches('\'');
+        let word = word.strip_suffix("'s").unwrap_or(word);
+        if self.han {
+            // Among Chinese words a Latin one is a name, a term or a thing to work on.
+            let hash = hash::word(word);
+            self.content(word, hash, self.guard.lexicon.entry(hash), Class::Name);
+        } else {
+            self.english(word, start, end);
+        }
         self.folded = folded;
         end
     }
 
-    fn latin_word(&mut self, word: &str, before: char, after: Option<&str>, capital: bool) {
-        let _ = before;
-        if word.is_empty() {
+    /// A word of a text that has no Chinese in it.
+    fn english(&mut self, word: &str, start: usize, end: usize) {
+        if self.spelled.take_in(word) {
             return;
         }
-        if !self.han {
-            if let Some((value, _)) = numbers::english(word) {
-                if value == 1 {
-                    self.push(Class::One, 0, '1');
-                } else {
-                    let digits: Vec<u8> = value.to_string().bytes().map(|byte| byte - b'0').collect();
-                    self.push(Class::Number, Decimal::parse(&digits, &[]).key(false), '0');
-                }
-                return;
-            }
-            if negation::english(word, None, after) {
-                self.push(Class::Denial, 0, '!');
-                return;
-            }
-            if self.guard.fillers.contains(word) {
-                return;
-            }
+        self.end_spelled();
+        if self.spelled.take_in(word) {
+            return;
         }
-        let class = if self.han || capital { Class::Name } else { Class::Noun };
-        self.content(word, class);
+        let hash = hash::word(word);
+        let entry = self.guard.lexicon.entry(hash);
+        let letters = |found: char| !found.is_alphabetic();
+        let before = self.text[..start].trim_end().rsplit(letters).next();
+        let after = self.text[end..].trim_start().split(letters).next();
+        if negation::english(word, entry, before, after) {
+            self.push(Class::Denial, 0);
+        } else if !entry.filler {
+            let capital = self.text[start..].starts_with(char::is_uppercase);
+            let opens = self.text[..start].trim_end().ends_with(['.', '?', '!', ':', '"', '“', '\'']);
+            let name = capital && !opens && !self.words.is_empty();
+            self.content(word, hash, entry, if name { Class::Name } else { Class::Noun });
+        }
+    }
+
+    /// Ends a number in English words.
+    fn end_spelled(&mut self) {
+        match self.spelled.take() {
+            Some(1) => self.push(Class::One, 0),
+            Some(value) => {
+                let digits: Vec<u8> = value.to_string().bytes().map(|byte| byte - b'0').collect();
+                self.push(Class::Number, Decimal::parse(&digits, &[]).key(false));
+            }
+            None => {}
+        }
     }
 
     /// A run of Chinese characters.
     fn chinese(&mut self, start: usize, end: usize) {
         let run = &self.text[start..end];
         let tagged = self.guard.jieba.tag(run, false);
-        let mut pending: Vec<Numeral> = Vec::new();
-        let mut percent = false;
+        let mut spelling = Spelling::default();
+        let mut offset = 0;
         for (at, tag) in tagged.iter().enumerate() {
             let word = tag.word;
-            let counts =
-                (tag.tag.starts_with('m') || tag.tag == "t" || word.chars().all(|found| numeral(found).is_some()))
-                    && !tables::NO_NUMBERS.contains(&word);
-            if counts && word.starts_with(|found| numeral(found).is_some() || found == '第' || found == '百') {
-                let numerals = match word.strip_prefix("百分之") {
-                    Some(rest) => {
-                        self.number(&mut pending, percent);
-                        percent = true;
-                        rest
-                    }
-                    None => word.trim_start_matches('第'),
-                };
-                for found in numerals.chars() {
-                    match numeral(found) {
-                        Some(value) => pending.push(value),
-                        None => self.number(&mut pending, std::mem::take(&mut percent)),
-                    }
+            let hash = hash::word(word);
+            let entry = self.guard.lexicon.entry(hash);
+            if let Some(day) = weekday(word) {
+                self.number(&mut spelling);
+                let mut hash = hash::Hash::new(b'd');
+                hash.byte(day);
+                self.push(Class::Number, hash.key());
+            } else if !entry.no_number && counts(word, tag.tag) {
+                self.numerals(&mut spelling, word, &run[offset..]);
+            } else {
+                self.number(&mut spelling);
+                let before = at.checked_sub(1).map(|at| tagged[at].word);
+                let after = tagged.get(at + 1).map(|tag| tag.word);
+                if negation::chinese(word, entry, before, after) {
+                    self.push(Class::Denial, 0);
+                } else if !entry.filler {
+                    self.content(word, hash, entry, class(tag.tag));
                 }
-                continue;
             }
-            self.number(&mut pending, std::mem::take(&mut percent));
-            let before = at.checked_sub(1).map(|at| tagged[at].word);
-            let after = tagged.get(at + 1).map(|tag| tag.word);
-            self.chinese_word(word, tag.tag, before, after);
+            offset += word.len();
         }
-        self.number(&mut pending, percent);
+        self.number(&mut spelling);
     }
 
-    /// Ends a run of numerals.
-    fn number(&mut self, pending: &mut Vec<Numeral>, percent: bool) {
-        if pending.is_empty() {
-            return;
+    /// A dictionary word that counts; `rest` is the run from it on.
+    fn numerals(&mut self, spelling: &mut Spelling, word: &str, rest: &str) {
+        let mut numerals = word.trim_start_matches('第');
+        if let Some(behind) = word.strip_prefix("百分之") {
+            self.number(spelling);
+            spelling.percent = true;
+            numerals = behind;
         }
-        if pending[..] == [Numeral::Digit(1)] && !percent {
-            self.push(Class::One, 0, '1');
-        } else if let Some(number) = numbers::chinese(pending, &[]) {
-            self.push(Class::Number, number.key(percent), '0');
+        let skipped = word.len() - numerals.len();
+        for (at, found) in numerals.char_indices() {
+            let mut next = rest[skipped + at + found.len_utf8()..].chars().map(numeral);
+            let fraction = matches!(next.next(), Some(Some(Numeral::Digit(_))))
+                && !matches!(next.next(), Some(Some(Numeral::Unit(1))));
+            match numeral(found) {
+                Some(value) => spelling.push(value),
+                // 三点五, but not 三点五十 and not 三点 alone.
+                None if found == '点' && fraction && spelling.open() => spelling.point(),
+                None => self.number(spelling),
+            }
         }
-        pending.clear();
     }
 
-    fn chinese_word(&mut self, word: &str, tag: &str, before: Option<&str>, after: Option<&str>) {
-        if negation::chinese(word, before, after) {
-            self.push(Class::Denial, 0, '!');
-            return;
+    /// Ends a number in Chinese numerals.
+    fn number(&mut self, spelling: &mut Spelling) {
+        if spelling.is_one() {
+            self.push(Class::One, 0);
+        } else if let Some(key) = spelling.key() {
+            self.push(Class::Number, key);
         }
-        if self.guard.fillers.contains(word) {
-            return;
-        }
-        let class = match tag {
-            "ns" | "nr" | "nt" | "nrt" | "nz" | "nrfg" => Class::Name,
-            "v" | "vd" | "vq" | "vi" | "d" | "ad" | "z" | "r" | "p" | "c" | "y" | "u" | "uv" | "ud" | "uz" | "ug"
-            | "k" => Class::Verb,
-            _ => Class::Noun,
-        };
-        self.content(word, class);
+        spelling.clear();
     }
 
     /// A word with content.
-    fn content(&mut self, word: &str, class: Class) {
-        let place = word.strip_suffix(tables::PLACE_ENDINGS).filter(|rest| {
-            class == Class::Name && rest.chars().nth(1).is_some() && !self.guard.synonyms.contains_key(word)
-        });
-        let word = place.unwrap_or(word);
-        let synonym = self.guard.synonyms.get(word).copied();
-        let key = synonym.unwrap_or_else(|| hash::word(word));
-        let stem = negation::stem(word).map_or(key, hash::word);
+    fn content(&mut self, word: &str, hash: hash::Hash, entry: Entry, class: Class) {
+        let lexicon = &self.guard.lexicon;
+        let mut key = entry.synonym.unwrap_or_else(|| hash.key());
+        let mut stem = key;
+        if let Some(bare) = negation::stem(word) {
+            stem = lexicon.key(hash::word(bare));
+        } else if class == Class::Name && entry.synonym.is_none() {
+            // A word in the tables stays as it is: 德国 is not 德.
+            if let Some(place) = word.strip_suffix(tables::PLACE_ENDINGS).filter(|rest| rest.chars().nth(1).is_some()) {
+                key = lexicon.key(hash::word(place));
+                stem = key;
+            }
+        }
         let end = |found: Option<char>| found.map_or(0, |found| found as u32 as u16);
-        let ends = [end(word.chars().next()), end(word.chars().next_back())];
-        self.words.push(Word { key, stem, ends, class });
+        let mut backward = word.chars().rev();
+        let (last, penultimate) = (end(backward.next()), end(backward.next()));
+        let length = word.chars().take(255).count() as u8;
+        let class = if entry.request { Class::Verb } else { class };
+        self.words.push(Word {
+            key,
+            stem,
+            ends: [end(word.chars().next()), penultimate, last],
+            length,
+            common: entry.synonym.is_some(),
+            request: entry.request,
+            operation: entry.operation,
+            distinct: entry.distinct || class == Class::Name,
+            class,
+        });
     }
 
-    fn push(&mut self, class: Class, key: u32, shown: char) {
-        self.words.push(Word { key, stem: key, ends: [shown as u32 as u16; 2], class });
+    fn push(&mut self, class: Class, key: u32) {
+        self.words.push(Word {
+            key,
+            stem: key,
+            ends: [0; 3],
+            length: 0,
+            common: false,
+            request: false,
+            operation: false,
+            distinct: false,
+            class,
+        });
+    }
+}
+
+/// Whether a dictionary word is a number with what it counts: 五种, 第三章, 十月, 二十.
+fn counts(word: &str, tag: &str) -> bool {
+    word.starts_with(|found| found == '第' || numeral(found).is_some())
+        && (matches!(tag, "m" | "mq" | "t" | "j") || word.chars().all(|found| numeral(found).is_some()))
+}
+
+/// The day of the week that a word names by its number.
+fn weekday(word: &str) -> Option<u8> {
+    let rest = word.strip_prefix("星期").or_else(|| word.strip_prefix("礼拜")).or_else(|| word.strip_prefix('周'))?;
+    let mut rest = rest.chars();
+    match (rest.next().map(numeral), rest.next()) {
+        (Some(Some(Numeral::Digit(day))), None) => Some(day),
+        _ => None,
+    }
+}
+
+/// What a word of the dictionary counts as, by its part of speech.
+fn class(tag: &str) -> Class {
+    match tag.as_bytes() {
+        [b'n', b's' | b'r' | b't' | b'z', ..] => Class::Name,
+        // Verbs, adverbs, pronouns, prepositions, conjunctions, particles and words of state.
+        [b'v' | b'd' | b'r' | b'p' | b'c' | b'y' | b'u' | b'k', ..] | b"ad" | b"z" if tag != "vn" => Class::Verb,
+        _ => Class::Noun,
     }
 }
 
