@@ -124,7 +124,6 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("-", "", ""),
     ("-", "？！", "。"),
     ("name", "将以下分数转换为小数", "将以下小数转换为分数"),
-    ("name", "Convert miles to kilometers", "Convert kilometers to miles"),
     ("name", "给我一个消费品的例子", "给我一个讽刺的例子"),
     ("-", "你好", "你好！"),
 ];
