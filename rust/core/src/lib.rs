@@ -11,6 +11,7 @@ pub mod decode;
 pub mod dispatch;
 pub mod exact_dedup;
 pub mod groups;
+pub mod guard;
 pub mod json;
 pub mod ledger;
 pub mod memory;
