@@ -89,7 +89,7 @@ def test_it_costs_nothing_and_its_fingerprint_is_the_content(tmp_path: Path) -> 
     first.close()
 
 
-BAD = {
+BAD: dict[str, tuple[npt.NDArray[np.generic], str]] = {
     "one dimension": (np.ones(4, np.float32), "float32 of shape [4]"),
     "three dimensions": (np.ones((2, 2, 2), np.float32), "float32 of shape [2, 2, 2]"),
     "whole numbers": (np.ones((2, 2), np.int8), "int8 of shape [2, 2]"),

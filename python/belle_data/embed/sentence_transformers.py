@@ -55,17 +55,10 @@ class SentenceTransformers:
         self._settings = settings
         self._threads = threads
         self._loaded: Any = None
+        self.dimensions: int | None = None
         if find_spec("sentence_transformers") is None:
             message = f"the embedder {self.name} needs the package {PACKAGE}, which is not installed"
             raise UsageError(message, hint=f"pip install {PACKAGE}")
-
-    @property
-    def dimensions(self) -> int | None:
-        """What the model says, once it is loaded; some say nothing before their first text."""
-        if self._loaded is None:
-            return None
-        size = self._loaded.get_sentence_embedding_dimension()
-        return None if size is None else int(size)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -111,6 +104,7 @@ class SentenceTransformers:
                 normalize_embeddings=False,
             )
         found = np.asarray(found, dtype=np.float32).reshape(len(asked), -1)
+        self.dimensions = int(found.shape[1])
         vectors = np.zeros((len(texts), found.shape[1]), np.float32)
         numbers, bad = unit_rows(found[: len(written)])
         bad |= ~numbers.any(axis=1)

