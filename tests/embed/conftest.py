@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import pytest
-
 from tests.embed.server import EmbeddingServer
 
 KEY = "sk-test-4c9d1e77b0a2"

@@ -1,4 +1,4 @@
-"""A server with OpenAI's API for embeddings on this machine, whose vectors mean something, and which can be told to fail.
+"""A server with OpenAI's API for embeddings on this machine, with vectors that mean something; it fails when told to.
 
 A vector counts the pairs of neighbouring characters of the text, by their hashes: equal texts have equal vectors, and
 texts that share much are near.
@@ -110,6 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
                 self._break_off(fault, asked)
             else:
                 self._answer(*fault)
+        except ConnectionError:
+            # Who asked has been killed.
+            self.close_connection = True
         finally:
             server.leave()
 

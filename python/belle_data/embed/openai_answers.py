@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -86,7 +85,7 @@ def _numbers(embedding: Any) -> npt.NDArray[np.float64]:
     if isinstance(embedding, str):
         try:
             decoded = base64.b64decode(embedding, validate=True)
-        except binascii.Error:
+        except ValueError:
             decoded = b"?"
         if len(decoded) % 4:
             message = "a vector is no float32 in base64"

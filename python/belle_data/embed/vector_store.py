@@ -141,6 +141,11 @@ class VectorStore:
         self._hashes, self._places = np.zeros(0, np.uint64), np.zeros(0, np.int64)
         self._new.clear()
 
+    def __del__(self) -> None:
+        # The lock lasts as long as the file is open.
+        if getattr(self, "_file", None) is not None:
+            self.close()
+
     @property
     def _record_bytes(self) -> int:
         return KEY_BYTES + 4 * (self.dimensions or 0) + _CHECK_BYTES
