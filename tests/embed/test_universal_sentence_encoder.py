@@ -59,8 +59,13 @@ def test_a_vector_depends_on_its_text_alone(embedder: Embedder) -> None:
 
 
 def test_the_fast_cosines_are_as_near_as_it_says(embedder: Embedder) -> None:
-    fast, precise = ask(embedder, [*TEXTS]), ask(embedder, [*TEXTS], precisely=True)
-    assert np.abs(fast @ fast.T - precise @ precise.T).max() < embedder.tolerance
+    things = ["一首诗", "一个故事", "一封信", "一份报告", "一段对话", "一篇日记", "一则新闻", "一个笑话"]
+    seasons = ["春天", "夏天", "秋天", "冬天", "雨季", "清晨", "黄昏", "深夜"]
+    texts = [f"请写{thing}，主题是{season}。" for thing in things for season in seasons]
+    fast, precise = ask(embedder, [*texts]), ask(embedder, [*texts], precisely=True)
+    near = precise @ precise.T >= 0.7
+    assert near.sum() - len(texts) >= 200
+    assert np.abs(fast @ fast.T - precise @ precise.T)[near].max() < embedder.tolerance
 
 
 def test_empty_texts_are_zero(embedder: Embedder) -> None:

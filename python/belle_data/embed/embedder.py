@@ -36,7 +36,10 @@ class Embedder(Protocol):
 
     @property
     def tolerance(self) -> float:
-        """How far a cosine may be from that of the same two texts embedded `precisely`; 0 if it is the same."""
+        """How far a cosine may be from that of the same two texts embedded `precisely`; 0 if it is the same.
+
+        It holds for cosines of 0.7 and more, where thresholds are; smaller ones may be further off.
+        """
 
     def cost(self, texts: pa.Array) -> Cost | None:
         """What embedding these texts would cost, without asking anyone; None if it costs nothing.

@@ -44,7 +44,7 @@ class UniversalSentenceEncoder:
     name = "universal-sentence-encoder"
     dimensions = 512
     batch = 16_384
-    tolerance = 0.005
+    tolerance = 0.01
 
     def __init__(self, *, threads: int = 0) -> None:
         self._threads = threads
@@ -107,7 +107,10 @@ class UniversalSentenceEncoder:
 
     @cached_property
     def _encoder(self) -> Any:
+        _ = self.fingerprint
         model, weights = self._files
+        # Both who need the files have them: 33 MB need not stay in memory.
+        self.__dict__.pop("_files", None)
         try:
             with np.load(io.BytesIO(weights), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
