@@ -92,13 +92,15 @@ class VectorStore:
         present = np.zeros(len(keys), np.bool_)
         if not self.open() or self.dimensions is None or not keys:
             return present, np.zeros((0, self.dimensions or 0), np.float32)
-        vectors = []
-        for number, (key, place) in enumerate(zip(keys, self._places_of(keys), strict=True)):
-            vector = self._read(key, int(place)) if place >= 0 else None
-            if vector is not None:
-                present[number] = True
-                vectors.append(vector)
-        return present, np.array(vectors, np.float32).reshape(len(vectors), self.dimensions)
+        vectors = np.zeros((len(keys), self.dimensions), np.float32)
+        places = self._places_of(keys)
+        hits = np.flatnonzero(places >= 0)
+        hits = hits[np.argsort(places[hits], kind="stable")]
+        # What was asked for together stands together: one read for each run of records.
+        for run in np.split(hits, np.flatnonzero(np.diff(places[hits]) != 1) + 1):
+            if len(run):
+                self._read_run(int(places[run[0]]), run, keys, present, vectors)
+        return present, vectors[present]
 
     def present(self, keys: Sequence[bytes]) -> npt.NDArray[np.bool_]:
         """Say for which keys there are records, ``bool [n]``, without reading the vectors."""
@@ -225,12 +227,26 @@ class VectorStore:
             places[number] = self._new.get(value, places[number])
         return places
 
-    def _read(self, key: bytes, place: int) -> npt.NDArray[np.float32] | None:
-        record = self._pread(self._record_bytes, _HEADER.size + place * self._record_bytes)
-        body, check = record[:-_CHECK_BYTES], record[-_CHECK_BYTES:]
-        if body[:KEY_BYTES] != key or zlib.crc32(body).to_bytes(_CHECK_BYTES, "little") != check:
-            return None
-        return np.frombuffer(body, "<f4", offset=KEY_BYTES).astype(np.float32)
+    def _read_run(
+        self,
+        first: int,
+        numbers: npt.NDArray[np.int64],
+        keys: Sequence[bytes],
+        present: npt.NDArray[np.bool_],
+        vectors: npt.NDArray[np.float32],
+    ) -> None:
+        """Read records from `first` on, which are those of the keys of these numbers unless they are damaged."""
+        size = self._record_bytes
+        block = self._pread(len(numbers) * size, _HEADER.size + first * size)
+        view = memoryview(block)
+        for start, number in zip(range(0, len(block), size), numbers.tolist(), strict=True):
+            check = zlib.crc32(view[start : start + size - _CHECK_BYTES]).to_bytes(_CHECK_BYTES, "little")
+            end = start + size
+            present[number] = (
+                view[start : start + KEY_BYTES] == keys[number] and view[end - _CHECK_BYTES : end] == check
+            )
+        bytes_ = np.frombuffer(block, np.uint8).reshape(len(numbers), size)[:, KEY_BYTES:-_CHECK_BYTES]
+        vectors[numbers] = np.ascontiguousarray(bytes_).view("<f4")
 
     def _create(self, dimensions: int) -> None:
         try:
