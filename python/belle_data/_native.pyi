@@ -440,7 +440,7 @@ def convert_lines(
         lines_before: Number of lines before `start`.
         source: The format of the rows; ``mixed`` to decide row by row.
         to: The format that they get.
-        lossless: Keep under ``belle_source`` what the other format cannot hold.
+        lossless: Keep under ``belle_source`` what the other format cannot hold; else every row has the same keys.
         max_line_bytes: Longer lines are rejected.
         names: Names that are not those of the format.
 

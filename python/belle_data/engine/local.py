@@ -372,9 +372,13 @@ class _Run:
         if self.recipe.output.compress != "none" or len(formats) != 1 or "mixed" in formats or not shards:
             self.folder.remove(DATASET_INFO)
             return
-        from belle_data.dataset_info import dataset_entry, first_rows  # noqa: PLC0415 - needed once, at the end
+        from belle_data.dataset_info import dataset_entry, first_rows, why_undescribed  # noqa: PLC0415 - used at the end
 
         keys = sorted({key for shard in shards for key in shard.keys})
+        if (reason := why_undescribed(next(iter(formats)), keys)) is not None:
+            self.folder.remove(DATASET_INFO)
+            self.listener.message(f"note: no {DATASET_INFO} is written: {reason}")
+            return
         rows = first_rows(self.folder.path / "shards" / shard.name for shard in shards)
         self.folder.write_json(DATASET_INFO, {CLEANED: dataset_entry("shards", formats.pop(), keys, rows)})
 

@@ -24,8 +24,8 @@ ROWS_AT_ONCE = 8_192
 LEDGER_ROWS_AT_ONCE = 1 << 17
 
 
-DESCRIBED_KEYS = ("system", "history", "tools", "images", "videos", "audios")
-"""Keys of rows that the description of a data set names if they are there."""
+DESCRIBED_KEYS = ("system", "history", "tools", "images", "videos", "audios", "target")
+"""Keys of rows that the description of a data set depends on."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error: another writer failed, or the user stopped the run
