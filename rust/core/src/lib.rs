@@ -8,6 +8,7 @@ pub mod batch;
 pub mod corpus;
 pub mod decode;
 pub mod dispatch;
+pub mod embed;
 pub mod exact_dedup;
 pub mod groups;
 pub mod json;
