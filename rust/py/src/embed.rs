@@ -97,8 +97,9 @@ fn with_threads(
 fn texts_of(arrays: &[ArrayRef]) -> PyResult<Vec<&str>> {
     let mut texts = Vec::with_capacity(arrays.iter().map(|array| array.len()).sum());
     for array in arrays {
-        if array.null_count() > 0 {
-            return Err(PyValueError::new_err("a text is null: there is no vector for it"));
+        if let Some(row) = (0..array.len()).find(|&row| array.is_null(row)) {
+            let row = texts.len() + row;
+            return Err(PyValueError::new_err(format!("text {row} is null: there is no vector for it")));
         }
         match array.data_type() {
             DataType::Utf8 => texts.extend(array.as_string::<i32>().iter().flatten()),

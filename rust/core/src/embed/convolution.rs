@@ -1,35 +1,34 @@
 //! The two convolutions and the sum over a text's tokens, for a batch of places at a time.
 
+use std::ops::Range;
+
 use super::encoder::Precision;
 use super::instructions::InstructionSet;
 use super::lanes;
 use super::layout::{BRANCHES, CHANNELS, EMBEDDING, FEATURES, MARGIN, WINDOWS};
+use super::product_f32::Residual;
 use super::product_i8::Rows;
-use super::table::{Row, Spill, Table};
+use super::table::{NOTHING, Row, Spill, Table};
 use super::weights::Parameters;
 
-/// Rows of a batch, save for the margins of its last text: what fits into the second cache with a panel of a matrix.
+/// Rows of a batch, save for margins: what fits into the second cache with a panel of a matrix.
 const ROWS: usize = 256;
 
-/// A row of the batch: a token of a text, or nothing, between texts.
-#[derive(Clone, Copy)]
-enum Place {
-    Between,
-    Token { token: usize, first: usize, end: usize },
-}
+/// Instead of a piece: nothing, between texts.
+const BETWEEN: u32 = u32::MAX;
 
-/// Tokens of a text whose rows follow each other in the batch.
+/// Tokens of a text whose places follow each other in the batch.
 struct Segment {
     text: usize,
-    row: usize,
-    first_token: usize,
+    place: usize,
     tokens: usize,
 }
 
 /// Memory of the batches of one thread.
 #[derive(Default)]
 pub struct Scratch {
-    places: Vec<Place>,
+    /// The piece of each place.
+    places: Vec<u32>,
     segments: Vec<Segment>,
     missing: Vec<u32>,
     spill: Spill,
@@ -63,167 +62,127 @@ impl Convolution<'_> {
     ) -> Result<(), E> {
         scratch.begin();
         for (text, bound) in bounds.windows(2).enumerate() {
-            let (first, end) = (bound[0], bound[1]);
-            let mut token = first;
-            while token < end {
-                if scratch.places.len() + (end - token) > ROWS && !scratch.segments.is_empty() {
+            let all = &tokens[bound[0]..bound[1]];
+            let mut token = 0;
+            while token < all.len() {
+                if scratch.places.len() + (all.len() - token) > ROWS && !scratch.segments.is_empty() {
                     check()?;
-                    self.batch(tokens, scratch, sums);
+                    self.batch(scratch, sums);
                     scratch.begin();
                 }
-                let until = end.min(token + ROWS);
-                scratch.append(text, token..until, first..end);
+                let until = all.len().min(token + ROWS);
+                scratch.append(text, all, token..until);
                 token = until;
             }
         }
         if !scratch.segments.is_empty() {
             check()?;
-            self.batch(tokens, scratch, sums);
+            self.batch(scratch, sums);
         }
         Ok(())
     }
 
-    fn batch(&self, tokens: &[u32], scratch: &mut Scratch, sums: &mut [f32]) {
-        self.find_rows(tokens, scratch);
-        let rows = scratch.places.len() - 2 * MARGIN;
-        scratch.first.resize(scratch.places.len() * CHANNELS, 0.0);
-        scratch.second.resize(rows * BRANCHES, 0.0);
+    fn batch(&self, scratch: &mut Scratch, sums: &mut [f32]) {
+        let Scratch { places, segments, missing, spill, first, second, bytes, scales } = scratch;
+        self.find_rows(places, missing, spill);
+        let row = |&piece: &u32| self.table.row(piece, spill).unwrap_or(&NOTHING);
+        let rows: Vec<&Row> = places.iter().map(row).collect();
+        let results = places.len() - 2 * MARGIN;
+        first.resize(places.len() * CHANNELS, 0.0);
+        second.resize(results * BRANCHES, 0.0);
+        bytes.resize(places.len() * CHANNELS, 0);
+        scales.resize(places.len(), 0.0);
         for branch in 0..WINDOWS.len() {
-            self.first_layer(branch, tokens, scratch);
-            self.second_layer(branch, rows, scratch);
+            self.first_layer(branch, places, &rows, first, bytes, scales);
+            let skipped = MARGIN - WINDOWS[branch].left;
+            let matrix = &self.parameters.second[branch];
+            let out = &mut second[branch * CHANNELS..];
+            let residual = Some(Residual { rows: &first[MARGIN * CHANNELS..], stride: CHANNELS });
+            if self.precision == Precision::Float32 {
+                let left = &first[skipped * CHANNELS..];
+                matrix.f32.multiply::<CHANNELS>(self.set, left, results, out, BRANCHES, residual);
+            } else {
+                let left = Rows { bytes: &bytes[skipped * CHANNELS..], scales: &scales[skipped..] };
+                matrix.i8.multiply::<CHANNELS>(self.set, left, results, out, BRANCHES, residual);
+            }
         }
         let mut embedding = [0.0; EMBEDDING];
         let sums = sums.as_chunks_mut::<FEATURES>().0;
-        let features = scratch.second.as_chunks::<BRANCHES>().0;
-        for segment in &scratch.segments {
-            for at in 0..segment.tokens {
-                let (codes, scale, low) = self.parameters.embedding(tokens[segment.first_token + at]);
+        let features = second.as_chunks::<BRANCHES>().0;
+        for segment in segments {
+            for place in segment.place..segment.place + segment.tokens {
+                let (codes, scale, low) = self.parameters.embedding(places[place]);
                 lanes::embed(self.set, codes, scale, low, &mut embedding);
-                let branches = &features[segment.row - MARGIN + at];
+                let branches = &features[place - MARGIN];
                 lanes::pool(self.set, &embedding, branches, self.parameters.epsilon, &mut sums[segment.text]);
             }
         }
     }
 
-    /// Sees to it that every token in a window has its row.
-    fn find_rows(&self, tokens: &[u32], scratch: &mut Scratch) {
-        scratch.spill.clear();
-        scratch.missing.clear();
-        for place in &scratch.places {
-            if let &Place::Token { token, first, end } = place {
-                let window = token.saturating_sub(MARGIN).max(first)..(token + MARGIN + 1).min(end);
-                scratch.missing.extend(tokens[window].iter().copied().filter(|&piece| !self.table.has(piece)));
-            }
-        }
-        scratch.missing.sort_unstable();
-        scratch.missing.dedup();
-        self.table.add(self.set, self.parameters, &scratch.missing, &mut scratch.spill);
+    /// Sees to it that every piece has its row.
+    fn find_rows(&self, places: &[u32], missing: &mut Vec<u32>, spill: &mut Spill) {
+        spill.clear();
+        missing.clear();
+        missing.extend(places.iter().copied().filter(|&piece| piece != BETWEEN && !self.table.has(piece)));
+        missing.sort_unstable();
+        missing.dedup();
+        self.table.add(self.set, self.parameters, missing, spill);
     }
 
-    fn first_layer(&self, branch: usize, tokens: &[u32], scratch: &mut Scratch) {
-        let outputs = scratch.first.as_chunks_mut::<CHANNELS>().0;
-        for (place, out) in scratch.places.iter().zip(outputs) {
-            match place {
-                &Place::Token { token, first, end } => {
-                    let row = |at: usize| self.table.row(tokens[at], &scratch.spill);
-                    match branch {
-                        0 => lanes::first_layer_2(
-                            self.set,
-                            window(branch, token, first, end, row),
-                            own(row(token), branch),
-                            out,
-                        ),
-                        1 => lanes::first_layer_3(
-                            self.set,
-                            window(branch, token, first, end, row),
-                            own(row(token), branch),
-                            out,
-                        ),
-                        _ => lanes::first_layer_5(
-                            self.set,
-                            window(branch, token, first, end, row),
-                            own(row(token), branch),
-                            out,
-                        ),
-                    }
-                }
-                Place::Between => out.fill(0.0),
+    /// The first convolution of a branch; for `Int8` also in whole numbers.
+    fn first_layer(
+        &self,
+        branch: usize,
+        places: &[u32],
+        rows: &[&Row],
+        first: &mut [f32],
+        bytes: &mut [u8],
+        scales: &mut [f32],
+    ) {
+        let outputs = first.as_chunks_mut::<CHANNELS>().0.iter_mut();
+        let outputs = outputs.zip(bytes.as_chunks_mut::<CHANNELS>().0.iter_mut().zip(scales));
+        for (place, (out, (bytes, scale))) in outputs.enumerate() {
+            if places[place] == BETWEEN {
+                out.fill(0.0);
+                bytes.fill(128);
+                *scale = 0.0;
+                continue;
             }
-        }
-    }
-
-    fn second_layer(&self, branch: usize, rows: usize, scratch: &mut Scratch) {
-        let skipped = MARGIN - WINDOWS[branch].left;
-        let matrix = &self.parameters.second[branch];
-        let out = &mut scratch.second[branch * CHANNELS..];
-        if self.precision == Precision::Float32 {
-            let left = &scratch.first[skipped * CHANNELS..];
-            matrix.f32.multiply::<CHANNELS>(self.set, left, rows, out, BRANCHES);
-        } else {
-            let first = scratch.first.as_chunks::<CHANNELS>().0;
-            scratch.bytes.resize(first.len() * CHANNELS, 0);
-            scratch.scales.clear();
-            for (row, bytes) in first.iter().zip(scratch.bytes.chunks_exact_mut(CHANNELS)) {
-                scratch.scales.push(lanes::quantise(self.set, row, bytes));
+            let own = &rows[place].projection[branch];
+            match branch {
+                0 => lanes::first_layer_2(self.set, window(branch, place, rows), own, out),
+                1 => lanes::first_layer_3(self.set, window(branch, place, rows), own, out),
+                _ => lanes::first_layer_5(self.set, window(branch, place, rows), own, out),
             }
-            let left = Rows { bytes: &scratch.bytes[skipped * CHANNELS..], scales: &scratch.scales[skipped..] };
-            matrix.i8.multiply::<CHANNELS>(self.set, left, rows, out, BRANCHES);
-        }
-        let residuals = &scratch.first.as_chunks::<CHANNELS>().0[MARGIN..];
-        for (row, residual) in out.chunks_mut(BRANCHES).zip(residuals) {
-            if let Some(row) = row.first_chunk_mut() {
-                lanes::rectify_and_add(self.set, row, residual);
+            if self.precision == Precision::Int8 {
+                *scale = lanes::quantise(self.set, out, bytes);
             }
         }
     }
 }
 
-static NOTHING: [f32; CHANNELS] = [0.0; CHANNELS];
-
-/// The products of a branch's taps with the tokens around one; none beyond the text.
-fn window<'a, const TAPS: usize>(
-    branch: usize,
-    token: usize,
-    first: usize,
-    end: usize,
-    row: impl Fn(usize) -> Option<&'a Row>,
-) -> [&'a [f32; CHANNELS]; TAPS] {
+/// The products of a branch's taps with the pieces around a place that is none of the first or last `MARGIN`.
+fn window<'a, const TAPS: usize>(branch: usize, place: usize, rows: &[&'a Row]) -> [&'a [f32; CHANNELS]; TAPS] {
     let branch = WINDOWS[branch];
-    std::array::from_fn(|tap| {
-        let at = token + tap;
-        if at < first + branch.left || at >= end + branch.left {
-            return &NOTHING;
-        }
-        row(at - branch.left).map_or(&NOTHING, |row| &row.products[branch.first_tap + tap])
-    })
-}
-
-fn own(row: Option<&Row>, branch: usize) -> &[f32; CHANNELS] {
-    row.map_or(&NOTHING, |row| &row.projection[branch])
+    std::array::from_fn(|tap| &rows[place + tap - branch.left].products[branch.first_tap + tap])
 }
 
 impl Scratch {
     fn begin(&mut self) {
         self.places.clear();
         self.segments.clear();
-        self.places.resize(MARGIN, Place::Between);
+        self.places.resize(MARGIN, BETWEEN);
     }
 
-    /// Takes in tokens of the text that has the tokens `all`, with a margin on both sides.
-    fn append(&mut self, text: usize, tokens: std::ops::Range<usize>, all: std::ops::Range<usize>) {
-        let place = |token: usize| Place::Token { token, first: all.start, end: all.end };
-        let before = tokens.start.saturating_sub(MARGIN).max(all.start)..tokens.start;
-        // The margin that is there lies between texts, so one that holds tokens needs rows of its own.
-        if !before.is_empty() {
-            self.places.resize(self.places.len() + MARGIN - before.len(), Place::Between);
-            self.places.extend(before.map(place));
-        }
-        let row = self.places.len();
-        self.segments.push(Segment { text, row, first_token: tokens.start, tokens: tokens.len() });
-        self.places.extend(tokens.clone().map(place));
-        let after = tokens.end..(tokens.end + MARGIN).min(all.end);
-        let empty = if after.is_empty() { MARGIN } else { 2 * MARGIN - after.len() };
-        self.places.extend(after.map(place));
-        self.places.resize(self.places.len() + empty, Place::Between);
+    /// Takes in some tokens of a text, after the margin that stands there, and a margin after them.
+    fn append(&mut self, text: usize, all: &[u32], tokens: Range<usize>) {
+        // Each convolution looks a margin further. The outermost places have wrong results, which nobody reads.
+        let before = tokens.start.saturating_sub(2 * MARGIN)..tokens.start;
+        let after = tokens.end..(tokens.end + 2 * MARGIN).min(all.len());
+        self.places.extend_from_slice(&all[before]);
+        self.segments.push(Segment { text, place: self.places.len(), tokens: tokens.len() });
+        self.places.extend_from_slice(&all[tokens]);
+        self.places.extend_from_slice(&all[after]);
+        self.places.resize(self.places.len() + MARGIN, BETWEEN);
     }
 }

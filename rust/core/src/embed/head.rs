@@ -37,6 +37,7 @@ const STRIDE: usize = FEATURES;
 
 impl Head {
     /// Sets the rows of `out` to the vectors of texts, from the sums of their features and numbers of tokens.
+    #[expect(clippy::too_many_arguments, reason = "a text's sums and length, the result, and how it is done")]
     pub fn run(
         &self,
         set: InstructionSet,
@@ -92,7 +93,7 @@ fn multiply(
     out: &mut [f32],
 ) {
     if precision == Precision::Float32 {
-        return matrix.f32.multiply::<STRIDE>(set, left, rows, out, STRIDE);
+        return matrix.f32.multiply::<STRIDE>(set, left, rows, out, STRIDE, None);
     }
     scratch.bytes.resize(rows * STRIDE, 0);
     scratch.scales.clear();
@@ -100,5 +101,5 @@ fn multiply(
         scratch.scales.push(lanes::quantise(set, &row[..inner], &mut bytes[..inner]));
     }
     let left = Rows { bytes: &scratch.bytes, scales: &scratch.scales };
-    matrix.i8.multiply::<STRIDE>(set, left, rows, out, STRIDE);
+    matrix.i8.multiply::<STRIDE>(set, left, rows, out, STRIDE, None);
 }

@@ -97,7 +97,7 @@ fn first_layer<const TAPS: usize>(
     }
 }
 compiled! {
-    /// The first convolution of a branch of two taps, its ReLU and residual, from the products of each tap.
+    /// The first convolution of a branch of two taps, its `ReLU` and residual, from the products of each tap.
     fn first_layer_2(products: [&[f32; CHANNELS]; 2], residual: &[f32; CHANNELS], out: &mut [f32; CHANNELS]) = first_layer::<2>
 }
 compiled! {
@@ -129,17 +129,6 @@ fn rectify_sum_body(row: &mut [f32], other: &[f32]) {
 compiled! {
     /// Adds another row; negative sums become zero.
     fn rectify_sum(row: &mut [f32], other: &[f32]) = rectify_sum_body
-}
-
-#[inline(always)]
-fn rectify_and_add_body(row: &mut [f32; CHANNELS], residual: &[f32; CHANNELS]) {
-    for at in 0..CHANNELS {
-        row[at] = positive(row[at]) + residual[at];
-    }
-}
-compiled! {
-    /// ReLU and residual of the second convolution.
-    fn rectify_and_add(row: &mut [f32; CHANNELS], residual: &[f32; CHANNELS]) = rectify_and_add_body
 }
 
 #[inline(always)]
@@ -250,6 +239,7 @@ compiled! {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use proptest::prelude::*;
 

@@ -6,6 +6,44 @@ use super::instructions::{InstructionSet, Kind};
 /// Columns that are computed together.
 pub const PANEL: usize = 32;
 
+/// What is added to a product after its negative elements have become zero: rows `stride` apart.
+#[derive(Clone, Copy)]
+pub struct Residual<'a> {
+    pub rows: &'a [f32],
+    pub stride: usize,
+}
+
+impl Residual<'_> {
+    /// That there are so many rows of so many columns.
+    pub fn check(&self, rows: usize, columns: usize) {
+        assert!(self.stride >= columns && self.rows.len() >= (rows - 1) * self.stride + columns);
+    }
+
+    /// What belongs to the part of the product that begins there.
+    pub fn tile(self, row: usize, column: usize) -> Self {
+        Self { rows: &self.rows[row * self.stride + column..], stride: self.stride }
+    }
+
+    #[inline(always)]
+    pub fn apply(&self, row: usize, out: &mut [f32]) {
+        for (value, residual) in out.iter_mut().zip(&self.rows[row * self.stride..]) {
+            *value = if *value > 0.0 { *value } else { 0.0 } + residual;
+        }
+    }
+}
+
+/// Calls a function that is compiled for each number of rows from 12 down.
+macro_rules! by_rows {
+    ($rows:expr, $stride:ident, $function:ident, $tile:expr, $($count:literal)*) => {
+        match $rows {
+            12.. => x86::$function::<12, $stride>($tile),
+            $($count => x86::$function::<$count, $stride>($tile),)*
+            _ => x86::$function::<1, $stride>($tile),
+        }
+    };
+}
+pub(super) use by_rows;
+
 /// A right matrix, cut into panels of [`PANEL`] columns.
 pub struct MatrixF32 {
     inner: usize,
@@ -37,9 +75,13 @@ impl MatrixF32 {
         rows: usize,
         out: &mut [f32],
         out_stride: usize,
+        residual: Option<Residual<'_>>,
     ) {
         if rows == 0 {
             return;
+        }
+        if let Some(residual) = residual {
+            residual.check(rows, self.columns);
         }
         assert!(left.len() >= (rows - 1) * STRIDE + self.inner);
         assert!(out_stride >= self.columns && out.len() >= (rows - 1) * out_stride + self.columns);
@@ -53,6 +95,7 @@ impl MatrixF32 {
                     bias,
                     out: &mut out[row * out_stride + number * PANEL..],
                     out_stride,
+                    residual: residual.map(|residual| residual.tile(row, number * PANEL)),
                 };
                 row += tile.run::<STRIDE>(set, rows - row);
             }
@@ -67,6 +110,7 @@ struct Tile<'a> {
     bias: &'a [f32],
     out: &'a mut [f32],
     out_stride: usize,
+    residual: Option<Residual<'a>>,
 }
 
 impl Tile<'_> {
@@ -77,13 +121,7 @@ impl Tile<'_> {
         match set.kind() {
             // SAFETY: a set is one that the processor was found to have; `multiply` has checked the bounds of all rows.
             Kind::Avx512 | Kind::Vnni => unsafe {
-                return match rows {
-                    12.. => x86::avx512::<12, STRIDE>(self),
-                    8.. => x86::avx512::<8, STRIDE>(self),
-                    4.. => x86::avx512::<4, STRIDE>(self),
-                    2.. => x86::avx512::<2, STRIDE>(self),
-                    _ => x86::avx512::<1, STRIDE>(self),
-                };
+                return by_rows!(rows, STRIDE, avx512, self, 11 10 9 8 7 6 5 4 3 2);
             },
             // SAFETY: as above.
             Kind::Avx2 => unsafe {
@@ -107,12 +145,19 @@ impl Tile<'_> {
                 *sum = factor.mul_add(*value, *sum);
             }
         }
-        self.out[..PANEL].copy_from_slice(&sums);
+        let out = &mut self.out[..PANEL];
+        out.copy_from_slice(&sums);
+        if let Some(residual) = self.residual {
+            residual.apply(0, out);
+        }
         1
     }
 }
 
 #[cfg(target_arch = "x86_64")]
+#[allow(clippy::wildcard_imports, reason = "the instructions' names say where they are from")]
+#[expect(clippy::needless_range_loop, reason = "a row of the tile is a place in memory and a set of registers")]
+#[expect(clippy::needless_pass_by_value, reason = "a tile is made for one call")]
 mod x86 {
     use std::arch::x86_64::*;
 
@@ -139,8 +184,14 @@ mod x86 {
             }
             let out = tile.out.as_mut_ptr();
             for (row, sums) in sums.iter().enumerate() {
-                _mm512_storeu_ps(out.add(row * tile.out_stride), sums[0]);
-                _mm512_storeu_ps(out.add(row * tile.out_stride + 16), sums[1]);
+                for (half, &sum) in sums.iter().enumerate() {
+                    let mut value = sum;
+                    if let Some(residual) = tile.residual {
+                        let other = residual.rows.as_ptr().add(row * residual.stride + half * 16);
+                        value = _mm512_add_ps(_mm512_max_ps(sum, _mm512_setzero_ps()), _mm512_loadu_ps(other));
+                    }
+                    _mm512_storeu_ps(out.add(row * tile.out_stride + half * 16), value);
+                }
             }
         }
         ROWS
@@ -168,8 +219,14 @@ mod x86 {
                 }
                 let out = tile.out.as_mut_ptr().add(first);
                 for (row, sums) in sums.iter().enumerate() {
-                    _mm256_storeu_ps(out.add(row * tile.out_stride), sums[0]);
-                    _mm256_storeu_ps(out.add(row * tile.out_stride + 8), sums[1]);
+                    for (half, &sum) in sums.iter().enumerate() {
+                        let mut value = sum;
+                        if let Some(residual) = tile.residual {
+                            let other = residual.rows.as_ptr().add(row * residual.stride + first + half * 8);
+                            value = _mm256_add_ps(_mm256_max_ps(sum, _mm256_setzero_ps()), _mm256_loadu_ps(other));
+                        }
+                        _mm256_storeu_ps(out.add(row * tile.out_stride + half * 8), value);
+                    }
                 }
             }
         }
@@ -198,7 +255,7 @@ mod tests {
             let matrix = MatrixF32::new(&right, columns, &bias);
             for set in InstructionSet::current().and_plainer() {
                 let mut out = vec![7.0; rows * 70 + columns];
-                matrix.multiply::<STRIDE>(set, &left, rows, &mut out, 70);
+                matrix.multiply::<STRIDE>(set, &left, rows, &mut out, 70, None);
                 for row in 0..rows {
                     for column in 0..columns {
                         let sum = (0..inner).fold(bias[column], |sum, at| {

@@ -5,6 +5,7 @@
 //! one order.
 
 use super::instructions::{InstructionSet, Kind};
+use super::product_f32::{Residual, by_rows};
 
 /// Columns that are computed together.
 pub const PANEL: usize = 32;
@@ -75,9 +76,13 @@ impl MatrixI8 {
         rows: usize,
         out: &mut [f32],
         out_stride: usize,
+        residual: Option<Residual<'_>>,
     ) {
         if rows == 0 {
             return;
+        }
+        if let Some(residual) = residual {
+            residual.check(rows, self.columns);
         }
         assert!(left.scales.len() >= rows + self.taps - 1);
         assert!(left.bytes.len() >= (rows + self.taps - 2) * STRIDE + self.inner);
@@ -96,6 +101,7 @@ impl MatrixI8 {
                     bias: &self.bias[number * PANEL..][..PANEL],
                     out: &mut out[row * out_stride + number * PANEL..],
                     out_stride,
+                    residual: residual.map(|residual| residual.tile(row, number * PANEL)),
                 };
                 row += tile.run::<STRIDE>(set, rows - row);
             }
@@ -114,6 +120,7 @@ struct Tile<'a> {
     bias: &'a [f32],
     out: &'a mut [f32],
     out_stride: usize,
+    residual: Option<Residual<'a>>,
 }
 
 impl Tile<'_> {
@@ -124,13 +131,7 @@ impl Tile<'_> {
         match set.kind() {
             // SAFETY: a set is one that the processor was found to have; `multiply` has checked the bounds of all rows.
             Kind::Vnni => unsafe {
-                return match rows {
-                    12.. => x86::vnni::<12, STRIDE>(self),
-                    8.. => x86::vnni::<8, STRIDE>(self),
-                    4.. => x86::vnni::<4, STRIDE>(self),
-                    2.. => x86::vnni::<2, STRIDE>(self),
-                    _ => x86::vnni::<1, STRIDE>(self),
-                };
+                return by_rows!(rows, STRIDE, vnni, self, 11 10 9 8 7 6 5 4 3 2);
             },
             // SAFETY: as above.
             Kind::Avx512 | Kind::Avx2 => unsafe {
@@ -179,14 +180,23 @@ impl Tile<'_> {
         for column in 0..PANEL {
             out[column] = result[column].mul_add(self.scales[column], self.bias[column]);
         }
+        if let Some(residual) = self.residual {
+            residual.apply(row, out);
+        }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
+#[allow(clippy::wildcard_imports, reason = "the instructions' names say where they are from")]
+#[expect(clippy::needless_range_loop, reason = "a row of the tile is a place in memory and a set of registers")]
+#[expect(clippy::needless_pass_by_value, reason = "a tile is made for one call")]
 mod x86 {
     use std::arch::x86_64::*;
 
     use super::{GROUP, PANEL, Tile};
+
+    /// Bytes between what is read of a panel and what is asked for.
+    const AHEAD: usize = 1024;
 
     /// # Safety
     /// `bytes` has `ROWS` rows and one more for each tap but the first, `STRIDE` apart, and `out` has `ROWS` rows.
@@ -204,6 +214,9 @@ mod x86 {
                 for group in 0..groups {
                     let low = _mm512_loadu_si512(panel.add(group * PANEL * GROUP).cast());
                     let high = _mm512_loadu_si512(panel.add(group * PANEL * GROUP + 64).cast());
+                    // The panel of a branch is larger than the first cache.
+                    _mm_prefetch::<_MM_HINT_T0>(panel.wrapping_add(group * PANEL * GROUP + AHEAD));
+                    _mm_prefetch::<_MM_HINT_T0>(panel.wrapping_add(group * PANEL * GROUP + AHEAD + 64));
                     for row in 0..ROWS {
                         let four = bytes.add(row * STRIDE + group * GROUP).cast::<i32>().read_unaligned();
                         let four = _mm512_set1_epi32(four);
@@ -225,7 +238,12 @@ mod x86 {
                 let bias = _mm512_loadu_ps(tile.bias.as_ptr().add(half * 16));
                 for (row, result) in result.iter().enumerate() {
                     let out = tile.out.as_mut_ptr().add(row * tile.out_stride + half * 16);
-                    _mm512_storeu_ps(out, _mm512_fmadd_ps(result[half], scales, bias));
+                    let mut value = _mm512_fmadd_ps(result[half], scales, bias);
+                    if let Some(residual) = tile.residual {
+                        let other = residual.rows.as_ptr().add(row * residual.stride + half * 16);
+                        value = _mm512_add_ps(_mm512_max_ps(value, _mm512_setzero_ps()), _mm512_loadu_ps(other));
+                    }
+                    _mm512_storeu_ps(out, value);
                 }
             }
         }
@@ -307,7 +325,7 @@ mod tests {
             let mut results = Vec::new();
             for set in InstructionSet::current().and_plainer() {
                 let mut out = vec![7.0; rows * 70 + columns];
-                matrix.multiply::<STRIDE>(set, Rows { bytes: &left, scales: &scales }, rows, &mut out, 70);
+                matrix.multiply::<STRIDE>(set, Rows { bytes: &left, scales: &scales }, rows, &mut out, 70, None);
                 results.push(out.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
             }
             prop_assert!(results.iter().all(|result| *result == results[0]));

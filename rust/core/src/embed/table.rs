@@ -15,6 +15,9 @@ pub struct Row {
     pub products: [[f32; CHANNELS]; TAPS],
 }
 
+/// The row of what stands between texts.
+pub static NOTHING: Row = Row { projection: [[0.0; CHANNELS]; 3], products: [[0.0; CHANNELS]; TAPS] };
+
 /// Pieces whose rows are computed together.
 const BUILD: usize = 96;
 
@@ -76,7 +79,7 @@ fn compute(set: InstructionSet, parameters: &Parameters, pieces: &[u32]) -> Vec<
         }
     }
     let mut projections = vec![0.0; count * BRANCHES];
-    parameters.projection.multiply::<FEATURES>(set, &embeddings, count, &mut projections, BRANCHES);
+    parameters.projection.multiply::<FEATURES>(set, &embeddings, count, &mut projections, BRANCHES, None);
     let mut rows: Vec<Box<Row>> = Vec::with_capacity(count);
     for row in projections.as_chunks_mut::<BRANCHES>().0 {
         lanes::normalise(set, row, &parameters.gamma, &parameters.beta, parameters.epsilon);
@@ -88,7 +91,7 @@ fn compute(set: InstructionSet, parameters: &Parameters, pieces: &[u32]) -> Vec<
     for (number, (branch, matrix)) in WINDOWS.iter().zip(&parameters.first).enumerate() {
         let width = branch.taps * CHANNELS;
         products.resize(count * width, 0.0);
-        matrix.multiply::<BRANCHES>(set, &projections[number * CHANNELS..], count, &mut products, width);
+        matrix.multiply::<BRANCHES>(set, &projections[number * CHANNELS..], count, &mut products, width, None);
         for (row, products) in rows.iter_mut().zip(products.chunks_exact(width)) {
             row.products[branch.first_tap..][..branch.taps].as_flattened_mut().copy_from_slice(products);
         }

@@ -36,6 +36,9 @@ struct Edge {
 
 const FREE: Edge = Edge { from: NONE, character: 0, node: NONE, score: 0.0 };
 
+/// Node, with [`LAST`] or [`NONE`], and score.
+type FirstStep = (u32, f32);
+
 /// The best way to a place of a text.
 #[derive(Clone, Copy)]
 struct Way {
@@ -59,7 +62,7 @@ pub struct Scratch {
 pub struct Unigram {
     normaliser: Normaliser,
     /// The first step, for characters of the basic plane.
-    first: Box<[(u32, f32)]>,
+    first: Box<[FirstStep]>,
     /// Every other step, by a hash of where it starts and its character; a power of two, at most half full.
     edges: Box<[Edge]>,
     pieces: u32,
@@ -245,7 +248,7 @@ fn read_normaliser(message: &[u8]) -> Result<&[u8], ModelError> {
 }
 
 /// The first steps and all others. A node is a piece's id, or a number from the number of pieces on.
-fn build_trie(pieces: &[(&str, f32)]) -> (Box<[(u32, f32)]>, Box<[Edge]>) {
+fn build_trie(pieces: &[(&str, f32)]) -> (Box<[FirstStep]>, Box<[Edge]>) {
     // Of equal pieces the last one counts.
     let ids: HashMap<&str, u32> = pieces.iter().enumerate().map(|(id, piece)| (piece.0, id as u32)).collect();
     let mut nodes: HashMap<&str, u32> = HashMap::new();
@@ -256,12 +259,11 @@ fn build_trie(pieces: &[(&str, f32)]) -> (Box<[(u32, f32)]>, Box<[Edge]>) {
         for (position, character) in piece.char_indices() {
             let beginning = &piece[..position + character.len_utf8()];
             let node = *nodes.entry(beginning).or_insert_with(|| {
-                let (node, score) = match ids.get(beginning) {
-                    Some(&id) => (id, pieces[id as usize].1),
-                    None => {
-                        next += 1;
-                        (next - 1, 0.0)
-                    }
+                let (node, score) = if let Some(&id) = ids.get(beginning) {
+                    (id, pieces[id as usize].1)
+                } else {
+                    next += 1;
+                    (next - 1, 0.0)
                 };
                 edges.push(Edge { from, character: u32::from(character), node, score });
                 node

@@ -32,7 +32,7 @@ pub struct Array {
 pub type Weights = HashMap<String, Array>;
 
 /// A matrix in both precisions.
-pub struct Matrix {
+pub(super) struct Matrix {
     pub f32: MatrixF32,
     pub i8: MatrixI8,
 }
@@ -44,7 +44,7 @@ impl Matrix {
 }
 
 /// Everything that is multiplied or added.
-pub struct Parameters {
+pub(super) struct Parameters {
     /// Codes of the embedding, `uint8 [pieces, EMBEDDING]`.
     codes: Vec<u8>,
     scales: Vec<f32>,
