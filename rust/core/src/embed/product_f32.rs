@@ -1,0 +1,270 @@
+//! Matrix products in f32. Each element is one chain of fused multiplications and additions in the order of the
+//! columns of the left matrix, begun with the bias; only how many elements are computed at once differs.
+
+use super::instructions::{InstructionSet, Kind};
+
+/// Columns that are computed together.
+pub const PANEL: usize = 32;
+
+/// What is added to a product after its negative elements have become zero: rows `stride` apart.
+#[derive(Clone, Copy)]
+pub struct Residual<'a> {
+    pub rows: &'a [f32],
+    pub stride: usize,
+}
+
+impl Residual<'_> {
+    /// That there are so many rows of so many columns.
+    pub fn check(&self, rows: usize, columns: usize) {
+        assert!(self.stride >= columns && self.rows.len() >= (rows - 1) * self.stride + columns);
+    }
+
+    /// What belongs to the part of the product that begins there.
+    pub fn tile(self, row: usize, column: usize) -> Self {
+        Self { rows: &self.rows[row * self.stride + column..], stride: self.stride }
+    }
+
+    #[inline(always)]
+    pub fn apply(&self, row: usize, out: &mut [f32]) {
+        for (value, residual) in out.iter_mut().zip(&self.rows[row * self.stride..]) {
+            *value = if *value > 0.0 { *value } else { 0.0 } + residual;
+        }
+    }
+}
+
+/// Calls a function that is compiled for each number of rows from 12 down.
+macro_rules! by_rows {
+    ($rows:expr, $stride:ident, $function:ident, $tile:expr, $($count:literal)*) => {
+        match $rows {
+            12.. => x86::$function::<12, $stride>($tile),
+            $($count => x86::$function::<$count, $stride>($tile),)*
+            _ => x86::$function::<1, $stride>($tile),
+        }
+    };
+}
+pub(super) use by_rows;
+
+/// A right matrix, cut into panels of [`PANEL`] columns.
+pub struct MatrixF32 {
+    inner: usize,
+    columns: usize,
+    /// Panel by panel, row by row.
+    panels: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+impl MatrixF32 {
+    /// From rows of `columns` numbers each, a multiple of [`PANEL`], and the bias of each column.
+    pub fn new(rows: &[f32], columns: usize, bias: &[f32]) -> Self {
+        assert!(columns.is_multiple_of(PANEL) && rows.len().is_multiple_of(columns) && bias.len() == columns);
+        let mut panels = Vec::with_capacity(rows.len());
+        for first in (0..columns).step_by(PANEL) {
+            for row in rows.chunks_exact(columns) {
+                panels.extend_from_slice(&row[first..first + PANEL]);
+            }
+        }
+        Self { inner: rows.len() / columns, columns, panels, bias: bias.to_vec() }
+    }
+
+    /// Sets `rows` rows of `out`, `out_stride` apart, to products of rows of `left`, which begin `STRIDE` apart and may
+    /// overlap.
+    pub fn multiply<const STRIDE: usize>(
+        &self,
+        set: InstructionSet,
+        left: &[f32],
+        rows: usize,
+        out: &mut [f32],
+        out_stride: usize,
+        residual: Option<Residual<'_>>,
+    ) {
+        if rows == 0 {
+            return;
+        }
+        if let Some(residual) = residual {
+            residual.check(rows, self.columns);
+        }
+        assert!(left.len() >= (rows - 1) * STRIDE + self.inner);
+        assert!(out_stride >= self.columns && out.len() >= (rows - 1) * out_stride + self.columns);
+        for (number, panel) in self.panels.chunks_exact(self.inner * PANEL).enumerate() {
+            let bias = &self.bias[number * PANEL..][..PANEL];
+            let mut row = 0;
+            while row < rows {
+                let tile = Tile {
+                    left: &left[row * STRIDE..],
+                    panel,
+                    bias,
+                    out: &mut out[row * out_stride + number * PANEL..],
+                    out_stride,
+                    residual: residual.map(|residual| residual.tile(row, number * PANEL)),
+                };
+                row += tile.run::<STRIDE>(set, rows - row);
+            }
+        }
+    }
+}
+
+/// Some rows of a panel's part of the result.
+struct Tile<'a> {
+    left: &'a [f32],
+    panel: &'a [f32],
+    bias: &'a [f32],
+    out: &'a mut [f32],
+    out_stride: usize,
+    residual: Option<Residual<'a>>,
+}
+
+impl Tile<'_> {
+    /// Computes up to `rows` rows; how many these were.
+    #[inline]
+    fn run<const STRIDE: usize>(self, set: InstructionSet, rows: usize) -> usize {
+        #[cfg(target_arch = "x86_64")]
+        match set.kind() {
+            // SAFETY: a set is one that the processor was found to have; `multiply` has checked the bounds of all rows.
+            Kind::Avx512 | Kind::Vnni => unsafe {
+                return by_rows!(rows, STRIDE, avx512, self, 11 10 9 8 7 6 5 4 3 2);
+            },
+            // SAFETY: as above.
+            Kind::Avx2 => unsafe {
+                return match rows {
+                    6.. => x86::avx2::<6, STRIDE>(self),
+                    3.. => x86::avx2::<3, STRIDE>(self),
+                    _ => x86::avx2::<1, STRIDE>(self),
+                };
+            },
+            Kind::Portable => {}
+        }
+        let _ = (set, rows);
+        self.portable()
+    }
+
+    fn portable(self) -> usize {
+        let mut sums = [0.0; PANEL];
+        sums.copy_from_slice(self.bias);
+        for (factor, row) in self.left.iter().zip(self.panel.as_chunks::<PANEL>().0) {
+            for (sum, value) in sums.iter_mut().zip(row) {
+                *sum = factor.mul_add(*value, *sum);
+            }
+        }
+        let out = &mut self.out[..PANEL];
+        out.copy_from_slice(&sums);
+        if let Some(residual) = self.residual {
+            residual.apply(0, out);
+        }
+        1
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[allow(clippy::wildcard_imports, reason = "the instructions' names say where they are from")]
+#[expect(clippy::needless_range_loop, reason = "a row of the tile is a place in memory and a set of registers")]
+#[expect(clippy::needless_pass_by_value, reason = "a tile is made for one call")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{PANEL, Tile};
+
+    /// # Safety
+    /// `left` has `ROWS` rows of the panel's height, `STRIDE` apart, and `out` as many of a panel's width.
+    #[target_feature(enable = "avx512f")]
+    pub unsafe fn avx512<const ROWS: usize, const STRIDE: usize>(tile: Tile<'_>) -> usize {
+        let left = tile.left.as_ptr();
+        let panel = tile.panel.as_ptr();
+        // SAFETY: by the contract of this function.
+        unsafe {
+            let bias = [_mm512_loadu_ps(tile.bias.as_ptr()), _mm512_loadu_ps(tile.bias.as_ptr().add(16))];
+            let mut sums = [bias; ROWS];
+            for at in 0..tile.panel.len() / PANEL {
+                let low = _mm512_loadu_ps(panel.add(at * PANEL));
+                let high = _mm512_loadu_ps(panel.add(at * PANEL + 16));
+                for row in 0..ROWS {
+                    let factor = _mm512_set1_ps(*left.add(row * STRIDE + at));
+                    sums[row][0] = _mm512_fmadd_ps(factor, low, sums[row][0]);
+                    sums[row][1] = _mm512_fmadd_ps(factor, high, sums[row][1]);
+                }
+            }
+            let out = tile.out.as_mut_ptr();
+            for (row, sums) in sums.iter().enumerate() {
+                for (half, &sum) in sums.iter().enumerate() {
+                    let mut value = sum;
+                    if let Some(residual) = tile.residual {
+                        let other = residual.rows.as_ptr().add(row * residual.stride + half * 16);
+                        value = _mm512_add_ps(_mm512_max_ps(sum, _mm512_setzero_ps()), _mm512_loadu_ps(other));
+                    }
+                    _mm512_storeu_ps(out.add(row * tile.out_stride + half * 16), value);
+                }
+            }
+        }
+        ROWS
+    }
+
+    /// # Safety
+    /// As for [`avx512`].
+    #[target_feature(enable = "avx2,fma")]
+    pub unsafe fn avx2<const ROWS: usize, const STRIDE: usize>(tile: Tile<'_>) -> usize {
+        let left = tile.left.as_ptr();
+        for first in (0..PANEL).step_by(16) {
+            // SAFETY: by the contract of this function; `first` is the left or right half of the panel.
+            unsafe {
+                let panel = tile.panel.as_ptr().add(first);
+                let bias = tile.bias.as_ptr().add(first);
+                let mut sums = [[_mm256_loadu_ps(bias), _mm256_loadu_ps(bias.add(8))]; ROWS];
+                for at in 0..tile.panel.len() / PANEL {
+                    let low = _mm256_loadu_ps(panel.add(at * PANEL));
+                    let high = _mm256_loadu_ps(panel.add(at * PANEL + 8));
+                    for row in 0..ROWS {
+                        let factor = _mm256_set1_ps(*left.add(row * STRIDE + at));
+                        sums[row][0] = _mm256_fmadd_ps(factor, low, sums[row][0]);
+                        sums[row][1] = _mm256_fmadd_ps(factor, high, sums[row][1]);
+                    }
+                }
+                let out = tile.out.as_mut_ptr().add(first);
+                for (row, sums) in sums.iter().enumerate() {
+                    for (half, &sum) in sums.iter().enumerate() {
+                        let mut value = sum;
+                        if let Some(residual) = tile.residual {
+                            let other = residual.rows.as_ptr().add(row * residual.stride + first + half * 8);
+                            value = _mm256_add_ps(_mm256_max_ps(sum, _mm256_setzero_ps()), _mm256_loadu_ps(other));
+                        }
+                        _mm256_storeu_ps(out.add(row * tile.out_stride + half * 8), value);
+                    }
+                }
+            }
+        }
+        ROWS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn each_set_gives_the_chain_of_the_definition(
+            rows in 0usize..30, blocks in 1usize..4,
+            pool in proptest::collection::vec(-2f32..2.0, 300),
+        ) {
+            const STRIDE: usize = 24;
+            let (inner, columns) = (STRIDE * blocks, 64);
+            let value = |at: usize| pool[at * 7 % 300];
+            let right: Vec<f32> = (0..inner * columns).map(value).collect();
+            let bias: Vec<f32> = (0..columns).map(|at| value(at + 5)).collect();
+            let left: Vec<f32> = (0..rows * STRIDE + inner).map(|at| value(at + 11)).collect();
+            let matrix = MatrixF32::new(&right, columns, &bias);
+            for set in InstructionSet::current().and_plainer() {
+                let mut out = vec![7.0; rows * 70 + columns];
+                matrix.multiply::<STRIDE>(set, &left, rows, &mut out, 70, None);
+                for row in 0..rows {
+                    for column in 0..columns {
+                        let sum = (0..inner).fold(bias[column], |sum, at| {
+                            left[row * STRIDE + at].mul_add(right[at * columns + column], sum)
+                        });
+                        prop_assert_eq!(out[row * 70 + column].to_bits(), sum.to_bits(), "{:?}", set);
+                    }
+                }
+            }
+        }
+    }
+}
