@@ -43,21 +43,20 @@ pub fn replaced(guard: &Guard, left: &Marks, right: &Marks) -> Option<Difference
 
 /// Whether two texts ask for the same operation the other way round: 把分数转换为小数, 把小数转换为分数.
 ///
-/// What stands before the operation in one text stands behind it in the other.
+/// One thing stands before the operation in the left text and behind it in the right one, and another the other way.
 fn swapped(left: &[Word], right: &[Word]) -> bool {
     let around = |words: &[Word]| -> Option<[Vec<u32>; 2]> {
         let at = words.iter().position(|word| word.operation)?;
-        let things = |words: &[Word]| {
-            words.iter().filter(|word| matches!(word.class, Class::Noun | Class::Name)).map(|word| word.key).collect()
-        };
+        let things = |words: &[Word]| words.iter().filter(|word| !word.request).map(|word| word.key).collect();
         Some([things(&words[..at]), things(&words[at + 1..])])
     };
-    match (around(left), around(right)) {
-        (Some([before, after]), Some([other_before, other_after])) => {
-            !before.is_empty() && before != after && before == other_after && after == other_before
-        }
-        _ => false,
-    }
+    let (Some([before, after]), Some([other_before, other_after])) = (around(left), around(right)) else {
+        return false;
+    };
+    let moved = |from: &[u32], to: &[u32], stays: &[u32], was: &[u32]| {
+        from.iter().any(|key| to.contains(key) && !stays.contains(key) && !was.contains(key))
+    };
+    moved(&before, &other_after, &other_before, &after) && moved(&after, &other_before, &other_after, &before)
 }
 
 /// Where a stretch of words stands that is exchanged for another.

@@ -49,7 +49,12 @@ fn narrow(character: char) -> char {
 
 /// Whether a character is a letter of a word that is not Chinese.
 fn is_letter(character: char) -> bool {
-    character.is_alphabetic() && !is_han(character)
+    match character {
+        '\0'..='\u{7f}' => character.is_ascii_alphabetic(),
+        // The marks of Chinese text, before the search through all of Unicode.
+        '\u{2000}'..='\u{206f}' | '\u{3000}'..='\u{3004}' | '\u{3008}'..='\u{301f}' => false,
+        _ => !is_han(character) && character.is_alphabetic(),
+    }
 }
 
 impl Scan<'_> {

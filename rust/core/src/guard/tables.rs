@@ -37,7 +37,7 @@ pub const OPERATIONS: &str = "
 翻译 翻译成 译成 翻译为 translate
 排序 排列 sort order
 简化 缩短 simplify shorten
-编辑 修改 修正 更正 纠正 改正 修复 edit correct fix 转换 转化 改写 重写 改成 转换成 转换为 转成 变成 改变 改为 转变 重述 改述 复述 变为 变换 翻成 rewrite convert transform change rephrase paraphrase
+编辑 更改 修改 修正 更正 纠正 改正 修复 edit correct fix 转换 转化 改写 重写 改成 转换成 转换为 转成 变成 改变 改为 转变 重述 改述 复述 变为 变换 翻成 rewrite convert transform change rephrase paraphrase
 ";
 
 /// Words that mean the same, a meaning a line. A word of several meanings counts by the first line it is in.
@@ -100,6 +100,8 @@ pub const SYNONYMS: &str = "
 情绪 情感 感受 心情 感情 emotion emotions feeling feelings
 出现 发生
 可能 合理
+人物 角色 character characters
+信息 数据 资料 data information
 挑战 困难 challenge challenges
 关键 要点 重点 主旨
 程序 代码 算法 函数 脚本 program code algorithm function script
