@@ -95,7 +95,7 @@ fn with_threads(
 }
 
 fn texts_of(arrays: &[ArrayRef]) -> PyResult<Vec<&str>> {
-    let mut texts = Vec::with_capacity(arrays.iter().map(|array| array.len()).sum());
+    let mut texts = Vec::with_capacity(arrays.iter().map(arrow_array::Array::len).sum());
     for array in arrays {
         if let Some(row) = (0..array.len()).find(|&row| array.is_null(row)) {
             let row = texts.len() + row;
