@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::aligned::Aligned;
 use super::encoder::Precision;
 use super::instructions::InstructionSet;
 use super::lanes;
@@ -11,8 +12,14 @@ use super::product_i8::Rows;
 use super::table::{NOTHING, Row, Spill, Table};
 use super::weights::Parameters;
 
-/// Rows of a batch, save for margins: what fits into the second cache with a panel of a matrix.
-const ROWS: usize = 256;
+/// Rows of a batch, save for margins: so many that a panel of a matrix is read for many rows, and few enough that the
+/// batch stays in the second cache beside it.
+const fn rows(precision: Precision) -> usize {
+    match precision {
+        Precision::Float32 => 256,
+        Precision::Int8 => 144,
+    }
+}
 
 /// Instead of a piece: nothing, between texts.
 const BETWEEN: u32 = u32::MAX;
@@ -32,9 +39,9 @@ pub struct Scratch {
     segments: Vec<Segment>,
     missing: Vec<u32>,
     spill: Spill,
-    first: Vec<f32>,
-    second: Vec<f32>,
-    bytes: Vec<u8>,
+    first: Aligned<f32>,
+    second: Aligned<f32>,
+    bytes: Aligned<u8>,
     scales: Vec<f32>,
 }
 
@@ -60,17 +67,18 @@ impl Convolution<'_> {
         sums: &mut [f32],
         mut check: impl FnMut() -> Result<(), E>,
     ) -> Result<(), E> {
+        let rows = rows(self.precision);
         scratch.begin();
         for (text, bound) in bounds.windows(2).enumerate() {
             let all = &tokens[bound[0]..bound[1]];
             let mut token = 0;
             while token < all.len() {
-                if scratch.places.len() + (all.len() - token) > ROWS && !scratch.segments.is_empty() {
+                if scratch.places.len() + (all.len() - token) > rows && !scratch.segments.is_empty() {
                     check()?;
                     self.batch(scratch, sums);
                     scratch.begin();
                 }
-                let until = all.len().min(token + ROWS);
+                let until = all.len().min(token + rows);
                 scratch.append(text, all, token..until);
                 token = until;
             }
@@ -88,9 +96,9 @@ impl Convolution<'_> {
         let row = |&piece: &u32| self.table.row(piece, spill).unwrap_or(&NOTHING);
         let rows: Vec<&Row> = places.iter().map(row).collect();
         let results = places.len() - 2 * MARGIN;
-        first.resize(places.len() * CHANNELS, 0.0);
-        second.resize(results * BRANCHES, 0.0);
-        bytes.resize(places.len() * CHANNELS, 0);
+        first.resize(places.len() * CHANNELS);
+        second.resize(results * BRANCHES);
+        bytes.resize(places.len() * CHANNELS);
         scales.resize(places.len(), 0.0);
         for branch in 0..WINDOWS.len() {
             self.first_layer(branch, places, &rows, first, bytes, scales);

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::ModelError;
+use super::aligned::Aligned;
 use super::convolution::{self, Convolution};
 use super::head;
 use super::instructions::InstructionSet;
@@ -48,7 +49,7 @@ pub struct Buffers {
     tokens: Vec<u32>,
     bounds: Vec<usize>,
     lens: Vec<u32>,
-    sums: Vec<f32>,
+    sums: Aligned<f32>,
 }
 
 /// The multilingual Universal Sentence Encoder.
@@ -147,8 +148,8 @@ impl Encoder {
             buffers.lens.push((tokens.len() - first) as u32);
         }
         buffers.tokens = tokens;
-        buffers.sums.clear();
-        buffers.sums.resize(texts.len() * FEATURES, 0.0);
+        buffers.sums.resize(texts.len() * FEATURES);
+        buffers.sums.fill(0.0);
         let convolution = Convolution { set, precision, parameters: &self.parameters, table: &self.table };
         let check = || progress.check();
         convolution.run(&buffers.tokens, &buffers.bounds, &mut buffers.convolution, &mut buffers.sums, check)?;

@@ -1,5 +1,6 @@
 //! From the sum of a text's features to its vector.
 
+use super::aligned::Aligned;
 use super::encoder::{DIMENSIONS, Precision};
 use super::instructions::InstructionSet;
 use super::lanes;
@@ -26,10 +27,10 @@ pub struct Head {
 /// Memory of a product.
 #[derive(Default)]
 pub struct Scratch {
-    bytes: Vec<u8>,
+    bytes: Aligned<u8>,
     scales: Vec<f32>,
-    left: Vec<f32>,
-    right: Vec<f32>,
+    left: Aligned<f32>,
+    right: Aligned<f32>,
 }
 
 /// Rows on the left lie this far apart in all layers.
@@ -53,8 +54,8 @@ impl Head {
             lanes::affine(set, sum, 1.0 / tokens as f32, &self.gamma, 1.0, &self.beta);
         }
         let (mut left, mut right) = (std::mem::take(&mut scratch.left), std::mem::take(&mut scratch.right));
-        left.resize(count * STRIDE, 0.0);
-        right.resize(count * STRIDE, 0.0);
+        left.resize(count * STRIDE);
+        right.resize(count * STRIDE);
         multiply(&self.output, set, precision, sums, FEATURES, count, scratch, &mut left);
         for (row, &tokens) in left.chunks_exact_mut(STRIDE).zip(tokens) {
             lanes::scale(set, &mut row[..EMBEDDING], (tokens as f32).sqrt());
@@ -95,7 +96,7 @@ fn multiply(
     if precision == Precision::Float32 {
         return matrix.f32.multiply::<STRIDE>(set, left, rows, out, STRIDE, None);
     }
-    scratch.bytes.resize(rows * STRIDE, 0);
+    scratch.bytes.resize(rows * STRIDE);
     scratch.scales.clear();
     for (row, bytes) in left.chunks_exact(STRIDE).zip(scratch.bytes.chunks_exact_mut(STRIDE)) {
         scratch.scales.push(lanes::quantise(set, &row[..inner], &mut bytes[..inner]));

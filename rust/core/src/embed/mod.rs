@@ -3,6 +3,7 @@
 //! [`unigram`] cuts a text into pieces, [`encoder`] turns the pieces into 512 numbers of length one. A text's vector
 //! is the same bytes on every instruction set, for any number of threads and whatever other texts stand beside it.
 
+mod aligned;
 mod convolution;
 pub mod encoder;
 mod head;

@@ -1,6 +1,7 @@
 //! Matrix products in f32. Each element is one chain of fused multiplications and additions in the order of the
 //! columns of the left matrix, begun with the bias; only how many elements are computed at once differs.
 
+use super::aligned::Aligned;
 use super::instructions::{InstructionSet, Kind};
 
 /// Columns that are computed together.
@@ -49,7 +50,7 @@ pub struct MatrixF32 {
     inner: usize,
     columns: usize,
     /// Panel by panel, row by row.
-    panels: Vec<f32>,
+    panels: Aligned<f32>,
     bias: Vec<f32>,
 }
 
@@ -63,7 +64,7 @@ impl MatrixF32 {
                 panels.extend_from_slice(&row[first..first + PANEL]);
             }
         }
-        Self { inner: rows.len() / columns, columns, panels, bias: bias.to_vec() }
+        Self { inner: rows.len() / columns, columns, panels: Aligned::of(&panels), bias: bias.to_vec() }
     }
 
     /// Sets `rows` rows of `out`, `out_stride` apart, to products of rows of `left`, which begin `STRIDE` apart and may

@@ -10,6 +10,7 @@ use super::layout::{BRANCHES, CHANNELS, EMBEDDING, FEATURES, TAPS, WINDOWS};
 use super::weights::Parameters;
 
 /// The normalised projection of a piece, and its products with each tap of the first convolutions.
+#[repr(align(64))]
 pub struct Row {
     pub projection: [[f32; CHANNELS]; 3],
     pub products: [[f32; CHANNELS]; TAPS],
