@@ -1,8 +1,10 @@
 //! The kernels of belle: pure Rust, no Python, no file I/O, no printing, no environment variables.
 //!
 //! `read` turns lines of JSON into batches of conversations, `corpus` gives back the text of any row,
-//! `normalise` brings texts into one form, `exact_dedup` and `near_dedup` decide which rows are duplicates of which. `dispatch` picks the
-//! instruction set; every kernel is compiled once per set from one source, so that the bytes are equal.
+//! `normalise` brings texts into one form, `exact_dedup` and `near_dedup` decide which rows are duplicates of which;
+//! `embed` turns texts into vectors, `semantic_dedup` finds the pairs among these, `guard` tells which pairs differ in a
+//! number, a denial or a name, `compared_texts` reads the texts. `dispatch` picks the instruction set; every kernel is
+//! compiled once per set from one source, so that the bytes are equal.
 
 pub mod batch;
 pub mod compared_texts;
