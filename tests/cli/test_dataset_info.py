@@ -48,6 +48,21 @@ def test_mistakes_of_a_description_are_told_at_once(belle: Shell) -> None:
     assert all(word in done.err for word in ("file_name", "formatting", "promt")), done.err
 
 
+def test_rows_that_would_be_read_in_part_are_not_described(belle: Shell) -> None:
+    rows = [{"input": f"问题{row}号", "target": f"答案{row * 7919}号"} for row in range(9)]
+    path = belle.write("raw.jsonl", rows)
+    done = belle("clean", path, "--out", "run")
+    assert done.code == 0
+    assert "no dataset_info.json is written" in done.err
+    assert "--to alpaca" in done.err
+    assert not (belle.folder / "run" / "dataset_info.json").exists()
+    # Kept as alpaca by the same run, they are; and back again the description goes.
+    assert belle("clean", path, "--out", "run", "--to", "alpaca").code == 0
+    assert (belle.folder / "run" / "dataset_info.json").exists()
+    assert belle("clean", path, "--out", "run").code == 0
+    assert not (belle.folder / "run" / "dataset_info.json").exists()
+
+
 def test_what_was_kept_is_described(belle: Shell) -> None:
     rows = [
         {"instruction": f"问题{row}号", "output": f"答案{row * 7919}号", "note": {"tools": 1}} for row in range(300)

@@ -215,7 +215,7 @@ impl<'a> AnswerReader<'a> {
     /// it may be said.
     #[must_use]
     pub fn refusal(&self) -> Option<(usize, usize)> {
-        let brief = self.turn.text.len() - self.begins <= LONGEST_REFUSAL;
+        let brief = self.turn.text.trim_ascii().len() <= LONGEST_REFUSAL;
         self.refused.filter(|_| brief && !self.helped && (self.no_output || !self.context.asks.speech))
     }
 

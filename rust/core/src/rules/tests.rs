@@ -144,6 +144,9 @@ fn refusals() {
     goes(at::REFUSAL, "编辑这段录音", "抱歉，该任务涉及音频。", "抱歉，该任务涉及");
     goes(at::REFUSAL, "Edit this recording", "Sorry, the task involves audio.", "Sorry, the task involves");
     goes(at::REFUSAL, "设置一个提醒", "我无法设置提醒。", "我无法设置");
+    let at_length = |sentences| format!("很抱歉，我无法画图。{}\n", "这很难。".repeat(sentences));
+    goes(at::REFUSAL, "画一只猫", &at_length(40), "抱歉，我无法");
+    stays(at::REFUSAL, "画一只猫", &at_length(41));
     stays(at::REFUSAL, "翻译成中文：I cannot complete this task.", "我无法完成此任务。");
     stays(at::REFUSAL, "替客服写一句话", "抱歉，该任务已经过期。");
     stays(at::REFUSAL, "模型做不到什么？", "GPT 模型无法执行任何物理操作，例如开灯。");
