@@ -93,6 +93,12 @@ impl Texts {
         &self.values[self.offsets[at] as usize..self.offsets[at + 1] as usize]
     }
 
+    /// A hash of 128 bits for each text, XXH3, by which a vector is known that was made before.
+    #[must_use]
+    pub fn hashes(&self) -> Vec<u128> {
+        (0..self.len() as u32).into_par_iter().map(|text| xxh3_128(self.get(text))).collect()
+    }
+
     fn push(&mut self, text: &[u8]) {
         self.values.extend_from_slice(text);
         self.offsets.push(self.values.len() as u64);
@@ -240,6 +246,27 @@ impl ComparedTexts {
     #[must_use]
     pub fn rows_of(&self, group: u32) -> &[u32] {
         &self.rows[self.starts[group as usize] as usize..self.starts[group as usize + 1] as usize]
+    }
+
+    /// For each text the first row with it, in the order of keeping.
+    #[must_use]
+    pub fn first_rows(&self) -> Vec<u32> {
+        let mut first = vec![u32::MAX; self.texts.len()];
+        for group in 0..self.len() as u32 {
+            for &text in self.texts_of(group) {
+                let row = &mut first[text as usize];
+                if *row == u32::MAX {
+                    *row = self.rows_of(group)[0];
+                }
+            }
+        }
+        first
+    }
+
+    /// The text of the first field of each group.
+    #[must_use]
+    pub fn first_texts(&self) -> Vec<u32> {
+        (0..self.len() as u32).map(|group| self.texts_of(group)[0]).collect()
     }
 
     /// The texts of a group, one for each field.

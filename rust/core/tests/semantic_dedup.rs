@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 use belle_core::progress::Progress;
-use belle_core::semantic_dedup::{AtLeast, Decided, Judge, KEPT, Mode, SearchError, Settings, Vectors, cosine, decide};
+use belle_core::semantic_dedup::{
+    AtLeast, Decided, Judge, KEPT, Mode, Refusal, SearchError, Settings, Vectors, cosine, decide,
+};
 use proptest::prelude::*;
 
 /// Numbers that look drawn by chance, from a seed.
@@ -65,7 +67,7 @@ fn reference(vectors: Vectors<'_>, settings: &Settings, judge: &impl Judge) -> (
             .filter(|&(cosine, _)| cosine >= floor)
             .collect();
         near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        let ask = |&(cosine, other): &(f32, u32)| judge.judge(row, other, cosine).map(|sure| (sure, other));
+        let ask = |&(cosine, other): &(f32, u32)| judge.judge(row, other, cosine).ok().map(|sure| (sure, other));
         let found = near.iter().filter(|&&(cosine, _)| cosine >= clear).find_map(ask).or_else(|| {
             let unsure = near.iter().filter(|&&(cosine, _)| cosine < clear).filter_map(ask);
             unsure.min_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)))
@@ -88,14 +90,15 @@ struct Moody {
 }
 
 impl Judge for Moody {
-    fn judge(&self, later: u32, earlier: u32, cosine: f32) -> Option<f32> {
+    fn judge(&self, later: u32, earlier: u32, cosine: f32) -> Result<f32, Refusal> {
         assert!(cosine >= self.settings.threshold - self.settings.margin && earlier < later);
         let mood = later.wrapping_mul(2_654_435_761).wrapping_add(earlier.wrapping_mul(40_503)) >> 7;
         if self.refuses > 0 && mood.is_multiple_of(self.refuses) {
-            return None;
+            return Err(Refusal { similarity: cosine, why: 1 });
         }
         let shift = ((mood % 7) as f32 / 3.0 - 1.0) * self.settings.margin;
-        (cosine + shift >= self.settings.threshold).then_some(cosine + shift)
+        let similarity = cosine + shift;
+        if similarity >= self.settings.threshold { Ok(similarity) } else { Err(Refusal { similarity, why: 0 }) }
     }
 }
 

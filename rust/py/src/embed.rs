@@ -20,7 +20,7 @@ use crate::run::{run, run_long};
 
 /// The multilingual Universal Sentence Encoder.
 #[pyclass(frozen, module = "belle_data._native")]
-pub struct UniversalSentenceEncoder(Encoder);
+pub struct UniversalSentenceEncoder(pub Encoder);
 
 #[pymethods]
 impl UniversalSentenceEncoder {

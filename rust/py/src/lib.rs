@@ -14,6 +14,7 @@ mod ledger;
 mod normalise;
 mod rules;
 mod run;
+mod semantic;
 mod settings;
 mod stages;
 
@@ -42,6 +43,8 @@ mod _native {
     use crate::normalise::{Normalise, change_names};
     #[pymodule_export]
     use crate::rules::Rules;
+    #[pymodule_export]
+    use crate::semantic::{ComparedTexts, Guard, SemanticDedup, search_memory, vector_checksums};
     #[pymodule_export]
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]

@@ -131,7 +131,7 @@ fn components_of(data: &Bound<'_, PyAny>) -> PyResult<Vec<(u32, u32)>> {
 }
 
 /// Calls `decide` with the rows behind a Python object and with the rows that still stand.
-fn with_rows<T>(
+pub fn with_rows<T>(
     rows: &Bound<'_, PyAny>,
     ledger: Option<&Ledger>,
     decide: impl FnOnce(&dyn Rows, Option<&[bool]>) -> PyResult<T>,

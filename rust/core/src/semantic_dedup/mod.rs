@@ -16,10 +16,12 @@ mod decisions;
 mod join;
 mod product;
 mod recall;
+mod refused;
 mod settings;
 mod settle;
 #[cfg(test)]
 mod tests;
+pub mod text_judge;
 mod tile;
 mod vectors;
 
@@ -34,6 +36,7 @@ pub use self::decisions::{AtLeast, Judge, KEPT};
 use self::join::{Seen, Space};
 use self::product::Fused;
 pub use self::recall::Recall;
+pub use self::refused::{REASONS, Refusal, RefusedPair};
 pub use self::settings::{MOST_DIMENSIONS, MOST_PROBES, Mode, SearchError, Settings};
 use self::settle::Settle;
 use self::tile::Kernel;
@@ -47,6 +50,8 @@ pub struct Decided {
     pub kept_row: Vec<u32>,
     /// The similarity to that row, as the judge gave it; 0 where the row stays: `float32 [rows]`.
     pub similarity: Vec<f32>,
+    /// Pairs of kept rows that were judged to be no duplicates: the most similar ones of each reason, by reason.
+    pub near_misses: Vec<RefusedPair>,
     /// What was seen on the way.
     pub statistics: Statistics,
 }
@@ -64,8 +69,8 @@ pub struct Statistics {
     pub pairs: u64,
     /// Pairs that were judged.
     pub judged: u64,
-    /// Pairs that were judged to be no duplicates.
-    pub refused: u64,
+    /// Pairs that were judged to be no duplicates, by the judge's number for the reason.
+    pub refused: [u64; REASONS],
     /// Rows that go.
     pub removed: u64,
 }

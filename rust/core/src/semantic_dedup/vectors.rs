@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::settings::{MOST_DIMENSIONS, SearchError};
 use crate::progress::{Cancelled, Progress};
@@ -12,6 +13,7 @@ use crate::progress::{Cancelled, Progress};
 pub struct Vectors<'a> {
     values: &'a [f32],
     dimensions: usize,
+    places: Option<&'a [u32]>,
 }
 
 /// Rows between two looks at whether to go on.
@@ -27,24 +29,36 @@ impl<'a> Vectors<'a> {
         if !whole || values.len() / dimensions >= u32::MAX as usize {
             return Err(SearchError::Shape { values: values.len(), dimensions });
         }
-        Ok(Self { values, dimensions })
+        Ok(Self { values, dimensions, places: None })
+    }
+
+    /// The same vectors in another order: row `i` is the vector that stood at `places[i]`. One may stand for many.
+    ///
+    /// # Errors
+    /// [`SearchError::Shape`], if there is no vector at one of the places, or there are too many.
+    pub fn at(self, places: &'a [u32]) -> Result<Self, SearchError> {
+        let rows = self.len();
+        if places.len() >= u32::MAX as usize || places.iter().any(|&place| place as usize >= rows) {
+            return Err(SearchError::Shape { values: self.values.len(), dimensions: self.dimensions });
+        }
+        Ok(Self { places: Some(places), ..self })
     }
 
     /// Rows that the search itself made.
     pub(super) fn of_rows(values: &'a [f32], dimensions: usize) -> Self {
-        Self { values, dimensions }
+        Self { values, dimensions, places: None }
     }
 
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.values.len() / self.dimensions
+        self.places.map_or(self.values.len() / self.dimensions, <[u32]>::len)
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
     }
 
     /// The length of each.
@@ -57,7 +71,25 @@ impl<'a> Vectors<'a> {
     #[must_use]
     #[inline]
     pub fn row(&self, row: u32) -> &'a [f32] {
-        &self.values[row as usize * self.dimensions..][..self.dimensions]
+        let place = self.places.map_or(row, |places| places[row as usize]);
+        &self.values[place as usize * self.dimensions..][..self.dimensions]
+    }
+
+    /// A hash of each vector's bytes, by which a damaged one is noticed: `uint64 [rows]`.
+    ///
+    /// # Errors
+    /// [`Cancelled`], if `progress` says so.
+    pub fn checksums(&self, progress: &Progress) -> Result<Vec<u64>, Cancelled> {
+        (0..self.len() as u32)
+            .into_par_iter()
+            .with_min_len(ROWS_PER_TASK)
+            .map_init(Vec::new, |bytes: &mut Vec<u8>, row| {
+                progress.check()?;
+                bytes.clear();
+                bytes.extend(self.row(row).iter().flat_map(|value| value.to_le_bytes()));
+                Ok(xxh3_64(bytes))
+            })
+            .collect()
     }
 
     /// Whether every vector is normalised or zero.

@@ -1,0 +1,199 @@
+//! Judges pairs by what the vectors were made of: every field must be near, seen precisely if need be, and the guard
+//! must find no difference.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::decisions::Judge;
+use super::refused::Refusal;
+use super::vectors::Vectors;
+use super::{Decided, KEPT, cosine};
+use crate::compared_texts::ComparedTexts;
+use crate::guard::{Difference, Guard, Marks};
+
+/// Embeds a text once more, so that its vector depends neither on the machine nor on the texts beside it.
+pub trait SecondLook: Sync {
+    /// Sets `vector` to that of a text of [`ComparedTexts::texts`].
+    fn look(&self, text: u32, vector: &mut [f32]);
+}
+
+/// Why a pair of texts is not one of duplicates: the numbers of a [`Refusal`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The cosine of this field, counted from 0, is below the threshold.
+    Field(u8),
+    /// The guard found a difference.
+    Guard(Difference),
+}
+
+impl Why {
+    const DIFFERENCES: [Difference; 3] = [Difference::Number, Difference::Negation, Difference::Name];
+
+    /// The number in a [`Refusal`]: 0 to 2 for the differences, then the fields.
+    #[must_use]
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Guard(difference) => difference as u8,
+            Self::Field(field) => Self::DIFFERENCES.len() as u8 + field,
+        }
+    }
+
+    /// What the number in a [`Refusal`] means.
+    #[must_use]
+    pub fn of(number: u8) -> Self {
+        match Self::DIFFERENCES.get(number as usize) {
+            Some(&difference) => Self::Guard(difference),
+            None => Self::Field(number - Self::DIFFERENCES.len() as u8),
+        }
+    }
+}
+
+/// A judge of groups of rows by their texts. Rows of the search are groups.
+pub struct TextJudge<'a> {
+    texts: &'a ComparedTexts,
+    vectors: Vectors<'a>,
+    threshold: f32,
+    tolerance: f32,
+    second_look: Option<&'a dyn SecondLook>,
+    guard: Option<&'a Guard>,
+    precise: Remembered<Vec<f32>>,
+    marks: Remembered<Marks>,
+}
+
+/// Precise vectors that are remembered: 128 MiB of 512 dimensions.
+const MOST_VECTORS: usize = 1 << 16;
+/// Marks that are remembered: of short texts about 40 MiB.
+const MOST_MARKS: usize = 1 << 17;
+
+impl<'a> TextJudge<'a> {
+    /// Judges by `vectors`, one for each of the texts, from `threshold` on.
+    #[must_use]
+    pub fn new(texts: &'a ComparedTexts, vectors: Vectors<'a>, threshold: f32) -> Self {
+        Self {
+            texts,
+            vectors,
+            threshold,
+            tolerance: 0.0,
+            second_look: None,
+            guard: None,
+            precise: Remembered::new(MOST_VECTORS.min(texts.texts.len())),
+            marks: Remembered::new(MOST_MARKS.min(texts.texts.len())),
+        }
+    }
+
+    /// Embeds the texts of a pair again whose cosine is within `tolerance` of the threshold.
+    #[must_use]
+    pub fn with_second_look(self, tolerance: f32, second_look: &'a dyn SecondLook) -> Self {
+        Self { tolerance, second_look: Some(second_look), ..self }
+    }
+
+    /// Lets no pair pass in which the guard finds a difference between the texts of the first field.
+    #[must_use]
+    pub fn with_guard(self, guard: &'a Guard) -> Self {
+        Self { guard: Some(guard), ..self }
+    }
+
+    /// The cosine of two texts that counts; 1 for a text and itself.
+    fn similarity(&self, left: u32, right: u32, known: Option<f32>) -> f32 {
+        if left == right {
+            return 1.0;
+        }
+        let (x, y) = (self.vectors.row(left), self.vectors.row(right));
+        let first = known.unwrap_or_else(|| cosine(x, y));
+        let Some(second_look) = self.second_look.filter(|_| (first - self.threshold).abs() <= self.tolerance) else {
+            return first.min(1.0);
+        };
+        let again = |text: u32, vector: &[f32]| {
+            self.precise.get(text, || {
+                let mut precise = vec![0.0; vector.len()];
+                // A text without a vector stays one.
+                if vector.iter().any(|&value| value != 0.0) {
+                    second_look.look(text, &mut precise);
+                }
+                precise
+            })
+        };
+        cosine(&again(left, x), &again(right, y)).min(1.0)
+    }
+
+    fn marks(&self, guard: &Guard, text: u32) -> Arc<Marks> {
+        let read = || guard.read(&String::from_utf8_lossy(self.texts.texts.get(text)));
+        self.marks.get(text, read)
+    }
+}
+
+impl Judge for TextJudge<'_> {
+    fn judge(&self, later: u32, earlier: u32, cosine: f32) -> Result<f32, Refusal> {
+        let (left, right) = (self.texts.texts_of(later), self.texts.texts_of(earlier));
+        let (Some(&left_first), Some(&right_first)) = (left.first(), right.first()) else {
+            return Err(Refusal { similarity: cosine, why: Why::Field(0).number() });
+        };
+        let similarity = self.similarity(left_first, right_first, Some(cosine));
+        let refused = |why: Why| Err(Refusal { similarity, why: why.number() });
+        if similarity < self.threshold {
+            return refused(Why::Field(0));
+        }
+        for (field, (&left, &right)) in left.iter().zip(right).enumerate().skip(1) {
+            if self.similarity(left, right, None) < self.threshold {
+                return refused(Why::Field(field as u8));
+            }
+        }
+        if let Some(guard) = self.guard.filter(|_| left_first != right_first) {
+            let (left, right) = (self.marks(guard, left_first), self.marks(guard, right_first));
+            if let Some(difference) = guard.differs(&left, &right) {
+                return refused(Why::Guard(difference));
+            }
+        }
+        Ok(similarity)
+    }
+}
+
+/// The last values that were made for some keys, each in the only place where it may be: bounded, whatever is asked.
+struct Remembered<T> {
+    places: Vec<Mutex<Option<(u32, Arc<T>)>>>,
+}
+
+impl<T> Remembered<T> {
+    fn new(places: usize) -> Self {
+        Self { places: (0..places.max(1)).map(|_| Mutex::default()).collect() }
+    }
+
+    fn get(&self, key: u32, make: impl FnOnce() -> T) -> Arc<T> {
+        let place = &self.places[key as usize % self.places.len()];
+        let lock = || place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, value)) = lock().as_ref().filter(|(known, _)| *known == key) {
+            return Arc::clone(value);
+        }
+        // Not under the lock: two threads may make the same value, but none waits for another.
+        let value = Arc::new(make());
+        *lock() = Some((key, Arc::clone(&value)));
+        value
+    }
+}
+
+/// A row that goes, for a row that is kept.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Removal {
+    /// The row that goes.
+    pub row: u32,
+    /// The row that is kept.
+    pub kept_row: u32,
+    /// The cosine of the texts of the first field, 1 if they are equal.
+    pub similarity: f32,
+}
+
+/// The rows that go, by their numbers, given what was decided over the groups: of a group that is kept all but the
+/// first, of one that goes all.
+#[must_use]
+pub fn removals(texts: &ComparedTexts, decided: &Decided) -> Vec<Removal> {
+    let mut removals = Vec::new();
+    for (group, (&kept, &similarity)) in decided.kept_row.iter().zip(&decided.similarity).enumerate() {
+        let rows = texts.rows_of(group as u32);
+        let gone = |&row: &u32| match kept {
+            KEPT => Removal { row, kept_row: rows[0], similarity: 1.0 },
+            kept => Removal { row, kept_row: texts.rows_of(kept)[0], similarity },
+        };
+        removals.extend(rows.iter().skip(usize::from(kept == KEPT)).map(gone));
+    }
+    removals.sort_unstable_by_key(|removal| removal.row);
+    removals
+}
