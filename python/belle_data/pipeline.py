@@ -9,6 +9,7 @@ from belle_data.stages.exact_dedup import ExactDedup
 from belle_data.stages.near_dedup import NearDedup
 from belle_data.stages.normalise import Normalise
 from belle_data.stages.rules import Rules
+from belle_data.stages.semantic_dedup import SemanticDedup
 
 if TYPE_CHECKING:
     from belle_data.config import Recipe
@@ -19,6 +20,7 @@ STAGES = (
     Rules,
     ExactDedup,
     NearDedup,
+    SemanticDedup,
 )
 
 READ_COLUMNS = ("row", "id", "has_id", "content_hash", "non_text_parts", "turns", "changes")

@@ -35,6 +35,10 @@ class Embedder(Protocol):
         """How many texts it likes to get at once; any number is right."""
 
     @property
+    def of_rows(self) -> bool:
+        """Whether a vector belongs to a row, whatever its text: then equal texts may have different ones."""
+
+    @property
     def tolerance(self) -> float:
         """How far a cosine may be from that of the same two texts embedded `precisely`; 0 if it is the same.
 

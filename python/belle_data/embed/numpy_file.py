@@ -33,6 +33,7 @@ class NumpyFile:
 
     tolerance = 0.0
     batch = 8192
+    of_rows = True
 
     def __init__(self, file: str) -> None:
         self.name = f"numpy:{file}"

@@ -51,6 +51,7 @@ class OpenAI:
     """
 
     tolerance = 0.0
+    of_rows = False
 
     def __init__(
         self,

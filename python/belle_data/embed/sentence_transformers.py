@@ -48,6 +48,7 @@ class SentenceTransformers:
 
     batch = 1024
     tolerance = 1e-4
+    of_rows = False
 
     def __init__(self, model: str, settings: EmbedderSettings, *, threads: int = 0) -> None:
         self.name = f"{PACKAGE}:{model}"

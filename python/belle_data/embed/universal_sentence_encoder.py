@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from belle_data import _native
-from belle_data.embed.vectors import texts_and_blanks, unit_rows
+from belle_data.embed.vectors import texts_and_blanks
 from belle_data.errors import SourceError, UsageError
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ class UniversalSentenceEncoder:
     dimensions = 512
     batch = 16_384
     tolerance = 0.01
+    of_rows = False
 
     def __init__(self, *, threads: int = 0) -> None:
         self._threads = threads
@@ -72,11 +73,13 @@ class UniversalSentenceEncoder:
         texts, blank = texts_and_blanks(texts, rows)
         if len(texts) == 0:
             return np.zeros((0, self.dimensions), np.float32)
-        encoder = self._encoder
+        encoder = self.kernel
         precision = "float32" if precisely else "int8"
         column = pa.record_batch(encoder.embed(texts, precision=precision, threads=self._threads)).column(0)
-        numbers = column.flatten().to_numpy(zero_copy_only=False).reshape(len(texts), self.dimensions)
-        vectors, bad = unit_rows(numbers)
+        numbers: npt.NDArray[np.float32] = (
+            column.flatten().to_numpy(zero_copy_only=False).reshape(len(texts), self.dimensions)
+        )
+        bad = ~np.isfinite(numbers).all(axis=1)
         if bad.any():
             row = rows[int(bad.argmax())].as_py()
             raise SourceError(
@@ -84,12 +87,15 @@ class UniversalSentenceEncoder:
                 path=self._folder,
                 hint=f"pip install --force-reinstall {PACKAGE}",
             )
+        if not blank.any():
+            return numbers
+        vectors = numbers.copy()
         vectors[blank] = 0
         return vectors
 
     def close(self) -> None:
         """Let go of the weights."""
-        self.__dict__.pop("_encoder", None)
+        self.__dict__.pop("kernel", None)
         self.__dict__.pop("_files", None)
 
     @cached_property
@@ -106,7 +112,12 @@ class UniversalSentenceEncoder:
         return model, weights
 
     @cached_property
-    def _encoder(self) -> Any:
+    def kernel(self) -> Any:
+        """The native encoder, which other kernels can use.
+
+        Raises:
+            SourceError: The installed weights are not those of the encoder.
+        """
         _ = self.fingerprint
         model, weights = self._files
         # Both who need the files have them: 33 MB need not stay in memory.

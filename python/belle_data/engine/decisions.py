@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import InternalError
@@ -23,6 +23,8 @@ class Decision:
     """A table with the columns of `belle_data.stages.stage.removals_schema`."""
     evidence: dict[str, Any]
     """Further tables by name: `Stage.evidence`."""
+    statistics: dict[str, Any] = field(default_factory=dict)
+    """`Stage.statistics`."""
     files: dict[str, str | None] | None = None
     """Hash of each file in the run folder that holds it already; None if none does."""
 

@@ -15,7 +15,9 @@ from belle_data.report.summary import RunReport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
+    from belle_data import _native
     from belle_data.config import Recipe
     from belle_data.engine.run_folder import RunFolder
     from belle_data.sources import Source
@@ -28,7 +30,7 @@ class History:
     Args:
         folder: The run folder, locked.
         recipe: What is to run.
-        stages: The stages of it; only their names and versions are looked at.
+        stages: The stages of it; only their names, versions and fingerprints are looked at.
         sources: What is to be read.
 
     Raises:
@@ -37,7 +39,7 @@ class History:
 
     def __init__(self, folder: RunFolder, recipe: Recipe, stages: Sequence[Stage], sources: Sequence[Source]) -> None:
         self._folder, self._recipe = folder, recipe
-        self._versions = [(stage.name, stage.version) for stage in stages]
+        self._versions = [(stage.name, stage.version, stage.fingerprint()) for stage in stages]
         self._names = [source.name for source in sources]
         self.found = [{"name": one.name, "size": one.size, "stamp": one.stamp} for one in sources]
         """Name, size and stamp of each source, as `work/inputs.json` holds them."""
@@ -83,8 +85,9 @@ class History:
         content = [{key: one[key] for key in ("name", "format", "hash", "rows")} for one in inputs]
         last = _hash({"layout": LAYOUT, "inputs": content, "max_line_bytes": longest})
         fingerprints = []
-        for name, version in self._versions:
-            last = _hash({"stage": name, "version": version, "config": settings[name], "after": last})
+        for name, version, own in self._versions:
+            about = {"stage": name, "version": version, "config": settings[name], "after": last}
+            last = _hash({**about, "fingerprint": own} if own else about)
             fingerprints.append(last)
         return fingerprints
 
@@ -97,14 +100,14 @@ class History:
         """What the stages decided that need not run again: the unchanged ones up to the first that changed."""
         reusable: dict[str, Decision] = {}
         records = {record["name"]: record for record in self.manifest.get("stages", [])}
-        for (name, _), fingerprint in zip(self._versions, fingerprints, strict=False):
+        for (name, _, _), fingerprint in zip(self._versions, fingerprints, strict=False):
             record = records.get(name)
             if record is None or record["fingerprint"] != fingerprint:
                 break
             decision = read_decision(self._folder.path, name, record["files"])
             if decision is None:
                 break
-            reusable[name] = replace(decision, files=record["files"])
+            reusable[name] = replace(decision, files=record["files"], statistics=record.get("statistics", {}))
         return reusable
 
     def _decisions_whole(self) -> bool:
@@ -151,6 +154,8 @@ class Origin:
     """The stage that decides anew from what it wrote down; None if one is only left out."""
     command: str
     """What computes the new run from the start."""
+    folder: Path
+    """Where it is."""
 
     def check_inputs(self, inputs: list[dict[str, Any]]) -> None:
         """See that the same was read.
@@ -162,16 +167,28 @@ class Origin:
             if any(before[key] != now[key] for key in ("format", "hash", "rows")):
                 raise SourceError("the input changed since the run", path=now["name"], hint=f"run {self.command}")
 
-    def check_later_stages(self, decision: Decision, stages: Sequence[str]) -> None:
-        """See that the stages after the one that decided anew get the rows that they got.
+    def check_later_stages(self, decision: Decision, later: Sequence[str]) -> None:
+        """See that the stages after the one that decided anew get the rows that they scanned.
 
         Raises:
             UsageError: They do not.
         """
         name = str(self.redecided)
-        later = stages[stages.index(name) + 1 :]
-        if not decision.removals["row"].equals(self.before[name].removals.combine_chunks()["row"].combine_chunks()):
+        if later and not decision.removals["row"].equals(
+            self.before[name].removals.combine_chunks()["row"].combine_chunks()
+        ):
             raise self.refusal(f"{', '.join(later)} never saw the rows as {name} leaves them now")
+
+    def rows_before(self, stage: str, rows: int) -> _native.Ledger:
+        """The ledger as it was when a stage of the old run decided."""
+        from belle_data import _native  # noqa: PLC0415 - the command line must answer before the kernels are loaded
+
+        ledger = _native.Ledger(rows)
+        for number, (name, decision) in enumerate(self.before.items()):
+            if name == stage:
+                break
+            ledger.remove(number, decision.removals)
+        return ledger
 
     def refusal(self, why: str) -> UsageError:
         """The error for a change that what was written down does not tell."""

@@ -24,7 +24,7 @@ from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
 from belle_data.sources import check_unchanged, find_sources
 from belle_data.stages.normalise import Normalise
-from belle_data.stages.stage import row_numbers
+from belle_data.stages.stage import Workplace, row_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -283,14 +283,14 @@ class _Run:
         alike = [(one["name"], one["size"]) for one in before] == [(one.name, one.size) for one in self.sources]
         expected = self.history.fingerprints(before) if alike else []
         reusable = self.history.reusable(expected)
-        scan = [stage.scan for stage in self.stages if stage.name not in reusable]
+        scan = [stage.scan for stage in self.stages if stage.scans and stage.name not in reusable]
         corpus, summaries = self._read_corpus(opened, scan)
         fingerprints = self.history.fingerprints([asdict(summary) for summary in summaries])
         if reusable and fingerprints != expected:
             # Other content of the same size: every stage must see it, and none may remember what it saw before.
             del corpus
             self.stages = stages_of(self.recipe)
-            scan = [stage.scan for stage in self.stages]
+            scan = [stage.scan for stage in self.stages if stage.scans]
             corpus, summaries = self._read_corpus(opened, scan)
             reusable = {}
         return corpus, summaries, reusable or self.history.reusable(fingerprints)
@@ -334,12 +334,19 @@ class _Run:
                     "rows_in": rows_in,
                     "removed": removed,
                     "files": decision.files or write_decision(self.folder, stage, decision),
+                    **({"statistics": decision.statistics} if decision.statistics else {}),
                 }
             )
             self.folder.write_json("manifest.json", manifest)
             if not reused:
                 self.listener.end(f"{decision.removals.num_rows:,} of {rows_in:,} rows removed")
-            reports.append(StageReport(stage.name, rows_in, removed, ledger.kept(), reused, **watch.read()))
+                for note in stage.notes():
+                    self.listener.message(note)
+            reports.append(
+                StageReport(
+                    stage.name, rows_in, removed, ledger.kept(), reused, **watch.read(), statistics=decision.statistics
+                )
+            )
         self.folder.remove_except("stages", {name for record in manifest["stages"] for name in record["files"]})
         return ledger, reports
 
@@ -347,20 +354,38 @@ class _Run:
         """Let a stage decide over the rows that stand, or take over what the origin's decided."""
         import pyarrow as pa  # noqa: PLC0415
 
-        before = self.origin.before[stage.name] if self.origin is not None else None
-        self.listener.begin(stage.name, 0, "steps")
+        before = self._before(stage, ledger)
         if before is not None and self.origin is not None and self.origin.redecided != stage.name:
+            self.listener.begin(stage.name, 0, "steps")
             return before
+        stage.prepare(corpus, ledger, self._workplace())
+        self.listener.begin(stage.name, 0, "steps")
         with polled(self.listener, stage.progress):
             if before is None:
                 stage.finish(corpus, ledger)
             else:
                 stage.decide_again(before, corpus, ledger)
         every_row = pa.record_batch({"row": row_numbers(0, len(corpus))})
-        decision = Decision(stage.decide(every_row), stage.evidence())
-        if self.origin is not None and stage is not self.stages[-1]:
-            self.origin.check_later_stages(decision, [one.name for one in self.stages])
+        decision = Decision(stage.decide(every_row), stage.evidence(), stage.statistics())
+        if self.origin is not None and self.origin.redecided == stage.name:
+            later = self.stages[self.stages.index(stage) + 1 :]
+            self.origin.check_later_stages(decision, [one.name for one in later if one.scans])
         return decision
+
+    def _before(self, stage: Stage, ledger: _native.Ledger) -> Decision | None:
+        """What the origin's stage decided; None if there is none, or it decided over other rows and can do so again."""
+        if self.origin is None:
+            return None
+        if not stage.scans and not self.origin.rows_before(stage.name, len(ledger)).keeps_as(ledger):
+            return None
+        return self.origin.before[stage.name]
+
+    def _workplace(self) -> Workplace:
+        """What a stage may use; vectors that the origin keeps are there already."""
+        vectors = self.folder.path / "vectors"
+        if self.origin is not None and not vectors.exists():
+            self.folder.copy_from(self.origin.folder, "vectors")
+        return Workplace(vectors, self.listener)
 
     def _describe(self, summaries: Sequence[SourceSummary], shards: Sequence[Shard]) -> None:
         """Write ``dataset_info.json``, with which LLaMA-Factory trains on the shards as they are, if one can.

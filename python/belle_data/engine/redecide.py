@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -137,6 +138,7 @@ def _run(
         before=_decisions(run, manifest),
         redecided=_changed_stage(old, new),
         command=command_of(names, new, out),
+        folder=run,
     )
     _refuse_what_cannot_be_told(origin, old, new)
     return run_recipe(names, new, out, threads=threads, force=force, listener=listener, origin=origin)
@@ -152,7 +154,7 @@ def _decisions(run: Path, manifest: dict[str, Any]) -> dict[str, Decision]:
                 path=run / "stages" / f"{record['name']}.parquet",
                 hint="run the same clean command again; it mends the folder",
             )
-        decisions[record["name"]] = decision
+        decisions[record["name"]] = replace(decision, statistics=record.get("statistics", {}))
     return decisions
 
 
@@ -181,9 +183,13 @@ def _refuse_what_cannot_be_told(origin: Origin, old: Recipe, new: Recipe) -> Non
         if stage.name in changed and (why := stage.not_told_by(getattr(old, stage.name))):
             raise origin.refusal(why)
     for name in dropped:
-        after = [later for later in old.stages[old.stages.index(name) + 1 :] if later in new.stages]
+        after = [later for later in old.stages[old.stages.index(name) + 1 :] if later in new.stages and _scans(later)]
         if after and (origin.before[name].removals.num_rows or _changes_texts(name)):
             raise origin.refusal(f"{', '.join(after)} never saw the rows as {name} would leave them")
+
+
+def _scans(name: str) -> bool:
+    return any(stage.name == name and stage.scans for stage in STAGES)
 
 
 def _changes_texts(name: str) -> bool:

@@ -6,6 +6,7 @@
     stages/<stage>.parquet  what each stage removed; beside it what else it wrote down, as <stage>.<name>.parquet
     shards/part-NNNNN.jsonl the kept rows, with .gz or .zst after it if compressed
     rejected/rejected.jsonl the lines that are no rows
+    vectors/                vectors of texts, for runs that decide anew; may be deleted
     work/                   decoded copies of inputs, and how the inputs were found; may be deleted
     dataset_info.json       the shards described for LLaMA-Factory, if they can be
     .lock                   locked while a run is at work; its content marks the folder as a run's
@@ -19,6 +20,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import stat
 import threading
 from contextlib import contextmanager, suppress
@@ -37,10 +39,13 @@ DATASET_INFO = "dataset_info.json"
 """Describes the shards as LLaMA-Factory wants it; in the run folder."""
 LOCK_MARK = b"belle_data run folder\n"
 """What `.lock` holds: a folder is known by it before the first manifest is written."""
-_FOLDERS = ("stages", "shards", "rejected", "work")
+_FOLDERS = ("stages", "shards", "rejected", "work", "vectors")
 _SHARD = re.compile(r"part-\d{5,}\.jsonl(\.gz|\.zst)?")
 _STAGE = re.compile(r"([a-z][a-z0-9_]*)(\.[a-z][a-z0-9_]*)?\.parquet")
 _WORK = re.compile(r"inputs\.json|source-[0-9a-f]+\.(jsonl|json|positions|parquet)")
+_VECTORS = re.compile(r"vectors\.(json|f32)|texts\.bin|rows\.u32|index\.faiss")
+_PAID = re.compile(r"openai-[A-Za-z0-9._-]+\.vectors")
+"""Vectors that were paid for: they are never removed."""
 _LOCK_IN_MAKING = re.compile(r"\.belle_data-\d+-\d+\.tmp")
 
 
@@ -181,6 +186,8 @@ class RunFolder:
         whole = name.removesuffix(TEMPORARY)
         if folder == "shards":
             return _SHARD.fullmatch(whole) is not None
+        if folder == "vectors":
+            return _VECTORS.fullmatch(whole) is not None
         if folder == "work":
             return _WORK.fullmatch(whole) is not None
         if folder == "rejected":
@@ -211,6 +218,7 @@ class RunFolder:
             self.path / "manifest.json",
             self.path / "rejected" / "rejected.jsonl",
             *self._own_files("stages"),
+            *self._own_files("vectors"),
             *(path for path in self._own_files("work") if path.suffix == ".jsonl"),
         ]
         if not self._made or any(path.exists() and path.stat().st_size for path in useful):
@@ -276,6 +284,20 @@ class RunFolder:
         """Remove a file of the folder, if it is there."""
         with _errors(self.path):
             (self.path / name).unlink(missing_ok=True)
+
+    def copy_from(self, other: Path, folder: str) -> None:
+        """Copy the files of a run's folder that are a run's own, if there are any.
+
+        Raises:
+            RunFolderError: They cannot be read, or not written.
+        """
+        with _errors(self.path / folder):
+            if not (other / folder).is_dir():
+                return
+            (self.path / folder).mkdir(exist_ok=True)
+            for path in sorted((other / folder).iterdir()):
+                if path.is_file() and self._is_own(folder, path.name) and not path.name.endswith(TEMPORARY):
+                    shutil.copyfile(path, self.path / folder / path.name)
 
     def work(self) -> Path:
         """The folder for decoded copies of inputs."""

@@ -33,6 +33,7 @@ MANIFEST: Any = {
             "rows_in": int,
             "removed": _COUNTS,
             "files": {str: (str, type(None))},
+            "statistics?": dict,
         }
     ],
     "shards?": [{"name": str, "rows": int, "bytes": int, "keys": [str]}],
@@ -56,6 +57,7 @@ REPORT: Any = {
             "reused": bool,
             "seconds": _NUMBER,
             "cpu_seconds": _NUMBER,
+            "statistics?": dict,
         }
     ],
     "shards": int,

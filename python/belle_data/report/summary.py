@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from belle_data.engine.written_json import REPORT, is_like
@@ -23,6 +23,8 @@ class StageReport:
     seconds: float
     """By the wall, without the scan that the stages share."""
     cpu_seconds: float
+    statistics: dict[str, Any] = field(default_factory=dict)
+    """What else is worth knowing: `belle_data.stages.stage.Stage.statistics`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,16 +7,31 @@ removes. It does no input or output, so that it runs under any engine.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from belle_data.engine.progress import Silent
 from belle_data.errors import InternalError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
     from pydantic import BaseModel
 
     from belle_data import _native
     from belle_data.engine.decisions import Decision
+    from belle_data.engine.progress import Listener
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What an engine lends to a stage that works long."""
+
+    vectors: Path | None = None
+    """A folder for vectors that later runs use again; None to keep them in memory alone."""
+    listener: Listener = field(default_factory=Silent)
+    """Is told what is going on."""
 
 
 class Stage(Protocol):
@@ -26,6 +41,8 @@ class Stage(Protocol):
     """Name in the recipe, the ledger and the run folder."""
     version: ClassVar[int]
     """Goes up when the same input and settings give another result, so that finished runs notice."""
+    scans: ClassVar[bool]
+    """Whether it must see every row in `scan`; else `finish` reads what it needs, so that it can run again alone."""
     needs: ClassVar[tuple[str, ...]]
     """Columns that `scan` reads. The runner checks before it reads a byte that they will be there."""
     adds: ClassVar[tuple[str, ...]]
@@ -37,6 +54,9 @@ class Stage(Protocol):
     config: BaseModel
     """The settings."""
 
+    def fingerprint(self) -> str:
+        """Everything beside the settings that decides the result: the version of a model, the hash of a file."""
+
     @classmethod
     def threshold_of(cls, config: Any, reason: str) -> float | None:
         """The value from which on a row goes for a reason; None if it is no matter of a value, or switched off."""
@@ -47,6 +67,11 @@ class Stage(Protocol):
 
     def scan(self, batch: pa.RecordBatch) -> None:
         """Remember what the decision needs of every row of a batch. Batches come once each, in the order of rows."""
+
+    def prepare(
+        self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None, workplace: Workplace
+    ) -> None:
+        """Do before `finish` what takes long and is worth keeping; without this call `finish` does it itself."""
 
     def finish(self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None) -> None:
         """Decide over everything that was scanned and still stands in the ledger."""
@@ -70,9 +95,16 @@ class Stage(Protocol):
         """What else is worth keeping of the decision: tables by name, each goes to ``stages/<stage>.<name>.parquet``.
 
         Known names: ``changes``, the rows whose texts change, and how; ``scores``, a column of values for each setting
-        and an entry for each row; ``near_misses``, with ``row``, ``other_row`` and ``similarity``, the pairs that came
-        nearest to the threshold and stayed; ``components``, what a higher threshold needs to decide again.
+        and an entry for each row; ``near_misses``, with ``row``, ``other_row``, ``similarity`` and perhaps ``why``, the
+        pairs that came nearest to the threshold and stayed; ``components``, what a higher threshold needs to decide
+        again.
         """
+
+    def statistics(self) -> dict[str, Any]:
+        """What else is worth knowing of the decision, as values of JSON, for the manifest and the report."""
+
+    def notes(self) -> list[str]:
+        """What the user should be told when the decision is made."""
 
     def progress(self) -> tuple[int, int]:
         """How many steps of `finish` are done, and how many there are; (0, 0) before it starts."""
@@ -82,7 +114,25 @@ class StageDefaults:
     """What a stage does unless it says otherwise: it keeps no evidence, and other settings need another run."""
 
     name: ClassVar[str]
+    scans: ClassVar[bool] = True
     config: BaseModel
+
+    def fingerprint(self) -> str:
+        """Nothing: the settings decide."""
+        return ""
+
+    def prepare(
+        self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None, workplace: Workplace
+    ) -> None:
+        """Nothing to prepare."""
+
+    def statistics(self) -> dict[str, Any]:
+        """Nothing more to know."""
+        return {}
+
+    def notes(self) -> list[str]:
+        """Nothing to tell."""
+        return []
 
     def not_told_by(self, before: BaseModel) -> str | None:
         """Why a decision with other settings does not tell this one's."""

@@ -75,6 +75,12 @@ impl Ledger {
         &self.alive
     }
 
+    /// Whether the same rows stand in both.
+    #[must_use]
+    pub fn keeps_as(&self, other: &Self) -> bool {
+        self.alive == other.alive
+    }
+
     /// Number of rows that stand.
     #[must_use]
     pub fn kept(&self) -> usize {

@@ -35,6 +35,11 @@ impl Ledger {
         self.0.kept()
     }
 
+    /// Whether the same rows stand in another ledger.
+    fn keeps_as(&self, other: &Self) -> bool {
+        self.0.keeps_as(&other.0)
+    }
+
     /// Whether a row stands.
     fn stands(&self, row: u32) -> PyResult<bool> {
         self.check_rows(row.saturating_add(1))?;

@@ -17,6 +17,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::{PyKeyboardInterrupt, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyIterator};
+use rayon::prelude::*;
 
 use crate::arrow_data::{ArrowBatch, import, record_batch};
 use crate::corpus::Lent;
@@ -99,16 +100,17 @@ impl ComparedTexts {
 
 /// Tells texts apart that differ in a number, a negation or a name.
 #[pyclass(frozen, module = "belle_data._native")]
-pub struct Guard(CoreGuard);
+pub struct Guard;
 
 #[pymethods]
 impl Guard {
     #[new]
-    fn new(py: Python<'_>) -> PyResult<Self> {
-        run(py, CoreGuard::new).map(Self)
+    fn new() -> Self {
+        Self
     }
 
     /// What tells the texts of each pair apart: a column `difference` of `number`, `negation`, `name` or null.
+    #[expect(clippy::unused_self, reason = "a method, as the other kernels have")]
     fn between(&self, py: Python<'_>, left: &Bound<'_, PyAny>, right: &Bound<'_, PyAny>) -> PyResult<ArrowBatch> {
         let (left, right) = (strings(left)?, strings(right)?);
         if left.len() != right.len() {
@@ -120,11 +122,12 @@ impl Guard {
         }
         let progress = Progress::default();
         let found = run_long(py, &progress, || {
-            let pairs = left.iter().zip(&right);
-            pairs
+            let guard = CoreGuard::shared();
+            left.par_iter()
+                .zip(&right)
                 .map(|(left, right)| {
                     progress.check()?;
-                    Ok(self.0.between(left, right).map(Difference::as_str))
+                    Ok(guard.between(left, right).map(Difference::as_str))
                 })
                 .collect::<Result<Vec<_>, _>>()
         })?;
@@ -256,7 +259,7 @@ impl SemanticDedup {
     ///
     /// `places` (uint32) says where in `vectors` each text's stands. `second_look` is an encoder of this package, or a
     /// function of a text's number. `candidates` gives (end, later, earlier), block after block.
-    #[pyo3(signature = (texts, vectors, dimensions, places, *, guard=None, second_look=None, candidates=None, recall_rows=0))]
+    #[pyo3(signature = (texts, vectors, dimensions, places, *, guard=true, second_look=None, candidates=None, recall_rows=0))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of Python, one for each part")]
     fn decide(
         &self,
@@ -265,7 +268,7 @@ impl SemanticDedup {
         vectors: &Bound<'_, PyAny>,
         dimensions: usize,
         places: &Bound<'_, PyAny>,
-        guard: Option<Bound<'_, Guard>>,
+        guard: bool,
         second_look: Option<Bound<'_, PyAny>>,
         candidates: Option<Bound<'_, PyIterator>>,
         recall_rows: usize,
@@ -296,8 +299,8 @@ impl SemanticDedup {
         if let Some(look) = look.or(python.as_ref().map(|python| python as &dyn SecondLook)) {
             judge = judge.with_second_look(self.tolerance, look);
         }
-        if let Some(guard) = &guard {
-            judge = judge.with_guard(&guard.get().0);
+        if guard {
+            judge = judge.guarded();
         }
         let decided = match candidates {
             None => self.search(py, of_groups, &judge, recall_rows),

@@ -15,6 +15,8 @@ mod numbers;
 mod scan;
 mod tables;
 
+use std::sync::LazyLock;
+
 use jieba_rs::Jieba;
 use lexicon::Lexicon;
 
@@ -122,6 +124,13 @@ impl Guard {
     pub const MAX_BYTES: usize = 16_384;
     /// Words of a text that are remembered; what follows is not compared.
     pub const MAX_WORDS: usize = 1_024;
+
+    /// The only one that a program needs, made when it is asked for the first time.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: LazyLock<Guard> = LazyLock::new(Guard::new);
+        &SHARED
+    }
 
     /// Loads the dictionary.
     #[must_use]

@@ -201,8 +201,7 @@ impl Decisions {
     /// What was decided, in full.
     pub fn finish(self, statistics: Statistics) -> Decided {
         let removed = self.kept_row.iter().filter(|&&kept| kept != KEPT).count() as u64;
-        let (refused, mut near_misses) = self.refused.finish();
-        near_misses.retain(|pair| self.kept_row[pair.later as usize] == KEPT);
+        let (refused, near_misses) = self.refused.finish(|pair| self.kept_row[pair.later as usize] == KEPT);
         let statistics = Statistics { judged: self.judged, refused, removed, ..statistics };
         Decided { kept_row: self.kept_row, similarity: self.similarity, near_misses, statistics }
     }

@@ -50,7 +50,8 @@ pub struct Decided {
     pub kept_row: Vec<u32>,
     /// The similarity to that row, as the judge gave it; 0 where the row stays: `float32 [rows]`.
     pub similarity: Vec<f32>,
-    /// Pairs of kept rows that were judged to be no duplicates: the most similar ones of each reason, by reason.
+    /// Pairs of kept rows that were judged to be no duplicates: the most similar ones of each reason,
+    /// the reasons in turn.
     pub near_misses: Vec<RefusedPair>,
     /// What was seen on the way.
     pub statistics: Statistics,

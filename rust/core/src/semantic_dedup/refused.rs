@@ -66,10 +66,15 @@ impl RefusedPairs {
         }
     }
 
-    /// How many there are for each reason, and the nearest of each, by reason and nearness.
-    pub fn finish(mut self) -> ([u64; REASONS], Vec<RefusedPair>) {
-        self.near.iter_mut().for_each(keep_nearest);
-        (self.counts, self.near.concat())
+    /// How many there are for each reason, and the nearest of each that `counts`: first the nearest of each reason, then
+    /// the second of each, and so on.
+    pub fn finish(mut self, counts: impl Fn(&RefusedPair) -> bool) -> ([u64; REASONS], Vec<RefusedPair>) {
+        for pairs in &mut self.near {
+            keep_nearest(pairs);
+            pairs.retain(&counts);
+        }
+        let rank = |rank: usize| self.near.iter().filter_map(move |pairs| pairs.get(rank)).copied();
+        (self.counts, (0..MOST_NEAR).flat_map(rank).collect())
     }
 }
 

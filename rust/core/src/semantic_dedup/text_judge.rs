@@ -54,7 +54,7 @@ pub struct TextJudge<'a> {
     threshold: f32,
     tolerance: f32,
     second_look: Option<&'a dyn SecondLook>,
-    guard: Option<&'a Guard>,
+    guarded: bool,
     precise: Remembered<Vec<f32>>,
     marks: Remembered<Marks>,
 }
@@ -74,7 +74,7 @@ impl<'a> TextJudge<'a> {
             threshold,
             tolerance: 0.0,
             second_look: None,
-            guard: None,
+            guarded: false,
             precise: Remembered::new(MOST_VECTORS.min(texts.texts.len())),
             marks: Remembered::new(MOST_MARKS.min(texts.texts.len())),
         }
@@ -88,8 +88,8 @@ impl<'a> TextJudge<'a> {
 
     /// Lets no pair pass in which the guard finds a difference between the texts of the first field.
     #[must_use]
-    pub fn with_guard(self, guard: &'a Guard) -> Self {
-        Self { guard: Some(guard), ..self }
+    pub fn guarded(self) -> Self {
+        Self { guarded: true, ..self }
     }
 
     /// The cosine of two texts that counts; 1 for a text and itself.
@@ -137,7 +137,9 @@ impl Judge for TextJudge<'_> {
                 return refused(Why::Field(field as u8));
             }
         }
-        if let Some(guard) = self.guard.filter(|_| left_first != right_first) {
+        if self.guarded && left_first != right_first {
+            // Only now: its dictionary takes half a second, and few inputs have no pair that comes so far.
+            let guard = Guard::shared();
             let (left, right) = (self.marks(guard, left_first), self.marks(guard, right_first));
             if let Some(difference) = guard.differs(&left, &right) {
                 return refused(Why::Guard(difference));
