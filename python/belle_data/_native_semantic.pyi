@@ -53,14 +53,19 @@ class SemanticDedup:
     """Decides which rows go for which, given the vectors of their texts.
 
     Args:
-        threshold: Cosine from which on two texts are near, -1 to 1.
+        threshold: Cosine from which on two texts of the first field are near, -1 to 1.
         tolerance: How far the cosine of two of the vectors may be from the one that counts, 0 to 2.
+        field_threshold: Cosine from which on two texts of a further field are near; the threshold, without it.
+        field_tolerance: The tolerance of these.
         exact: Look at every pair, however many rows there are.
 
     Raises:
         ValueError: A setting is out of range.
     """
-    def __new__(cls, *, threshold: float, tolerance: float = 0.0, exact: bool = False) -> Self: ...
+    def __new__(
+        cls, *, threshold: float, tolerance: float = 0.0, field_threshold: float | None = None,
+        field_tolerance: float = 0.0, exact: bool = False
+    ) -> Self: ...  # fmt: skip
     def decide(
         self, texts: ComparedTexts, vectors: Any, dimensions: int, places: Any, *, guard: bool = True,
         second_look: UniversalSentenceEncoder | Callable[[int], Any] | None = None,

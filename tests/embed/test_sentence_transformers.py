@@ -60,7 +60,7 @@ def test_precise_vectors_do_not_depend_on_the_batch(model: Path) -> None:
     assert np.array_equal(ask(embedder, TEXTS[::-1], precisely=True)[::-1], whole)
     assert np.array_equal(ask(embedder, TEXTS[3:7], precisely=True), whole[3:7])
     fast = ask(embedder, TEXTS)
-    assert np.abs(fast @ fast.T - whole @ whole.T).max() < embedder.tolerance
+    assert np.abs(fast @ fast.T - whole @ whole.T).max() < embedder.tolerance(0.7)
 
 
 def test_empty_batches_have_the_models_length(model: Path) -> None:

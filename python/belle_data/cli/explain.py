@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from belle_data.cli.page import Page, place, printable, similarity_text
+from belle_data.cli.page import Page, place, printable, similarity_text, stayed_text
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
@@ -83,10 +83,10 @@ class _Explanations:
                 lines += ["", self._page.bold(printable(link.removed.id)) + f"  {place(link.removed)}"]
             lines += self._link(link)
         if not explanation.chain:
-            if explanation.nearest is not None:
-                other, similarity = explanation.nearest
-                near = f"{similarity:.4f} to {printable(other.id)}  {place(other)}, which is kept too"
-                lines.append(f"  nearly removed by near_dedup: similarity {near}")
+            for miss in explanation.nearest:
+                near = f"{miss.similarity:.4f} to {printable(miss.other.id)}  {place(miss.other)}, which is kept too"
+                why = f"; {stayed_text(miss.why)}" if miss.why else ""
+                lines.append(f"  nearly removed by {miss.stage}: similarity {near}{why}")
             lines.append("  kept")
             if explanation.turns is not None:
                 lines += self._page.turns(explanation.turns)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from belle_data.cli.page import Page, place, printable, similarity_text
+from belle_data.cli.page import Page, place, printable, similarity_text, stayed_text
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
@@ -85,6 +85,8 @@ def _example(example: Example, page: Page) -> list[str]:
     if example.other is not None and example.value is not None:
         other = f"{printable(example.other.id)}  {place(example.other)}"
         lines.append(f"  similarity {similarity_text(example.value, example.threshold)} to {other}{threshold}")
+        if example.why is not None:
+            lines.append(f"  {stayed_text(example.why)}")
     elif example.rule is not None and example.value is not None:
         lines.append(f"  {example.rule} {example.value:.4g}{threshold}")
     if example.difference is not None:

@@ -107,3 +107,19 @@ def similarity_text(similarity: float, threshold: float | None) -> str:
     if threshold is not None and (float(shown) >= threshold) != (similarity >= threshold):
         return repr(similarity)
     return shown
+
+
+_STAYED = {
+    "number": "it stayed because the two differ in a number",
+    "negation": "it stayed because the two differ in a negation",
+    "name": "it stayed because the two differ in a name, or in another word that counts as much",
+    "instruction": "it stayed because the instructions are not near",
+    "prompt": "it stayed because the prompts are not near",
+    "output": "it stayed because the answers are not near",
+    "below_threshold": "it stayed because that is below the threshold",
+}
+
+
+def stayed_text(why: str) -> str:
+    """Why a row stayed, from the word of a near miss."""
+    return _STAYED.get(why, f"it stayed because of: {printable(why)}")

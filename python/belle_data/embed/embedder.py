@@ -38,12 +38,8 @@ class Embedder(Protocol):
     def of_rows(self) -> bool:
         """Whether a vector belongs to a row, whatever its text: then equal texts may have different ones."""
 
-    @property
-    def tolerance(self) -> float:
-        """How far a cosine may be from that of the same two texts embedded `precisely`; 0 if it is the same.
-
-        It holds for cosines of 0.7 and more, where thresholds are; smaller ones may be further off.
-        """
+    def tolerance(self, cosine: float) -> float:
+        """How far a cosine about as high may be from that of the same two texts embedded `precisely`; 0 if it is it."""
 
     def cost(self, texts: pa.Array) -> Cost | None:
         """What embedding these texts would cost, without asking anyone; None if it costs nothing.

@@ -31,7 +31,6 @@ class NumpyFile:
         SourceError: It is no array of this kind.
     """
 
-    tolerance = 0.0
     batch = 8192
     of_rows = True
 
@@ -55,6 +54,10 @@ class NumpyFile:
             raise SourceError(f"cannot be read ({error.strerror})", path=self._path) from error
         self._check_unchanged()
         return f"numpy blake2b={digest.hexdigest()}"
+
+    def tolerance(self, cosine: float) -> float:  # noqa: ARG002 - the protocol's
+        """0: the vectors are what they are."""
+        return 0.0
 
     def cost(self, texts: pa.Array) -> None:  # noqa: ARG002 - the protocol's
         """Nothing: the vectors are there."""

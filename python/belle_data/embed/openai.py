@@ -50,7 +50,6 @@ class OpenAI:
             for OpenAI's own server.
     """
 
-    tolerance = 0.0
     of_rows = False
 
     def __init__(
@@ -96,6 +95,10 @@ class OpenAI:
     def tokens(self) -> int:
         """Tokens that the server has counted so far."""
         return self._requests.tokens
+
+    def tolerance(self, cosine: float) -> float:  # noqa: ARG002 - the protocol's
+        """0: a text is asked for once."""
+        return 0.0
 
     def cost(self, texts: pa.Array) -> Cost:
         """What the texts would cost that are not stored; each distinct text counts once."""

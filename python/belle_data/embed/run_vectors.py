@@ -40,12 +40,10 @@ class RunVectors:
     Args:
         folder: Where they are kept; None keeps them in memory alone.
         embedder: What makes them.
-        precisely: Make all of them so.
     """
 
-    def __init__(self, folder: Path | None, embedder: Embedder, *, precisely: bool = False) -> None:
-        self._folder, self._embedder, self._precisely = folder, embedder, precisely
-        self.owner = embedder.fingerprint + (" precisely" if precisely else "")
+    def __init__(self, folder: Path | None, embedder: Embedder) -> None:
+        self._folder, self._embedder = folder, embedder
 
     def of(
         self, texts: _native.ComparedTexts, listener: Listener
@@ -106,7 +104,7 @@ class RunVectors:
         assert self._folder is not None  # noqa: S101 - for the type checker
         try:
             about = json.loads((self._folder / ABOUT).read_text(encoding="utf-8"))
-            usable = about["embedder"] == self.owner and int(about["dimensions"]) > 0
+            usable = about["embedder"] == self._embedder.fingerprint and int(about["dimensions"]) > 0
             if usable and all((self._folder / name).is_file() for name in (VECTORS, TEXTS)):
                 return int(about["dimensions"])
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
@@ -139,7 +137,7 @@ class RunVectors:
 
     def _write_about(self, dimensions: int) -> None:
         assert self._folder is not None  # noqa: S101 - for the type checker
-        about = {"embedder": self.owner, "dimensions": dimensions}
+        about = {"embedder": self._embedder.fingerprint, "dimensions": dimensions}
         temporary = self._folder / f"{ABOUT}.tmp"
         temporary.write_text(json.dumps(about, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
         temporary.replace(self._folder / ABOUT)
@@ -161,7 +159,7 @@ class RunVectors:
             if not len(numbers):
                 continue
             batch = _column(texts, numbers)
-            vectors = self._embedder.embed(batch["text"], batch["row"], precisely=self._precisely)
+            vectors = self._embedder.embed(batch["text"], batch["row"])
             yield numbers, np.ascontiguousarray(vectors)
             done += len(numbers)
             listener.update(done)

@@ -47,7 +47,6 @@ class SentenceTransformers:
     """
 
     batch = 1024
-    tolerance = 1e-4
     of_rows = False
 
     def __init__(self, model: str, settings: EmbedderSettings, *, threads: int = 0) -> None:
@@ -79,6 +78,10 @@ class SentenceTransformers:
         if commit is None:
             raise self._absent()
         return f"{PACKAGE}:{self._model_name} {versions} commit={commit}"
+
+    def tolerance(self, cosine: float) -> float:  # noqa: ARG002 - the protocol's
+        """What padding does to the last digits."""
+        return 1e-4
 
     def cost(self, texts: pa.Array) -> None:  # noqa: ARG002 - the protocol's
         """Nothing: it is computed here."""

@@ -44,7 +44,6 @@ class UniversalSentenceEncoder:
     name = "universal-sentence-encoder"
     dimensions = 512
     batch = 16_384
-    tolerance = 0.01
     of_rows = False
 
     def __init__(self, *, threads: int = 0) -> None:
@@ -59,6 +58,10 @@ class UniversalSentenceEncoder:
             digest.update(len(content).to_bytes(8, "little"))
             digest.update(content)
         return f"{self.name} kernel={_KERNEL} {PACKAGE}={self._version} blake2b={digest.hexdigest()}"
+
+    def tolerance(self, cosine: float) -> float:
+        """What bytes do to a product: measured over 32 million pairs of prompts, with room to spare."""
+        return 0.01 if cosine >= 0.7 else 0.025
 
     def cost(self, texts: pa.Array) -> None:  # noqa: ARG002 - the protocol's
         """Nothing: it is computed here."""

@@ -38,6 +38,17 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
+class NearMiss:
+    """Why a row that is near another one stayed."""
+
+    stage: str
+    other: Row
+    similarity: float
+    why: str | None
+    """Why it stayed, in the words of the stage; None where it is the threshold."""
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """What happened to a row.
 
@@ -52,8 +63,8 @@ class Explanation:
     """What normalise changes in it; None if nothing, or if the run has no such stage."""
     findings: list[Finding]
     """What each rule finds in it, in their order; empty if the run has no such stage."""
-    nearest: tuple[Row, float] | None
-    """A kept row that a kept one is nearly a duplicate of, and their similarity; None if near_dedup saw none."""
+    nearest: list[NearMiss]
+    """For each stage the kept row that a kept one is nearly a duplicate of, if the stage noted one."""
     chain: list[Link]
     removed_for_it: int
     """How many rows were removed for this one."""
@@ -125,7 +136,7 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
             removed=removed,
             kept=kept,
             threshold=settings.get("threshold"),
-            compared=settings.get("field"),
+            compared=settings.get("field") or ", ".join(settings.get("fields", [])) or None,
             difference=turn_differences(removed_turns or [], kept_turns or []) if both else None,
         )
         chain.append(link)
@@ -133,7 +144,7 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
             break
         removed, removed_turns = kept, kept_turns
     count, ids = run.removed_for(number)
-    nearest = _nearest(number, run) if row.kept else None
+    nearest = _nearest(number, run) if row.kept else []
     return Explanation(row, turns, changes, found, nearest, chain, count, ids, list(dict.fromkeys(notes)))
 
 
@@ -147,15 +158,22 @@ def _by_itself(batch: Any, run: FinishedRun) -> tuple[Changes | None, list[Findi
     return changes, findings(batch, run.settings_of("rules")) if "rules" in run.stages else []
 
 
-def _nearest(number: int, run: FinishedRun) -> tuple[Row, float] | None:
-    """The other row of the first near miss of near_dedup that a row is in."""
-    if "near_dedup" not in run.stages or (misses := run.evidence("near_dedup", "near_misses")) is None:
-        return None
-    for miss in misses.to_pylist():
-        if number in {miss["row"], miss["other_row"]}:
+def _nearest(number: int, run: FinishedRun) -> list[NearMiss]:
+    """Of each stage that compares rows the first near miss that a row is in."""
+    import pyarrow as pa  # noqa: PLC0415 - a wrong path must be told before Arrow is loaded
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    nearest = []
+    for stage in run.stages:
+        misses = run.evidence(stage, "near_misses")
+        if misses is None:
+            continue
+        wanted = pa.scalar(number, pa.uint32())
+        own = misses.filter(pc.or_(pc.equal(misses["row"], wanted), pc.equal(misses["other_row"], wanted)))
+        for miss in own.slice(0, 1).to_pylist():
             other = miss["other_row"] if miss["row"] == number else miss["row"]
-            return run.row(other), miss["similarity"]
-    return None
+            nearest.append(NearMiss(stage, run.row(other), miss["similarity"], miss.get("why")))
+    return nearest
 
 
 def _unknown(run: FinishedRun, row_id: str) -> UsageError:

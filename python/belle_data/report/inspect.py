@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import UsageError
@@ -43,6 +43,8 @@ class Example:
     """Role and text of each turn; None if the source cannot be read any more."""
     difference: list[tuple[str, list[Part]]] | None
     """Speaker and parts of each turn beside those of `other`, or of the row as it was changed; None without these."""
+    why: str | None = None
+    """Why the row stayed, in the words of the stage; None where it is the threshold, or went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,10 @@ class _Pairs(_Inspector):
             what = "no pair came near the threshold" if misses is not None else "equal texts have no threshold"
             self.notes.append(f"nothing just stayed: {what}")
             return []
-        return [self._example(one["row"], one["other_row"], one["similarity"]) for one in misses[:count].to_pylist()]
+        return [
+            replace(self._example(one["row"], one["other_row"], one["similarity"]), why=one.get("why"))
+            for one in misses[:count].to_pylist()
+        ]
 
     def _threshold(self) -> float | None:
         return self.settings.get("threshold")

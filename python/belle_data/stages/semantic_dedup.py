@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 ComparedField = Literal["prompt", "instruction", "output"]
 
-PRECISE_BELOW = 0.7
-"""Below this threshold the tolerance of embedders says nothing, and every text is embedded precisely."""
-
 
 class _SearchSettings(BaseModel):
     """What counts as a duplicate, and how pairs are found."""
@@ -35,6 +32,11 @@ class _SearchSettings(BaseModel):
     )
     threshold: Annotated[float, Field(gt=0, le=1)] = Field(
         0.85, description="Cosine from which on two texts are near; `calibrate` proposes one for your data."
+    )
+    field_threshold: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.7,
+        description="Cosine from which on the texts of a further field are near: what asks for something else about "
+        "the same long text stays below it.",
     )
     guard: bool = Field(
         default=True, description="Keep pairs whose first texts differ in a number, a negation or a name."
@@ -121,12 +123,14 @@ class SemanticDedup(StageDefaults):
         # A file has one vector for each row, not one for each of its texts.
         fields = self._settings.fields[:1] if embedder.of_rows else self._settings.fields
         self._texts = _native.ComparedTexts.read(rows, ledger, list(fields))
-        precisely = self._settings.threshold < PRECISE_BELOW and embedder.tolerance > 0
-        vectors = RunVectors(workplace.vectors, embedder, precisely=precisely)
+        vectors = RunVectors(workplace.vectors, embedder)
         self._vectors = vectors.of(self._texts, workplace.listener)
+        threshold, field_threshold = self._settings.threshold, self._settings.field_threshold
         self._native = _native.SemanticDedup(
-            threshold=self._settings.threshold,
-            tolerance=0.0 if precisely else embedder.tolerance,
+            threshold=threshold,
+            tolerance=embedder.tolerance(threshold),
+            field_threshold=field_threshold,
+            field_tolerance=embedder.tolerance(field_threshold),
             exact=self._settings.mode == "exact",
         )
 
@@ -200,7 +204,7 @@ class SemanticDedup(StageDefaults):
         self.finish(rows, ledger)
 
     def evidence(self) -> dict[str, pa.Table]:
-        """``near_misses``, with ``why`` each pair stayed, and ``texts``: the ``row`` and ``hash`` of what was compared."""
+        """``near_misses``, with ``why`` each pair stayed, and ``texts``: ``row`` and ``hash`` of what was compared."""
         return {} if self._found is None else self._found[1]
 
     def statistics(self) -> dict[str, Any]:
@@ -240,7 +244,7 @@ class SemanticDedup(StageDefaults):
 
     def _second_look(self, embedder: Embedder, texts: _native.ComparedTexts) -> Any:
         """What embeds a text precisely: the kernel itself if it can, else a function of the text's number."""
-        if embedder.tolerance == 0 or self._settings.threshold < PRECISE_BELOW:
+        if embedder.tolerance(self._settings.threshold) == 0:
             return None
         kernel = getattr(embedder, "kernel", None)
         if kernel is not None:

@@ -9,7 +9,7 @@ use belle_core::compared_texts::{ComparedField, ComparedTexts as CoreTexts};
 use belle_core::embed::{Buffers, Encoder, Precision};
 use belle_core::guard::{Difference, Guard as CoreGuard};
 use belle_core::progress::Progress;
-use belle_core::semantic_dedup::text_judge::{SecondLook, TextJudge, Why, removals};
+use belle_core::semantic_dedup::text_judge::{Near, SecondLook, TextJudge, Why, removals};
 use belle_core::semantic_dedup::{
     Decided, Decider, Mode, Recall, Search, SearchError, Settings, Vectors, memory_needed,
 };
@@ -237,22 +237,30 @@ impl SecondLook for PythonLook<'_> {
 #[pyclass(frozen, module = "belle_data._native")]
 pub struct SemanticDedup {
     settings: Settings,
-    tolerance: f32,
+    first: Near,
+    others: Near,
     progress: Arc<Progress>,
 }
 
 /// Below the threshold by so much pairs are still looked at, to show what just stayed.
-const NEAR: f64 = 0.01;
+const JUST_BELOW: f32 = 0.01;
 
 #[pymethods]
 impl SemanticDedup {
     #[new]
-    #[pyo3(signature = (*, threshold, tolerance=0.0, exact=false))]
-    fn new(threshold: f64, tolerance: f64, exact: bool) -> PyResult<Self> {
+    #[pyo3(signature = (*, threshold, tolerance=0.0, field_threshold=None, field_tolerance=0.0, exact=false))]
+    fn new(
+        threshold: f32,
+        tolerance: f32,
+        field_threshold: Option<f32>,
+        field_tolerance: f32,
+        exact: bool,
+    ) -> PyResult<Self> {
         let mode = if exact { Mode::Exact } else { Mode::Clustered };
-        let settings = Settings { mode, ..Settings::new(threshold as f32, tolerance.max(NEAR) as f32) };
+        let settings = Settings { mode, ..Settings::new(threshold, tolerance.max(JUST_BELOW)) };
         settings.check().map_err(search_error)?;
-        Ok(Self { settings, tolerance: tolerance as f32, progress: Arc::default() })
+        let others = Near { threshold: field_threshold.unwrap_or(threshold), tolerance: field_tolerance };
+        Ok(Self { settings, first: Near { threshold, tolerance }, others, progress: Arc::default() })
     }
 
     /// Finds the pairs, or takes the candidates of another engine, and decides.
@@ -294,10 +302,10 @@ impl SemanticDedup {
                 }
             }
         }
-        let mut judge = TextJudge::new(texts, of_texts, self.settings.threshold);
+        let mut judge = TextJudge::new(texts, of_texts, self.first, self.others);
         let look = own.as_ref().map(|own| own as &dyn SecondLook);
         if let Some(look) = look.or(python.as_ref().map(|python| python as &dyn SecondLook)) {
-            judge = judge.with_second_look(self.tolerance, look);
+            judge = judge.with_second_look(look);
         }
         if guard {
             judge = judge.guarded();

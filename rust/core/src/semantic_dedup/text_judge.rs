@@ -47,12 +47,21 @@ impl Why {
     }
 }
 
+/// From which cosine on two texts are near.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Near {
+    /// The cosine of precise vectors.
+    pub threshold: f32,
+    /// How far from it that of other vectors leaves the decision open.
+    pub tolerance: f32,
+}
+
 /// A judge of groups of rows by their texts. Rows of the search are groups.
 pub struct TextJudge<'a> {
     texts: &'a ComparedTexts,
     vectors: Vectors<'a>,
-    threshold: f32,
-    tolerance: f32,
+    first: Near,
+    others: Near,
     second_look: Option<&'a dyn SecondLook>,
     guarded: bool,
     precise: Remembered<Vec<f32>>,
@@ -65,14 +74,15 @@ const MOST_VECTORS: usize = 1 << 16;
 const MOST_MARKS: usize = 1 << 17;
 
 impl<'a> TextJudge<'a> {
-    /// Judges by `vectors`, one for each of the texts, from `threshold` on.
+    /// Judges by `vectors`, one for each of the texts: those of the first field must be near as `first` says, those of
+    /// each further field as `others` says.
     #[must_use]
-    pub fn new(texts: &'a ComparedTexts, vectors: Vectors<'a>, threshold: f32) -> Self {
+    pub fn new(texts: &'a ComparedTexts, vectors: Vectors<'a>, first: Near, others: Near) -> Self {
         Self {
             texts,
             vectors,
-            threshold,
-            tolerance: 0.0,
+            first,
+            others,
             second_look: None,
             guarded: false,
             precise: Remembered::new(MOST_VECTORS.min(texts.texts.len())),
@@ -80,10 +90,10 @@ impl<'a> TextJudge<'a> {
         }
     }
 
-    /// Embeds the texts of a pair again whose cosine is within `tolerance` of the threshold.
+    /// Embeds the texts of a pair again whose cosine leaves the decision open.
     #[must_use]
-    pub fn with_second_look(self, tolerance: f32, second_look: &'a dyn SecondLook) -> Self {
-        Self { tolerance, second_look: Some(second_look), ..self }
+    pub fn with_second_look(self, second_look: &'a dyn SecondLook) -> Self {
+        Self { second_look: Some(second_look), ..self }
     }
 
     /// Lets no pair pass in which the guard finds a difference between the texts of the first field.
@@ -93,13 +103,14 @@ impl<'a> TextJudge<'a> {
     }
 
     /// The cosine of two texts that counts; 1 for a text and itself.
-    fn similarity(&self, left: u32, right: u32, known: Option<f32>) -> f32 {
+    fn similarity(&self, left: u32, right: u32, near: Near, known: Option<f32>) -> f32 {
         if left == right {
             return 1.0;
         }
         let (x, y) = (self.vectors.row(left), self.vectors.row(right));
         let first = known.unwrap_or_else(|| cosine(x, y));
-        let Some(second_look) = self.second_look.filter(|_| (first - self.threshold).abs() <= self.tolerance) else {
+        let is_open = (first - near.threshold).abs() <= near.tolerance;
+        let Some(second_look) = self.second_look.filter(|_| is_open) else {
             return first.min(1.0);
         };
         let again = |text: u32, vector: &[f32]| {
@@ -127,13 +138,13 @@ impl Judge for TextJudge<'_> {
         let (Some(&left_first), Some(&right_first)) = (left.first(), right.first()) else {
             return Err(Refusal { similarity: cosine, why: Why::Field(0).number() });
         };
-        let similarity = self.similarity(left_first, right_first, Some(cosine));
+        let similarity = self.similarity(left_first, right_first, self.first, Some(cosine));
         let refused = |why: Why| Err(Refusal { similarity, why: why.number() });
-        if similarity < self.threshold {
+        if similarity < self.first.threshold {
             return refused(Why::Field(0));
         }
         for (field, (&left, &right)) in left.iter().zip(right).enumerate().skip(1) {
-            if self.similarity(left, right, None) < self.threshold {
+            if self.similarity(left, right, self.others, None) < self.others.threshold {
                 return refused(Why::Field(field as u8));
             }
         }
