@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure how well semantic_dedup's test tells reworded prompts from other ones, and print Markdown tables.
 
-    semantic_pairs.py [--data ../shared/data] [--threshold X] [--show]
+    semantic_pairs.py [--data ../shared/data] [--threshold X] [--instruction Y] [--show]
 
 semantic_pairs.jsonl, beside this script, holds pairs of prompts. The original of a pair is a row of a public data set,
 named by its number in the file and by the hash of its text; what it is paired with is:
@@ -9,11 +9,12 @@ named by its number in the file and by the hash of its text; what it is paired w
 - ``duplicate: true``: a rewording by hand, `strength` light (most words stay), medium (another form of sentence, the
   key words stay) or strong (hardly a word but the subject stays);
 - ``kind: template``: another row that asks for the same kind of thing with another content;
+- ``kind: input``: another row that asks for something else about the same input;
 - ``kind: edit``: the original with one thing changed by hand so that something else is asked; `change` says what.
 
 A prompt is the row's instruction and, if there is one, its input on the lines below; a `text` with ``input: original``
-stands above the original's input. A pair counts as found if both the prompts and their first lines have a cosine of at
-least the threshold and, with the guard, if the guard finds no difference between the prompts.
+stands above the original's input. A pair counts as found if the prompts have a cosine of at least the threshold, and
+their first lines too (of at least Y, if it is given); and, with the guard, if it finds no difference between the prompts.
 
 Precision depends on how many pairs of each kind there are: compare it between thresholds, not with another benchmark.
 """
@@ -38,7 +39,7 @@ PAIRS = Path(__file__).with_name("semantic_pairs.jsonl")
 DATA = Path(__file__).parents[3] / "shared" / "data"
 DEFAULT_THRESHOLD = 0.85
 THRESHOLDS = (0.75, 0.80, 0.85, 0.90, 0.95)
-GROUPS = ("light", "medium", "strong", "template", "edit")
+GROUPS = ("light", "medium", "strong", "template", "input", "edit")
 """The strengths of rewordings, then the kinds of pairs that are no duplicates."""
 
 
@@ -70,6 +71,19 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Test:
+    """The least cosines of a duplicate: of the prompts, and of their first lines."""
+
+    prompt: float
+    instruction: float
+
+    def __str__(self) -> str:
+        if self.prompt == self.instruction:
+            return f"{self.prompt:g}"
+        return f"{self.prompt:g} / {self.instruction:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Judged:
     """A pair and what the stage would see of it.
 
@@ -85,14 +99,13 @@ class Judged:
     instruction: float
     difference: str | None
 
-    @property
-    def cosine(self) -> float:
-        """The smaller of the two, which decides."""
-        return min(self.prompt, self.instruction)
+    def near(self, test: Test) -> bool:
+        """Whether both cosines are large enough."""
+        return self.prompt >= test.prompt and self.instruction >= test.instruction
 
-    def found(self, threshold: float, *, guard: bool) -> bool:
+    def found(self, test: Test, *, guard: bool) -> bool:
         """Whether the pair counts as a duplicate."""
-        return self.cosine >= threshold and not (guard and self.difference)
+        return self.near(test) and not (guard and self.difference)
 
 
 def read_pairs(pairs: Path = PAIRS, data: Path = DATA) -> list[Pair]:
@@ -188,9 +201,9 @@ def _percent(part: int, whole: int) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "-"
 
 
-def _quality(judged: Iterable[Judged], threshold: float, *, guard: bool) -> list[str]:
+def _quality(judged: Iterable[Judged], test: Test, *, guard: bool) -> list[str]:
     """Give precision, recall and F1, as they stand in a table."""
-    counts = Counter((each.pair.duplicate, each.found(threshold, guard=guard)) for each in judged)
+    counts = Counter((each.pair.duplicate, each.found(test, guard=guard)) for each in judged)
     right, wrong, missed = counts[True, True], counts[False, True], counts[True, False]
     score = 2 * right / (2 * right + wrong + missed) if right else 0.0
     return [_percent(right, right + wrong), _percent(right, right + missed), f"{score:.3f}"]
@@ -204,53 +217,52 @@ def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     print()
 
 
-def _print_thresholds(judged: Sequence[Judged], thresholds: Sequence[float]) -> None:
+def _print_thresholds(judged: Sequence[Judged], tests: Sequence[Test]) -> None:
     marks = [f"{word}{guarded}" for guarded in ("", ", guard") for word in ("precision", "recall", "F1")]
     for language in ("zh", "en"):
         part = [each for each in judged if each.pair.language == language]
         positives = sum(each.pair.duplicate for each in part)
         print(f"{language}: {positives} rewordings, {len(part) - positives} pairs that are no duplicates\n")
-        rows = [
-            [f"{threshold:g}", *_quality(part, threshold, guard=False), *_quality(part, threshold, guard=True)]
-            for threshold in thresholds
-        ]
+        rows = [[str(test), *_quality(part, test, guard=False), *_quality(part, test, guard=True)] for test in tests]
         _print_table(["threshold", *marks], rows)
 
 
-def _print_groups(judged: Sequence[Judged], thresholds: Sequence[float]) -> None:
+def _print_groups(judged: Sequence[Judged], tests: Sequence[Test]) -> None:
     """Print how many pairs of each group are found: of rewordings as many as can be, of the others none."""
-    head = ["found", "pairs", *(f"{threshold:g}{guarded}" for threshold in thresholds for guarded in ("", ", guard"))]
+    head = ["found", "pairs", *(f"{test}{guarded}" for test in tests for guarded in ("", ", guard"))]
     rows = []
     for language, group in product(("zh", "en"), GROUPS):
         part = [each for each in judged if (each.pair.language, each.pair.group) == (language, group)]
+        if not part:
+            continue
         shares = [
-            _percent(sum(each.found(threshold, guard=guard) for each in part), len(part))
-            for threshold in thresholds
+            _percent(sum(each.found(test, guard=guard) for each in part), len(part))
+            for test in tests
             for guard in (False, True)
         ]
         rows.append([f"{language}, {group}", str(len(part)), *shares])
     _print_table(head, rows)
 
 
-def _print_missed(judged: Sequence[Judged], threshold: float) -> None:
+def _print_missed(judged: Sequence[Judged], test: Test) -> None:
     """Print which of its conditions a rewording does not meet, the first of them if there are several."""
-    print(f"Why rewordings are missed at {threshold:g}\n")
+    print(f"Why rewordings are missed at {test}\n")
     rows = []
     for language, group in product(("zh", "en"), GROUPS[:3]):
         part = [each for each in judged if (each.pair.language, each.pair.group) == (language, group)]
-        far = sum(each.prompt < threshold for each in part)
-        asked = sum(each.cosine < threshold for each in part) - far
-        found = sum(each.found(threshold, guard=True) for each in part)
+        far = sum(each.prompt < test.prompt for each in part)
+        asked = sum(not each.near(test) for each in part) - far
+        found = sum(each.found(test, guard=True) for each in part)
         rows.append(
             [f"{language}, {group}", *map(str, (len(part), found, far, asked, len(part) - found - far - asked))]
         )
     _print_table(["", "pairs", "found", "prompts too far", "first lines too far", "guard"], rows)
 
 
-def _print_guard(judged: Sequence[Judged], threshold: float) -> None:
+def _print_guard(judged: Sequence[Judged], test: Test) -> None:
     """Print what the guard says of the pairs that are close enough."""
-    near = [each for each in judged if each.found(threshold, guard=False)]
-    print(f"The guard's word for the {len(near)} pairs at {threshold:g} or more\n")
+    near = [each for each in judged if each.near(test)]
+    print(f"The guard's word for the {len(near)} pairs at {test} or more\n")
     words = ("number", "negation", "name", None)
     counts = Counter((each.pair.group, each.pair.change, each.difference) for each in near)
     kinds = dict.fromkeys((each.pair.group, each.pair.change) for each in near)
@@ -261,14 +273,14 @@ def _print_guard(judged: Sequence[Judged], threshold: float) -> None:
     _print_table(["pairs", "number", "negation", "name", "no difference"], rows)
 
 
-def _print_wrong(judged: Sequence[Judged], threshold: float) -> None:
+def _print_wrong(judged: Sequence[Judged], test: Test) -> None:
     """Print the pairs that are decided wrongly with the guard, and why."""
     for each in judged:
-        if each.found(threshold, guard=True) == each.pair.duplicate:
+        if each.found(test, guard=True) == each.pair.duplicate:
             continue
         kind = ", ".join(filter(None, (each.pair.group, each.pair.change)))
         verdict = "missed" if each.pair.duplicate else "passes"
-        why = f"guard: {each.difference}" if each.difference and each.cosine >= threshold else "cosine"
+        why = f"guard: {each.difference}" if each.difference and each.near(test) else "cosine"
         print(f"{verdict} ({why}) {each.prompt:.3f} {each.instruction:.3f} {each.pair.name} {kind}")
         print(f"    {each.pair.left!r}\n    {each.pair.right!r}")
 
@@ -278,7 +290,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--data", type=Path, default=DATA, help="the folder with alpaca_zh.jsonl.zst and alpaca_en.jsonl.zst"
     )
-    parser.add_argument("--threshold", type=float, metavar="X", help="one more threshold")
+    parser.add_argument(
+        "--threshold", type=float, metavar="X", help="one more threshold, and the one that is looked into"
+    )
+    parser.add_argument(
+        "--instruction", type=float, metavar="Y", help="the least cosine of the first lines, for all thresholds"
+    )
     parser.add_argument("--show", action="store_true", help="also print the pairs that are decided wrongly")
     return parser.parse_args()
 
@@ -293,13 +310,15 @@ def main() -> int:
         return 2
     judged = judge(pairs)
     chosen = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
-    thresholds = sorted({*THRESHOLDS, chosen})
-    _print_thresholds(judged, thresholds)
-    _print_groups(judged, thresholds)
-    _print_missed(judged, chosen)
-    _print_guard(judged, chosen)
+    least = options.instruction
+    tests = [Test(each, each if least is None else least) for each in sorted({*THRESHOLDS, chosen})]
+    looked_into = Test(chosen, chosen if least is None else least)
+    _print_thresholds(judged, tests)
+    _print_groups(judged, tests)
+    _print_missed(judged, looked_into)
+    _print_guard(judged, looked_into)
     if options.show:
-        _print_wrong(judged, chosen)
+        _print_wrong(judged, looked_into)
     return 0
 
 
