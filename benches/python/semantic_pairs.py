@@ -14,7 +14,7 @@ named by its number in the file and by the hash of its text; what it is paired w
 
 A prompt is the row's instruction and, if there is one, its input on the lines below; a `text` with ``input: original``
 stands above the original's input. A pair counts as found if the prompts have a cosine of at least the threshold, and
-their first lines too (of at least Y, if it is given); and, with the guard, if it finds no difference between the prompts.
+their first lines too (of at least Y, if it is given); and, with the guard, if it sees no difference of the prompts.
 
 Precision depends on how many pairs of each kind there are: compare it between thresholds, not with another benchmark.
 """
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 PAIRS = Path(__file__).with_name("semantic_pairs.jsonl")
 DATA = Path(__file__).parents[3] / "shared" / "data"
-DEFAULT_THRESHOLD = 0.85
 THRESHOLDS = (0.75, 0.80, 0.85, 0.90, 0.95)
 GROUPS = ("light", "medium", "strong", "template", "input", "edit")
 """The strengths of rewordings, then the kinds of pairs that are no duplicates."""
@@ -302,6 +301,8 @@ def _options() -> argparse.Namespace:
 
 def main() -> int:
     """Measure and print."""
+    from belle_data.stages.semantic_dedup import SemanticDedupConfig
+
     options = _options()
     try:
         pairs = read_pairs(data=options.data)
@@ -309,7 +310,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     judged = judge(pairs)
-    chosen = DEFAULT_THRESHOLD if options.threshold is None else options.threshold
+    chosen = SemanticDedupConfig().threshold if options.threshold is None else options.threshold
     least = options.instruction
     tests = [Test(each, each if least is None else least) for each in sorted({*THRESHOLDS, chosen})]
     looked_into = Test(chosen, chosen if least is None else least)
