@@ -113,6 +113,7 @@ _STAYED = {
     "number": "it stayed because the two differ in a number",
     "negation": "it stayed because the two differ in a negation",
     "name": "it stayed because the two differ in a name, or in another word that counts as much",
+    "input": "it stayed because one has an input and the other has none",
     "instruction": "it stayed because the instructions are not near",
     "prompt": "it stayed because the prompts are not near",
     "output": "it stayed because the answers are not near",

@@ -29,14 +29,21 @@ def make_plan(inputs: Sequence[str], out: str | None, recipe: Recipe) -> dict[st
         UsageError: An input names nothing.
         SourceError: An input cannot be read, or is not what its name says.
     """
-    from belle_data.engine.local import folder_of, sources_of  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.cli.plan_estimate import estimate  # noqa: PLC0415 - `--help` must not wait for them
+    from belle_data.engine.local import folder_of, sources_of  # noqa: PLC0415
+    from belle_data.stages.semantic_dedup import SemanticDedup  # noqa: PLC0415
 
     sources = sources_of(inputs, recipe.input.dataset_info)
     folder = folder_of(out, inputs)
+    heads = [_head_lines(source) for source in sources]
+    stages = stage_plans(recipe)
+    for stage in stages:
+        if stage["name"] == SemanticDedup.name:
+            stage["estimate"] = estimate(recipe, list(zip(sources, heads, strict=True)))
     return {
-        "inputs": [_source_plan(source, recipe) for source in sources],
+        "inputs": [_source_plan(source, recipe, head) for source, head in zip(sources, heads, strict=True)],
         "input": recipe.input.model_dump(mode="json"),
-        "stages": stage_plans(recipe),
+        "stages": stages,
         "output": {"folder": str(folder), "folder_holds": _folder_holds(folder, sources), **recipe.output.model_dump()},
     }
 
@@ -51,33 +58,33 @@ def stage_plans(recipe: Recipe) -> list[dict[str, Any]]:
     ]
 
 
-def _source_plan(source: Source, recipe: Recipe) -> dict[str, Any]:
+def _source_plan(source: Source, recipe: Recipe, head: bytes | None) -> dict[str, Any]:
     form = recipe.input.format
     return {
         "name": source.name,
         "size": source.size,
         "kind": source.kind,
         "compression": source.compression,
-        "format": _detected(source) if form == "auto" else form,
+        "format": _detected(head) if form == "auto" else form,
     }
 
 
-def _detected(source: Source) -> str | None:
+def _detected(head: bytes | None) -> str | None:
     """The format of the rows at the start of a source; None where only reading all of it tells."""
     from belle_data import _native  # noqa: PLC0415
 
-    remote_parquet = source.kind == "parquet" and "://" in source.location
-    if remote_parquet or source.stamp.startswith("pipe="):
+    if head is None:
         return None
-    lines = _head_lines(source)
-    return (_native.detect_format(lines) or "mixed") if lines else "mixed"
+    return (_native.detect_format(head) or "mixed") if head else "mixed"
 
 
-def _head_lines(source: Source) -> bytes:
-    """The first whole lines of a source as the run will read them."""
+def _head_lines(source: Source) -> bytes | None:
+    """The first whole lines of a source as the run will read them; None where looking at them is reading it."""
     from belle_data import _native  # noqa: PLC0415
     from belle_data.sources.storage import open_source  # noqa: PLC0415
 
+    if (source.kind == "parquet" and "://" in source.location) or source.stamp.startswith("pipe="):
+        return None
     splitter = _native.ArraySplitter() if source.kind == "json_array" else None
     head, whole = b"", True
     with open_source(source) as handle:
@@ -177,6 +184,7 @@ def stages_text(stages: Sequence[dict[str, Any]]) -> str:
             f"  {key} = {_shown(value)}" + ("  (derived from target_recall)" if key in derived else "")
             for key, value in stage["settings"].items()
         )
+        lines.extend(f"  {line}" for line in stage.get("estimate", {}).get("words", []))
         if "candidate_curve" in stage:
             lines.append("  probability that a pair of that similarity becomes a candidate:")
             # Rounded down: 1.000000 means that no such pair is missed.

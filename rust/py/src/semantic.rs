@@ -307,6 +307,11 @@ impl SemanticDedup {
         if let Some(look) = look.or(python.as_ref().map(|python| python as &dyn SecondLook)) {
             judge = judge.with_second_look(look);
         }
+        if compared.fields[0] == "prompt"
+            && let Some(place) = compared.fields.iter().position(|field| field == "instruction")
+        {
+            judge = judge.with_instruction(place);
+        }
         if guard {
             judge = judge.guarded();
         }
@@ -393,6 +398,7 @@ fn numbers(data: &Bound<'_, PyAny>) -> PyResult<Vec<u32>> {
 fn why_word(fields: &[String], number: u8) -> String {
     match Why::of(number) {
         Why::Guard(difference) => difference.as_str().to_owned(),
+        Why::Input => "input".to_owned(),
         Why::Field(0) => "below_threshold".to_owned(),
         Why::Field(field) => fields.get(field as usize).cloned().unwrap_or_default(),
     }

@@ -23,17 +23,21 @@ pub enum Why {
     Field(u8),
     /// The guard found a difference.
     Guard(Difference),
+    /// What is asked is asked about an input in one of them only.
+    Input,
 }
 
 impl Why {
     const DIFFERENCES: [Difference; 3] = [Difference::Number, Difference::Negation, Difference::Name];
+    const INPUT: u8 = 3;
 
-    /// The number in a [`Refusal`]: 0 to 2 for the differences, then the fields.
+    /// The number in a [`Refusal`]: 0 to 2 for the differences, 3 for the input, then the fields.
     #[must_use]
     pub fn number(self) -> u8 {
         match self {
             Self::Guard(difference) => difference as u8,
-            Self::Field(field) => Self::DIFFERENCES.len() as u8 + field,
+            Self::Input => Self::INPUT,
+            Self::Field(field) => Self::INPUT + 1 + field,
         }
     }
 
@@ -42,7 +46,8 @@ impl Why {
     pub fn of(number: u8) -> Self {
         match Self::DIFFERENCES.get(number as usize) {
             Some(&difference) => Self::Guard(difference),
-            None => Self::Field(number - Self::DIFFERENCES.len() as u8),
+            None if number == Self::INPUT => Self::Input,
+            None => Self::Field(number - Self::INPUT - 1),
         }
     }
 }
@@ -63,6 +68,7 @@ pub struct TextJudge<'a> {
     first: Near,
     others: Near,
     second_look: Option<&'a dyn SecondLook>,
+    instruction: Option<usize>,
     guarded: bool,
     precise: Remembered<Vec<f32>>,
     marks: Remembered<Marks>,
@@ -84,6 +90,7 @@ impl<'a> TextJudge<'a> {
             first,
             others,
             second_look: None,
+            instruction: None,
             guarded: false,
             precise: Remembered::new(MOST_VECTORS.min(texts.texts.len())),
             marks: Remembered::new(MOST_MARKS.min(texts.texts.len())),
@@ -94,6 +101,13 @@ impl<'a> TextJudge<'a> {
     #[must_use]
     pub fn with_second_look(self, second_look: &'a dyn SecondLook) -> Self {
         Self { second_look: Some(second_look), ..self }
+    }
+
+    /// Lets no pair pass of which one has an input and the other none, where the first field is the prompt and the field
+    /// at this place the instruction: a prompt without an input is its instruction.
+    #[must_use]
+    pub fn with_instruction(self, place: usize) -> Self {
+        Self { instruction: Some(place), ..self }
     }
 
     /// Lets no pair pass in which the guard finds a difference between the texts of the first field.
@@ -142,6 +156,10 @@ impl Judge for TextJudge<'_> {
         let refused = |why: Why| Err(Refusal { similarity, why: why.number() });
         if similarity < self.first.threshold {
             return refused(Why::Field(0));
+        }
+        let has_input = |texts: &[u32]| self.instruction.is_some_and(|place| texts.get(place) != texts.first());
+        if has_input(left) != has_input(right) {
+            return refused(Why::Input);
         }
         for (field, (&left, &right)) in left.iter().zip(right).enumerate().skip(1) {
             if self.similarity(left, right, self.others, None) < self.others.threshold {
