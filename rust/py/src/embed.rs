@@ -19,7 +19,7 @@ use crate::arrow_data::{ArrowBatch, arrow_error, import, record_batch};
 use crate::run::{run, run_long};
 
 /// The multilingual Universal Sentence Encoder.
-#[pyclass(frozen, module = "belle_data._native")]
+#[pyclass(frozen, weakref, module = "belle_data._native")]
 pub struct UniversalSentenceEncoder(pub Encoder);
 
 #[pymethods]
