@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,9 @@ from belle_data.embed import DEFAULT_EMBEDDER, embedder_of
 from belle_data.errors import SourceError, UsageError
 from belle_data.kernels import run_stage
 from belle_data.stages.semantic_dedup import SemanticDedup, SemanticDedupConfig
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Vectors = npt.NDArray[np.float32]
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("text", pa.string())]))
@@ -51,14 +53,14 @@ def brute_force(data: pa.RecordBatch, vectors: Vectors, threshold: float) -> set
     """The rows that go, by the rule itself: in the order of keeping, whatever is near a kept row goes."""
     texts = _native.ComparedTexts.read(_native.ArrowRows(pa.table(data)), None, ["prompt"])
     order = pa.record_batch(texts.group_column())["row"].to_pylist()
-    kept: list[int] = []
+    kept, count = np.zeros_like(vectors), 0
     gone = set(range(data.num_rows)) - set(order)
     for row in order:
-        near = vectors[kept] @ vectors[row] >= threshold if kept else np.zeros(0, np.bool_)
-        if near.any() and vectors[row].any():
+        if vectors[row].any() and (kept[:count] @ vectors[row] >= threshold).any():
             gone.add(row)
         else:
-            kept.append(row)
+            kept[count] = vectors[row]
+            count += 1
     return gone
 
 
@@ -85,17 +87,17 @@ def test_what_goes_is_what_brute_force_says(
     vectors = middles[chance.integers(0, centres, rows)] + noise * chance.normal(size=(rows, dimensions))
     vectors[chance.random(rows) < 0.05] = 0
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
-    products = vectors @ vectors.T
+    unit: Vectors = (vectors / np.where(norms == 0, 1, norms)).astype(np.float32)
+    products = unit @ unit.T
     # A cosine that is the threshold but for its last digits may be on either side of it.
     threshold = float(np.float32(threshold))
     while (np.abs(products - threshold) < 2e-6).any():
         threshold -= 1e-5
     file = tmp_path_factory.mktemp("vectors") / "vectors.npy"
-    np.save(file, vectors)
+    np.save(file, unit)
     data = conversations([f"第{row}个问题" for row in range(rows)])
     gone, _ = decided(data, embedder=f"numpy:{file}", threshold=threshold, guard=False)
-    assert set(gone) == brute_force(data, vectors, threshold)
+    assert set(gone) == brute_force(data, unit, threshold)
     for row, (kept, similarity) in gone.items():
         assert kept not in gone
         assert similarity == pytest.approx(products[row, kept], abs=1e-6)
@@ -148,10 +150,10 @@ def test_rewordings_go_and_other_questions_stay() -> None:
 )
 def test_a_pair_that_differs_in_what_matters_stays(left: str, right: str, reason: str) -> None:
     data = conversations([left, right])
-    gone, stage = decided(data, threshold=0.3)
+    gone, stage = decided(data, threshold=0.3, field_threshold=0.3)
     assert (gone, why(stage, 0, 1)) == ({}, reason)
     assert stage.statistics()["refused"] == {reason: 1}
-    gone, stage = decided(data, threshold=0.3, guard=False)
+    gone, stage = decided(data, threshold=0.3, field_threshold=0.3, guard=False)
     assert len(gone) == 1
     assert stage.statistics()["refused"] == {}
 
