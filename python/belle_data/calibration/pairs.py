@@ -1,0 +1,144 @@
+"""Pairs of prompts of which it is known whether they are duplicates: labelled ones of a file, or made by rule."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from belle_data.calibration.other_content import OtherWords, a_denial, another_number, same_template
+from belle_data.calibration.prompts import digest_of
+from belle_data.calibration.rewordings import REWORDINGS, rewordings
+from belle_data.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import BinaryIO
+
+PAIRS_PER_RULE = 1000
+"""Pairs that one rule makes, at most."""
+LABELLED = "labelled"
+"""Kind of the pairs of a file."""
+DIFFERENT = ("same_template", "number", "negation", "name")
+"""Kinds of the pairs that are made and are no duplicates."""
+LONGEST_LINE = 1 << 24
+MOST_PAIRS = 1_000_000
+_FIELDS = {"left": str, "right": str, "duplicate": bool}
+_HINT = 'such as {"left": "列出三种水果。", "right": "请列举三种水果", "duplicate": true}'
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two prompts, and whether one of them is to go for the other."""
+
+    left: str
+    right: str
+    duplicate: bool
+    kind: str
+    """`LABELLED`, or the rule that made it."""
+
+
+def read_pairs(path: str) -> list[Pair]:
+    """Read labelled pairs: JSON lines with the texts `left` and `right` and the truth value `duplicate`.
+
+    More keys are allowed, blank lines too. White space at the ends of a text does not count.
+
+    Raises:
+        SourceError: The file cannot be read, a line is no pair, or there is none; a wrong label moves the result, so no
+            line is skipped.
+    """
+    try:
+        # Larger than what a text may hold, so that a line without end is noticed before memory is full.
+        with open(path, "rb") as handle:  # noqa: PTH123 - the name as it was given, a descriptor's too
+            pairs = list(_lines(path, handle))
+    except OSError as error:
+        raise SourceError(
+            f"the pairs cannot be read ({error.strerror or error})", path=path, hint="name a file of JSON lines"
+        ) from None
+    except ValueError as error:
+        raise SourceError(f"the pairs cannot be read ({error})", path=path, hint="name a file of JSON lines") from None
+    if not pairs:
+        raise SourceError("there is no pair in the file", path=path, hint=f"a line is a pair, {_HINT}")
+    return pairs
+
+
+def _lines(path: str, handle: BinaryIO) -> Iterable[Pair]:
+    number = byte = 0
+    while line := handle.readline(LONGEST_LINE + 1):
+        number += 1
+        if len(line) > LONGEST_LINE:
+            raise SourceError(f"the line has more than {LONGEST_LINE >> 20} MiB", path=path, line=number, byte=byte)
+        if number > MOST_PAIRS:
+            raise SourceError(f"there are more than {MOST_PAIRS:,} pairs", path=path, line=number, byte=byte)
+        if line.strip():
+            yield _pair(line, path, number, byte)
+        byte += len(line)
+
+
+def _pair(line: bytes, path: str, number: int, byte: int) -> Pair:
+    def wrong(rule: str, value: object = None) -> SourceError:
+        return SourceError(rule, path=path, line=number, byte=byte, value=value, hint=f"a line is a pair, {_HINT}")
+
+    try:
+        values = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+    except UnicodeDecodeError:
+        raise wrong("the line is not UTF-8") from None
+    except (ValueError, RecursionError):
+        raise wrong("the line is no JSON", line.decode("utf-8", "replace").strip()) from None
+    if not isinstance(values, dict):
+        raise wrong("the line is no JSON object", values)
+    for name, kind in _FIELDS.items():
+        if name not in values:
+            raise wrong(f"the pair has no {name}", sorted(map(str, values)))
+        if not isinstance(values[name], kind):
+            raise wrong(f"{name} must be {'a text' if kind is str else 'true or false'}", values[name])
+    texts = [values["left"].strip(), values["right"].strip()]
+    for name, text in zip(("left", "right"), texts, strict=True):
+        if not text:
+            raise wrong(f"{name} is empty", values[name])
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise wrong(f"{name} holds half of a surrogate pair, which is no text", text)
+    return Pair(texts[0], texts[1], values["duplicate"], LABELLED)
+
+
+def made_pairs(prompts: Sequence[str], *, reworded: bool = True) -> list[Pair]:
+    """Make pairs by rule out of the distinct prompts of a data set, at most `PAIRS_PER_RULE` of each rule.
+
+    Which ones depends on the set of prompts alone, not on their order.
+
+    Args:
+        prompts: The prompts.
+        reworded: Make pairs with texts that are no prompts of the data; else only find such as are.
+    """
+    ordered = sorted(prompts, key=lambda prompt: (digest_of(prompt), prompt))
+    templates = same_template(ordered)
+    templates.sort(key=lambda pair: (digest_of(f"{pair[0]}\n{pair[1]}"), pair))
+    pairs = [Pair(left, right, duplicate=False, kind="same_template") for left, right, *_ in templates[:PAIRS_PER_RULE]]
+    if not reworded:
+        return pairs
+    for rule in REWORDINGS:
+        pairs += _made(ordered, rule, _chosen_rewording(rule), duplicate=True)
+    words = OtherWords(templates)
+    pairs += _made(ordered, "number", another_number, duplicate=False)
+    pairs += _made(ordered, "negation", a_denial, duplicate=False)
+    pairs += _made(ordered, "name", words.in_place, duplicate=False)
+    return pairs
+
+
+def _chosen_rewording(rule: str) -> Callable[[str], str | None]:
+    def chosen(prompt: str) -> str | None:
+        found = rewordings(prompt, rule)
+        return found[digest_of(prompt) % len(found)] if found else None
+
+    return chosen
+
+
+def _made(prompts: Sequence[str], kind: str, change: Callable[[str], str | None], *, duplicate: bool) -> list[Pair]:
+    pairs: list[Pair] = []
+    for prompt in prompts:
+        if len(pairs) == PAIRS_PER_RULE:
+            break
+        changed = change(prompt)
+        if changed is not None and changed.strip() and changed != prompt:
+            pairs.append(Pair(prompt, changed, duplicate, kind))
+    return pairs
