@@ -7,13 +7,15 @@ denial or one word was changed.
 from __future__ import annotations
 
 import re
-from os.path import commonprefix
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from belle_data.calibration.prompts import digest_of
 from belle_data.calibration.rewordings import HAN
 from belle_data.calibration.words import (
     CHINESE_DENIALS,
+    CHINESE_GENERAL,
     CHINESE_MEASURES,
     CHINESE_NUMERALS,
     CHINESE_OTHER_REQUESTS,
@@ -31,14 +33,26 @@ if TYPE_CHECKING:
 
 LONGEST_TEMPLATE = 2000
 """Characters of a prompt up to which it is looked at for what it shares with others."""
+LONGEST_EDITED = 120
+"""Characters of a prompt up to which one word of it is changed; in a longer one a word means little."""
 _LEAST_SHARED = 4
 _WORD_LENGTHS = range(2, 7)
 _NUMBER = re.compile(r"(?<![A-Za-z0-9.])\d{1,6}(?![A-Za-z0-9]|\.\d)")
 _CHINESE_NUMBER = re.compile(f"[{CHINESE_NUMERALS}](?=[{CHINESE_MEASURES}])")
 _ENGLISH_NUMBER = re.compile(rf"\b(?:{'|'.join(ENGLISH_NUMERALS)})\b")
+_DENIALS = (
+    # Of a word and its denial the longer one is what stands there. 不支持 is no 支持, and 优缺点 no 缺点.
+    *((re.compile(f"(?<![不没未无优])(?:{other}|{one})"), one, other) for one, other in CHINESE_DENIALS),
+    *((re.compile(rf"\b(?:{other}|{one})\b"), one, other) for one, other in ENGLISH_DENIALS),
+)
 _LATIN_WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 _EMPTY_WORDS = sorted(
-    {*CHINESE_POINTING, *CHINESE_OTHER_REQUESTS, *(word for line in CHINESE_REQUESTS for word in line)},
+    {
+        *CHINESE_POINTING,
+        *CHINESE_GENERAL,
+        *CHINESE_OTHER_REQUESTS,
+        *(word for line in CHINESE_REQUESTS for word in line),
+    },
     key=lambda word: (-len(word), word),
 )
 _EMPTY_CHINESE = re.compile("|".join(map(re.escape, _EMPTY_WORDS)))
@@ -60,7 +74,7 @@ def same_template(prompts: Sequence[str]) -> list[tuple[str, str, str, str]]:
     found = {}
     for key in (str, lambda text: text[::-1]):
         ordered = sorted(short, key=key)
-        for one, other in zip(ordered, ordered[1:], strict=False):
+        for one, other in pairwise(ordered):
             left, right = min(one, other), max(one, other)
             if (left, right) not in found and (between := _between(left, right)) is not None:
                 found[left, right] = between
@@ -69,9 +83,9 @@ def same_template(prompts: Sequence[str]) -> list[tuple[str, str, str, str]]:
 
 def _between(left: str, right: str) -> tuple[str, str] | None:
     """What two prompts of one template differ in; None if they share too little, or mean perhaps the same."""
-    start = len(commonprefix((left, right)))
+    start = _shared(left, right)
     most = min(len(left), len(right)) - start
-    end = len(commonprefix((left[::-1][:most], right[::-1][:most])))
+    end = _shared(left[::-1][:most], right[::-1][:most])
     # A word is not cut in two.
     while start and _latin(left[start - 1]) and (_latin(left[start : start + 1]) or _latin(right[start : start + 1])):
         start -= 1
@@ -82,6 +96,12 @@ def _between(left: str, right: str) -> tuple[str, str] | None:
     if shared < _LEAST_SHARED or 2 * shared < min(len(left), len(right)):
         return None
     return (ones, others) if _other_content(ones, others) else None
+
+
+def _shared(left: str, right: str) -> int:
+    """How many characters two texts share at their start."""
+    most = min(len(left), len(right))
+    return next((at for at in range(most) if left[at] != right[at]), most)
 
 
 def _latin(character: str) -> bool:
@@ -104,43 +124,45 @@ def _content(text: str) -> set[str]:
     return latin | (set(chinese) if len(chinese) > 1 else set())
 
 
-def another_number(prompt: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A prompt in which one thing was changed."""
+
+    text: str
+    what: str
+    """What was changed to what, the same for every prompt in which it is."""
+
+
+def another_number(prompt: str) -> Edit | None:
     """Replace one number by another; None where there is none."""
     places = [*_NUMBER.finditer(prompt), *_CHINESE_NUMBER.finditer(prompt), *_ENGLISH_NUMBER.finditer(prompt)]
-    if not places:
+    if not places or len(prompt) > LONGEST_EDITED:
         return None
     chance = digest_of(prompt)
     place = places[chance % len(places)]
     step = 1 + chance // 64 % 7
     if place[0].isdigit() and place[0].isascii():
-        new = str((int(place[0]) + step) % 10 ** len(place[0])).zfill(len(place[0]))
+        # As many digits, and not nothing of what was asked for.
+        new = str((int(place[0]) + step) % 10 ** len(place[0]) or 1).zfill(len(place[0]))
     elif place[0] in CHINESE_NUMERALS:
         # 二 and 两 are the same number.
         numerals = CHINESE_NUMERALS[2:]
         new = numerals[(numerals.find(place[0]) + step) % len(numerals)]
     else:
         new = ENGLISH_NUMERALS[(ENGLISH_NUMERALS.index(place[0]) + step) % len(ENGLISH_NUMERALS)]
-    return prompt[: place.start()] + new + prompt[place.end() :]
+    return Edit(prompt[: place.start()] + new + prompt[place.end() :], f"{place[0]} {new}")
 
 
-def a_denial(prompt: str) -> str | None:
+def a_denial(prompt: str) -> Edit | None:
     """Deny one word, or take its denial away, or say its opposite; None where no such word is known."""
+    if len(prompt) > LONGEST_EDITED:
+        return None
     found = []
-    for one, other in CHINESE_DENIALS:
-        for word, new in ((other, one), (one, other)):
-            # Of a word and its denial the longer one is what stands there.
-            at = prompt.find(word)
-            if at >= 0:
-                denied = at > 0 and prompt[at - 1] in "不没未无"
-                found += [] if denied else [prompt[:at] + new + prompt[at + len(word) :]]
-                break
-    for one, other in ENGLISH_DENIALS:
-        for word, new in ((other, one), (one, other)):
-            match = re.search(rf"\b{word}\b", prompt)
-            if match:
-                found.append(prompt[: match.start()] + new + prompt[match.end() :])
-                break
-    found = [text for text in found if text != prompt]
+    for pattern, one, other in _DENIALS:
+        match = pattern.search(prompt)
+        if match:
+            new = other if match[0] == one else one
+            found.append(Edit(prompt[: match.start()] + new + prompt[match.end() :], f"{one} {other}"))
     return found[digest_of(prompt) % len(found)] if found else None
 
 
@@ -159,13 +181,14 @@ class OtherWords:
                 self._other.setdefault(one, other)
                 self._other.setdefault(other, one)
 
-    def in_place(self, prompt: str) -> str | None:
+    def in_place(self, prompt: str) -> Edit | None:
         """Put another word in the place of one of the prompt; None if it has none that is known."""
+        if len(prompt) > LONGEST_EDITED:
+            return None
         found = [
-            prompt[:start] + self._other[word] + prompt[start + len(word) :]
-            for start, word in self._words(prompt[:LONGEST_TEMPLATE])
+            Edit(prompt[:start] + self._other[word] + prompt[start + len(word) :], f"{word} {self._other[word]}")
+            for start, word in self._words(prompt)
         ]
-        found = [text for text in found if text != prompt]
         return found[digest_of(prompt) % len(found)] if found else None
 
     def _words(self, prompt: str) -> Iterator[tuple[int, str]]:

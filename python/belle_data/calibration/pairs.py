@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from typing import BinaryIO
 
-PAIRS_PER_RULE = 1000
-"""Pairs that one rule makes, at most."""
+    from belle_data.calibration.other_content import Edit
+
+REWORDED, SAME_TEMPLATE, EDITED = 1000, 2500, 500
+"""Pairs of one rule, at most. Those that the data has itself count more than edits, which hardly any data has so often."""
+MOST_OF_ONE_EDIT = 10
+"""Edits in which the same word was replaced by the same other one."""
 LABELLED = "labelled"
 """Kind of the pairs of a file."""
 DIFFERENT = ("same_template", "number", "negation", "name")
@@ -102,7 +107,7 @@ def _pair(line: bytes, path: str, number: int, byte: int) -> Pair:
 
 
 def made_pairs(prompts: Sequence[str], *, reworded: bool = True) -> list[Pair]:
-    """Make pairs by rule out of the distinct prompts of a data set, at most `PAIRS_PER_RULE` of each rule.
+    """Make pairs by rule out of the distinct prompts of a data set, so many of each rule.
 
     Which ones depends on the set of prompts alone, not on their order.
 
@@ -113,32 +118,38 @@ def made_pairs(prompts: Sequence[str], *, reworded: bool = True) -> list[Pair]:
     ordered = sorted(prompts, key=lambda prompt: (digest_of(prompt), prompt))
     templates = same_template(ordered)
     templates.sort(key=lambda pair: (digest_of(f"{pair[0]}\n{pair[1]}"), pair))
-    pairs = [Pair(left, right, duplicate=False, kind="same_template") for left, right, *_ in templates[:PAIRS_PER_RULE]]
+    pairs = [Pair(left, right, duplicate=False, kind="same_template") for left, right, *_ in templates[:SAME_TEMPLATE]]
     if not reworded:
         return pairs
     for rule in REWORDINGS:
-        pairs += _made(ordered, rule, _chosen_rewording(rule), duplicate=True)
+        pairs += _reworded(ordered, rule)
     words = OtherWords(templates)
-    pairs += _made(ordered, "number", another_number, duplicate=False)
-    pairs += _made(ordered, "negation", a_denial, duplicate=False)
-    pairs += _made(ordered, "name", words.in_place, duplicate=False)
+    for kind, edit in (("number", another_number), ("negation", a_denial), ("name", words.in_place)):
+        pairs += _edited(ordered, kind, edit)
     return pairs
 
 
-def _chosen_rewording(rule: str) -> Callable[[str], str | None]:
-    def chosen(prompt: str) -> str | None:
-        found = rewordings(prompt, rule)
-        return found[digest_of(prompt) % len(found)] if found else None
-
-    return chosen
-
-
-def _made(prompts: Sequence[str], kind: str, change: Callable[[str], str | None], *, duplicate: bool) -> list[Pair]:
+def _reworded(prompts: Sequence[str], rule: str) -> list[Pair]:
     pairs: list[Pair] = []
     for prompt in prompts:
-        if len(pairs) == PAIRS_PER_RULE:
+        if len(pairs) == REWORDED:
             break
-        changed = change(prompt)
-        if changed is not None and changed.strip() and changed != prompt:
-            pairs.append(Pair(prompt, changed, duplicate, kind))
+        found = rewordings(prompt, rule)
+        if found:
+            pairs.append(Pair(prompt, found[digest_of(prompt) % len(found)], duplicate=True, kind=rule))
+    return pairs
+
+
+def _edited(prompts: Sequence[str], kind: str, edit: Callable[[str], Edit | None]) -> list[Pair]:
+    """Pairs of a prompt and its edit; no single edit makes more than a few, or one word decides the whole rate."""
+    pairs: list[Pair] = []
+    times: Counter[str] = Counter()
+    for prompt in prompts:
+        if len(pairs) == EDITED:
+            break
+        edited = edit(prompt)
+        if edited is None or edited.text == prompt or times[edited.what] == MOST_OF_ONE_EDIT:
+            continue
+        times[edited.what] += 1
+        pairs.append(Pair(prompt, edited.text, duplicate=False, kind=kind))
     return pairs

@@ -46,9 +46,7 @@ def pairs_needed(wanted: float) -> int:
     return needed
 
 
-def removed(
-    cosine: npt.NDArray[np.float64], differs: npt.NDArray[np.bool_], threshold: float
-) -> npt.NDArray[np.bool_]:
+def removed(cosine: npt.NDArray[np.float64], differs: npt.NDArray[np.bool_], threshold: float) -> npt.NDArray[np.bool_]:
     """Which pairs are taken for duplicates: at or above the threshold, and the guard sees no difference."""
     return np.asarray((cosine >= threshold) & ~differs, dtype=np.bool_)
 

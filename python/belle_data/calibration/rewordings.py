@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
-_CHINESE_START = "|".join(sorted({*(w for line in CHINESE_REQUESTS for w in line), *CHINESE_OTHER_REQUESTS}, key=len)[::-1])
+_CHINESE_START = "|".join(
+    sorted({*(w for line in CHINESE_REQUESTS for w in line), *CHINESE_OTHER_REQUESTS}, key=len)[::-1]
+)
 _CHINESE_REQUEST = re.compile(f"(?:{_CHINESE_START})")
+_CHINESE_VERB = re.compile("|".join(word for line in CHINESE_REQUESTS for word in line))
 _CHINESE_QUESTION = re.compile(r"什么|如何|怎么|怎样|为什么|哪|多少|几|谁|吗[？?]|是否|[？?]$")
 _ENGLISH_START = "|".join([*(word for line in ENGLISH_REQUESTS for word in line), *ENGLISH_OTHER_REQUESTS])
 _ENGLISH_REQUEST = re.compile(rf"(?:{_ENGLISH_START})\b")
@@ -32,16 +35,22 @@ _NARROW = str.maketrans(_FULL, _HALF)
 _COUNT = r"((?:[二两三四五六七八九十几]|\d+ ?)(?:个|种|条|项|位|款|类|部|件|本|首|点|句))"
 
 _CHINESE_FORMS = (
-    (re.compile(r"^什么是(.{1,40})[？?]$"), (r"\1是什么？", r"请解释什么是\1。")),
+    (re.compile(r"^什么是((?!.*(?:以及|如何|为什么)).{1,40})[？?]$"), (r"\1是什么？", r"请解释什么是\1。")),
     (re.compile(r"^(.{1,30})是什么[？?]$"), (r"什么是\1？", r"请告诉我\1是什么。")),
     (re.compile(r"^请?(?:解释|说明)(?:一下)?什么是(.{1,40})。$"), (r"什么是\1？", r"\1是什么？")),
     (re.compile(r"^(?:如何|怎样|怎么)(.{1,60})[？?]$"), (r"怎样才能\1？", r"要\1，该怎么做？")),
     (re.compile(r"^为什么(.{2,60})[？?]$"), (r"\1，这是为什么？", r"\1的原因是什么？")),
-    (re.compile(rf"^请?(?:列出|列举|说出|举出|给出){_COUNT}(.{{1,40}})。$"), (r"有哪些\2？请说出\1。", r"\2有哪些？列出\1即可。")),
+    (
+        re.compile(rf"^请?(?:列出|列举|说出|举出|给出){_COUNT}(.{{1,40}})。$"),
+        (r"有哪些\2？请说出\1。", r"\2有哪些？列出\1即可。"),
+    ),
     (re.compile(r"^(.{1,40})有哪些[？?]$"), (r"有哪些\1？", r"请列出\1。")),
     (re.compile(r"^请?(?:描述|介绍)(?!一)(.{1,30})的(.{1,15})。$"), (r"\1的\2是怎样的？", r"\1有怎样的\2？")),
-    (re.compile(r"^请?(?:解释|说明)(?!什么|为什么|如何)(.{1,30})的(概念|含义|意思|原理|作用)。$"), (r"\1的\2是什么？",)),
-)  # fmt: skip
+    (
+        re.compile(r"^请?(?:解释|说明)(?!什么|为什么|如何)(.{1,30})的(概念|含义|意思|原理|作用)。$"),
+        (r"\1的\2是什么？",),
+    ),
+)
 _ENGLISH_FORMS = (
     (re.compile(r"^What is (.{1,100})\?$"), (r"Explain what \1 is.", r"Tell me what \1 is.")),
     (re.compile(r"^What are (.{1,100})\?$"), (r"Tell me what \1 are.",)),
@@ -61,9 +70,12 @@ def _politeness(request: str) -> list[str]:
     for prefix in ("请你", "请"):
         if request.startswith(prefix) and not request.startswith("请问"):
             bare = request[len(prefix) :]
-            return [bare, f"麻烦你{bare}", f"请帮我{bare}"]
+            return [bare, f"麻烦你{bare}"]
     if _CHINESE_REQUEST.match(request):
-        found = [f"请{request}", f"请你{request}", f"麻烦你{request}", f"请帮我{request}"]
+        found = [f"请{request}", f"请你{request}", f"麻烦你{request}"]
+        if not _CHINESE_VERB.match(request):
+            return found
+        found.append(f"请帮我{request}")
         if request.endswith("。") and "。" not in request[:-1] and "？" not in request:
             found.append(f"你能{request[:-1]}吗？")
         return found

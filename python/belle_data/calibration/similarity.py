@@ -1,7 +1,8 @@
 """Cosines: of every prompt to its nearest other one, of pairs at or above a floor, and of random pairs.
 
-Cosines of many pairs come from matrix products over vectors whose numbers are rounded to whole ones so small that every
-sum is exact in float32. So the result does not depend on how a library splits the product, nor on the number of threads.
+Cosines of many pairs come from matrix products over vectors whose numbers are rounded to whole ones so small that
+every sum is exact in float32. So the result does not depend on how a library splits the product, nor on the number of
+threads.
 """
 
 from __future__ import annotations
