@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from belle_data.calibration.other_content import OtherWords, a_denial, another_number, same_template
-from belle_data.calibration.prompts import digest_of
+from belle_data.calibration.prompts import Prompt, digest_of
 from belle_data.calibration.rewordings import REWORDINGS, rewordings
 from belle_data.errors import SourceError
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from belle_data.calibration.other_content import Edit
 
 REWORDED, SAME_TEMPLATE, EDITED = 1000, 2500, 500
-"""Pairs of one rule, at most. Those that the data has itself count more than edits, which hardly any data has so often."""
+"""Pairs of one rule, at most. Those that the data has itself count more than edits, which are rare in data."""
 MOST_OF_ONE_EDIT = 10
 """Edits in which the same word was replaced by the same other one."""
 LABELLED = "labelled"
@@ -36,8 +36,8 @@ _HINT = 'such as {"left": "列出三种水果。", "right": "请列举三种水�
 class Pair:
     """Two prompts, and whether one of them is to go for the other."""
 
-    left: str
-    right: str
+    left: Prompt
+    right: Prompt
     duplicate: bool
     kind: str
     """`LABELLED`, or the rule that made it."""
@@ -103,10 +103,10 @@ def _pair(line: bytes, path: str, number: int, byte: int) -> Pair:
             raise wrong(f"{name} is empty", values[name])
         if any("\ud800" <= character <= "\udfff" for character in text):
             raise wrong(f"{name} holds half of a surrogate pair, which is no text", text)
-    return Pair(texts[0], texts[1], values["duplicate"], LABELLED)
+    return Pair(Prompt.of_text(texts[0]), Prompt.of_text(texts[1]), values["duplicate"], LABELLED)
 
 
-def made_pairs(prompts: Sequence[str], *, reworded: bool = True) -> list[Pair]:
+def made_pairs(prompts: Sequence[Prompt], *, reworded: bool = True) -> list[Pair]:
     """Make pairs by rule out of the distinct prompts of a data set, so many of each rule.
 
     Which ones depends on the set of prompts alone, not on their order.
@@ -115,41 +115,47 @@ def made_pairs(prompts: Sequence[str], *, reworded: bool = True) -> list[Pair]:
         prompts: The prompts.
         reworded: Make pairs with texts that are no prompts of the data; else only find such as are.
     """
-    ordered = sorted(prompts, key=lambda prompt: (digest_of(prompt), prompt))
-    templates = same_template(ordered)
+    ordered = sorted(prompts, key=lambda prompt: (digest_of(prompt.text), prompt))
+    whole = {prompt.text: prompt for prompt in reversed(ordered)}
+    templates = same_template(list(whole))
     templates.sort(key=lambda pair: (digest_of(f"{pair[0]}\n{pair[1]}"), pair))
-    pairs = [Pair(left, right, duplicate=False, kind="same_template") for left, right, *_ in templates[:SAME_TEMPLATE]]
+    pairs = [
+        Pair(whole[left], whole[right], duplicate=False, kind="same_template")
+        for left, right, *_ in templates[:SAME_TEMPLATE]
+    ]
     if not reworded:
         return pairs
+    asked = [prompt for prompt in ordered if prompt.instruction]
     for rule in REWORDINGS:
-        pairs += _reworded(ordered, rule)
+        pairs += _reworded(asked, rule)
     words = OtherWords(templates)
     for kind, edit in (("number", another_number), ("negation", a_denial), ("name", words.in_place)):
-        pairs += _edited(ordered, kind, edit)
+        pairs += _edited(asked, kind, edit)
     return pairs
 
 
-def _reworded(prompts: Sequence[str], rule: str) -> list[Pair]:
+def _reworded(prompts: Sequence[Prompt], rule: str) -> list[Pair]:
     pairs: list[Pair] = []
     for prompt in prompts:
         if len(pairs) == REWORDED:
             break
-        found = rewordings(prompt, rule)
+        found = rewordings(prompt.asked, rule)
         if found:
-            pairs.append(Pair(prompt, found[digest_of(prompt) % len(found)], duplicate=True, kind=rule))
+            other = prompt.with_asked(found[digest_of(prompt.text) % len(found)])
+            pairs.append(Pair(prompt, other, duplicate=True, kind=rule))
     return pairs
 
 
-def _edited(prompts: Sequence[str], kind: str, edit: Callable[[str], Edit | None]) -> list[Pair]:
+def _edited(prompts: Sequence[Prompt], kind: str, edit: Callable[[str], Edit | None]) -> list[Pair]:
     """Pairs of a prompt and its edit; no single edit makes more than a few, or one word decides the whole rate."""
     pairs: list[Pair] = []
     times: Counter[str] = Counter()
     for prompt in prompts:
         if len(pairs) == EDITED:
             break
-        edited = edit(prompt)
-        if edited is None or edited.text == prompt or times[edited.what] == MOST_OF_ONE_EDIT:
+        edited = edit(prompt.asked)
+        if edited is None or edited.text == prompt.asked or times[edited.what] == MOST_OF_ONE_EDIT:
             continue
         times[edited.what] += 1
-        pairs.append(Pair(prompt, edited.text, duplicate=False, kind=kind))
+        pairs.append(Pair(prompt, prompt.with_asked(edited.text), duplicate=False, kind=kind))
     return pairs

@@ -32,19 +32,53 @@ _BLANKS = " \t\n\x0c\r"
 _DIGEST_BYTES = 8
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Prompt:
+    """All that the model is given before it answers, and where in it the user's last turn is.
+
+    Attributes:
+        text: The turns that are not the model's, each without white space at its ends, joined by line feeds.
+        start: Where the user's last turn begins in `text`; 0 where no turn is a user's.
+        end: Where it ends; 0 where no turn is a user's.
+    """
+
+    text: str
+    start: int
+    end: int
+
+    @classmethod
+    def of_text(cls, text: str) -> Prompt:
+        """A prompt of a single turn."""
+        return cls(text, 0, len(text))
+
+    @property
+    def asked(self) -> str:
+        """The user's last turn."""
+        return self.text[self.start : self.end]
+
+    @property
+    def instruction(self) -> str:
+        """The first line of the user's last turn: what is asked, where an input follows it."""
+        return self.asked.partition("\n")[0].strip(_BLANKS)
+
+    def with_asked(self, asked: str) -> Prompt:
+        """The same prompt with another last turn of the user."""
+        return Prompt(self.text[: self.start] + asked + self.text[self.end :], self.start, self.start + len(asked))
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """Distinct prompts, in the order of the hash of their text.
 
     Attributes:
-        texts: The prompts.
+        prompts: The prompts.
         rows: ``int64 [prompts]``, the first row that each stands on, counted from 0 over all inputs.
         rows_read: Rows of the input.
         empty: Rows without a prompt.
         distinct: Distinct prompts of the input, those that were not sampled too.
     """
 
-    texts: list[str]
+    prompts: list[Prompt]
     rows: npt.NDArray[np.int64]
     rows_read: int
     empty: int
@@ -85,7 +119,7 @@ class Sampler:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._kept: dict[int, tuple[str, int]] = {}
+        self._kept: dict[int, tuple[Prompt, int]] = {}
         self._bound = 1 << (8 * _DIGEST_BYTES)
         self._digests: list[npt.NDArray[np.uint64]] = []
         self._rows = self._empty = 0
@@ -94,14 +128,18 @@ class Sampler:
         """Look at the prompts of a batch with the columns ``row`` and ``turns``."""
         self._rows += batch.num_rows
         digests = []
-        for row, text in zip(batch["row"].to_pylist(), prompts_of(batch["turns"]).to_pylist(), strict=True):
+        turns = batch["turns"]
+        for at, text in enumerate(prompts_of(turns).to_pylist()):
             if not text:
                 self._empty += 1
                 continue
             digest = digest_of(text)
             digests.append(digest)
-            if digest < self._bound and (digest not in self._kept or self._kept[digest][1] > row):
-                self._kept[digest] = (text, row)
+            if digest < self._bound:
+                prompt, row = prompt_of(turns[at].as_py()), batch["row"][at].as_py()
+                before = self._kept.get(digest)
+                # The same text may be cut into turns in several ways; which row comes first must not choose.
+                self._kept[digest] = (min(before[0], prompt), min(before[1], row)) if before else (prompt, row)
         self._digests.append(np.unique(np.array(digests, dtype=np.uint64)))
         if len(self._kept) > 2 * self._most:
             self._prune()
@@ -112,7 +150,7 @@ class Sampler:
         chosen = [self._kept[digest] for digest in sorted(self._kept)]
         distinct = np.unique(np.concatenate(self._digests)) if self._digests else ()
         return Sample(
-            texts=[text for text, _ in chosen],
+            prompts=[prompt for prompt, _ in chosen],
             rows=np.array([row for _, row in chosen], dtype=np.int64),
             rows_read=self._rows,
             empty=self._empty,
@@ -151,3 +189,17 @@ def prompts_of(turns: Any) -> pa.Array:
     offsets = pa.array(counts[ends - ends[0]], pa.int64())
     lists = pa.LargeListArray.from_arrays(offsets, text.filter(asked))
     return cast("pa.Array", pc.binary_join(lists, pa.scalar("\n", pa.large_string())))
+
+
+def prompt_of(turns: list[dict[str, str]]) -> Prompt:
+    """The prompt of one row."""
+    text, start, end = "", 0, 0
+    for turn in turns:
+        piece = turn["text"].strip(_BLANKS)
+        if turn["role"] in _NOT_ASKED or not piece:
+            continue
+        text += "\n" if text else ""
+        if turn["role"] == "user":
+            start, end = len(text), len(text) + len(piece)
+        text += piece
+    return Prompt(text, start, end)

@@ -39,4 +39,4 @@ def removed_at(
     for row, start, end in zip(rows, starts, [*starts[1:], len(later)], strict=True):
         reached = at < levels[start:end, None]
         kept[row] = ~(reached & kept[earlier[start:end]]).any(axis=0)
-    return count - kept.sum(axis=0, dtype=np.int64)
+    return np.asarray(count - kept.sum(axis=0), dtype=np.int64)

@@ -24,7 +24,7 @@ class Level:
     """What one threshold does.
 
     `rows` and `rows_guarded` are the prompts of the sample that go, without and with the guard; None where there were
-    too many pairs to look at all. `false_removal` and `recall` are shares of the pairs, with the guard.
+    too many pairs to look at all. `false_removal` and `recall` are shares of the pairs, with the guard if it counts.
     """
 
     threshold: float
@@ -33,7 +33,6 @@ class Level:
     false_removal: float | None
     recall: float | None
     false_removal_unguarded: float | None
-    recall_unguarded: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +81,10 @@ class Calibration:
     sampled_prompts: int
     embedder: str
     fingerprint: str
+    fields: list[str]
+    """The texts that must be near, each by itself; the smallest cosine counts."""
+    guard: bool
+    """Whether the proposal counts on the guard."""
     pairs_from: str | None
     """The file of labelled pairs; None if they were made by rule."""
     wanted: float
@@ -89,7 +92,7 @@ class Calibration:
     pairs_needed: int
     """Pairs that are no duplicates that it takes to show so small a share with 95 %."""
     proposal: Proposal
-    unguarded: Proposal
+    without_guard: Proposal
     """The same without the guard."""
     guard_differences: dict[str, int]
     """In how many of the pairs of prompts at 0.7 or more that were compared the guard sees which difference."""

@@ -29,6 +29,12 @@ _CHINESE_QUESTION = re.compile(r"什么|如何|怎么|怎样|为什么|哪|多�
 _ENGLISH_START = "|".join([*(word for line in ENGLISH_REQUESTS for word in line), *ENGLISH_OTHER_REQUESTS])
 _ENGLISH_REQUEST = re.compile(rf"(?:{_ENGLISH_START})\b")
 _ENGLISH_QUESTION = re.compile(r"(?:What|How|Why|Who|When|Where|Which|Is|Are|Can|Do|Does)\b.*\?$")
+_CHINESE_CONDITION = re.compile(
+    r"((?:根据|使用|利用|通过|基于|按照|用|在|从|对于)[^，。：；？！\n]{2,40})，([^，。：；？！\n]{4,60})([。？]?)$"
+)
+_ENGLISH_CONDITION = re.compile(
+    r"((?:Given|Using|Based on|From|In|With|For) [^,.:;?!\n]{3,80}), ([^,.:;?!\n]{5,120})\.$"
+)
 _FULL = "，。：；？！（）"
 _HALF = ",.:;?!()"
 _NARROW = str.maketrans(_FULL, _HALF)
@@ -136,6 +142,17 @@ def _form(request: str) -> list[str]:
     return found
 
 
+def _order(request: str) -> list[str]:
+    """Say the condition after what is asked, which stands before it."""
+    chinese = _CHINESE_CONDITION.match(request)
+    if chinese:
+        return [f"{chinese[2]}，{chinese[1]}{chinese[3]}"]
+    english = _ENGLISH_CONDITION.match(request)
+    if english:
+        return [f"{_capital(english[2])}, {english[1][0].lower()}{english[1][1:]}."]
+    return []
+
+
 def _several(request: str) -> list[str]:
     """Change the verb or the form, then how politely it is asked."""
     return [polite for changed in (*_synonym(request), *_form(request)) for polite in _politeness(changed)]
@@ -150,20 +167,18 @@ _RULES: dict[str, Callable[[str], list[str]]] = {
     "punctuation": _punctuation,
     "synonym": _synonym,
     "question": _form,
+    "order": _order,
     "several": _several,
 }
-REWORDINGS = (*_RULES, "order")
+REWORDINGS = tuple(_RULES)
 """Names of the rules."""
 
 
-def rewordings(prompt: str, rule: str) -> list[str]:
-    """Say in what ways a rule of `REWORDINGS` rewords a prompt: its first line, which asks; the others stay.
+def rewordings(turn: str, rule: str) -> list[str]:
+    """Say in what ways a rule of `REWORDINGS` rewords a user's turn: its first line, which asks; the others stay.
 
     Empty where the rule does not apply.
     """
-    request, feed, rest = prompt.partition("\n")
-    if rule == "order":
-        # What is worked on may stand before what is asked; with more lines than two it is not known which is which.
-        return [f"{rest}\n{request}"] if feed and "\n" not in rest and rest != request else []
+    request, feed, rest = turn.partition("\n")
     found = dict.fromkeys(text for text in _RULES[rule](request) if text.strip() and text != request)
     return [f"{text}{feed}{rest}" for text in found]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from belle_data.config import Recipe, load_recipe
-from belle_data.embed import EmbedderSettings, embedder_of
+from belle_data.embed import embedder_of
 from belle_data.engine.local import use_threads
 from belle_data.engine.progress import Silent
 from belle_data.errors import UsageError
@@ -72,13 +72,15 @@ def calibrate(
     from belle_data.calibration.pairs import read_pairs  # noqa: PLC0415
     from belle_data.calibration.prompts import read_sample  # noqa: PLC0415
 
-    settings = _embedder_settings(recipe, embedder)
+    settings = recipe.semantic_dedup
+    if embedder is not None:
+        settings = settings.model_copy(update={"embedder": embedder})
     listener = listener or Silent()
     count = use_threads(threads)
     model = embedder_of(settings.embedder, threads=count, cache=cache, settings=settings, notify=listener.message)
     try:
         file = None if pairs is None else os.fspath(pairs)
-        if file is not None and settings.embedder.startswith("numpy:"):
+        if file is not None and model.of_rows:
             raise UsageError(
                 "an embedder of vectors that exist already cannot embed the texts of pairs",
                 value=settings.embedder,
@@ -87,8 +89,7 @@ def calibrate(
         labelled = None if file is None else read_pairs(file)
         names = [os.fspath(name) for name in given]
         sample = read_sample(names, recipe, rows, listener)
-        measure = Measure(model, sample, listener)
-        return measure.calibration(names, file, labelled, false_removal_rate)
+        return Measure(model, sample, settings, listener).calibration(names, file, labelled, false_removal_rate)
     finally:
         model.close()
 
@@ -98,12 +99,3 @@ def _check(rate: float, rows: int) -> None:
         raise UsageError("the false removal rate must be 0.0001 to 0.5", value=rate, hint="0.01 is one pair in 100")
     if not 2 <= rows <= MOST_ROWS:
         raise UsageError(f"the number of prompts to compare must be 2 to {MOST_ROWS:,}", value=rows)
-
-
-def _embedder_settings(recipe: Recipe, embedder: str | None) -> EmbedderSettings:
-    """The settings of the embedder in the recipe's table of `semantic_dedup`, if there is one, with another name."""
-    table: Any = getattr(recipe, "semantic_dedup", None)
-    values = {name: getattr(table, name) for name in EmbedderSettings.model_fields if hasattr(table, name)}
-    if embedder is not None:
-        values["embedder"] = embedder
-    return EmbedderSettings.model_validate(values)

@@ -61,16 +61,15 @@ class Scores:
             self._rate(threshold, duplicate=True, guard=guard),
         )
 
-    def level(self, threshold: float, rows: int, guarded: int, *, known: bool) -> Level:
+    def level(self, threshold: float, rows: int, guarded: int, *, known: bool, guard: bool) -> Level:
         """What a threshold does; `rows` and `guarded` count only if they are known."""
         return Level(
             threshold,
             rows if known else None,
             guarded if known else None,
-            self._rate(threshold, duplicate=False, guard=True).share,
-            self._rate(threshold, duplicate=True, guard=True).share,
+            self._rate(threshold, duplicate=False, guard=guard).share,
+            self._rate(threshold, duplicate=True, guard=guard).share,
             self._rate(threshold, duplicate=False, guard=False).share,
-            self._rate(threshold, duplicate=True, guard=False).share,
         )
 
     def kinds(self, threshold: float | None) -> list[Kind]:
@@ -88,9 +87,9 @@ class Scores:
             found.append(Kind(kind, duplicate, int(chosen.sum()), *gone))
         return found
 
-    def closest_different(self) -> list[Example]:
+    def closest_different(self, *, guard: bool) -> list[Example]:
         """Those that set the threshold, the closest first."""
-        chosen = np.flatnonzero(~self.duplicate & ~self._differs)
+        chosen = np.flatnonzero(~self.duplicate & ~(self._differs if guard else self._never))
         return self._examples(chosen[np.argsort(-self.cosine[chosen], kind="stable")])
 
     def farthest_duplicates(self) -> list[Example]:
@@ -101,8 +100,8 @@ class Scores:
     def _examples(self, chosen: npt.NDArray[np.integer]) -> list[Example]:
         return [
             Example(
-                self.pairs[at].left,
-                self.pairs[at].right,
+                self.pairs[at].left.text,
+                self.pairs[at].right.text,
                 self.pairs[at].duplicate,
                 self.pairs[at].kind,
                 float(self.cosine[at]),
