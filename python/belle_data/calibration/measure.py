@@ -102,7 +102,7 @@ class Measure:
                 _histogram("nearest", self._nearest),
                 _histogram("random", random_pairs(vectors)),
                 _histogram("duplicates", scores.cosine[scores.duplicate]),
-                _histogram("different", scores.cosine[~scores.duplicate]),
+                _histogram("different", scores.cosine[~scores.duplicate], scores.differs[~scores.duplicate]),
             ],
             levels=[
                 scores.level(float(threshold), int(gone), int(fewer), known=bool(is_known), guard=self._with_guard)
@@ -220,6 +220,8 @@ class Measure:
             self._notes.append(
                 "no threshold up to 1 keeps to the wanted rate: look at the closest pairs, are they labelled right?"
             )
+        if result.proposal.threshold == THRESHOLDS[0]:
+            self._notes.append(f"{THRESHOLDS[0]:g} is the lowest threshold that is looked at")
         if result.proposal.recall.pairs == 0:
             why = "; a file has vectors for rows alone, so that none was reworded" if self._embedder.of_rows else ""
             self._notes.append(f"there is no pair of duplicates, so that recall is unknown{why}")
@@ -238,5 +240,7 @@ def _numbers(keys: Sequence[Any], number: dict[Any, int]) -> npt.NDArray[np.int6
     return np.array([number[key] for key in keys], dtype=np.int64)
 
 
-def _histogram(name: str, values: npt.NDArray[np.floating]) -> Histogram:
-    return Histogram(name, len(values), histogram(values))
+def _histogram(name: str, values: npt.NDArray[np.floating], apart: npt.NDArray[np.bool_] | None = None) -> Histogram:
+    return Histogram(
+        name, len(values), histogram(values), histogram(values[apart] if apart is not None else values[:0])
+    )

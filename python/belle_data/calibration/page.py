@@ -43,7 +43,8 @@ h1 { font-size: 1.4em; } h2 { font-size: 1.1em; margin-top: 2em; }
 code { font-family: ui-monospace, Consolas, monospace; font-size: 1.15em; font-weight: 600; }
 svg { width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); }
-.bar { fill: var(--bar); } .axis { stroke: var(--line); } .mark { stroke: var(--bad); stroke-dasharray: 4 3; }
+.bar { fill: var(--bar); } .apart { fill: var(--bar); fill-opacity: 0.35; }
+.axis { stroke: var(--line); } .mark { stroke: var(--bad); stroke-dasharray: 4 3; }
 svg text.mark-text { fill: var(--bad); stroke: none; }
 .line { fill: none; stroke-width: 2; } .good { stroke: var(--good); } .bad { stroke: var(--bad); }
 svg text.good-text { fill: var(--good); } svg text.bad-text { fill: var(--bad); }
@@ -93,18 +94,23 @@ def page_text(result: Calibration) -> str:
     setting = result.setting
     proposed = f"<code>{escape(setting)}</code>" if setting else "No threshold keeps to the wanted rate."
     counts = f"{result.rows:,} rows, {result.distinct_prompts:,} distinct prompts, {result.sampled_prompts:,} compared"
+    sure = result.proposal.sure_threshold
+    certain = "no threshold is" if sure is None else f"a threshold of {sure:g} is"
     parts = [
         "<h1>Similarity of the prompts</h1>",
         f"<p class=quiet>{_shown(', '.join(result.inputs))}: {counts}; embedder {_shown(result.embedder)}</p>",
         f"<p>{proposed}</p>",
         f"<p>Removed of the pairs that are no duplicates: {rate_text(result.proposal.false_removal)}.</p>",
         f"<p>Found of the duplicates: {rate_text(result.proposal.recall)}.</p>",
-        f"<p>Wanted was a false removal of at most {result.wanted:.4g}.</p>",
+        f"<p>Wanted was a false removal of at most {result.wanted:.4g}; with 95 % certainty {certain} enough.</p>",
         *(f"<p class=quiet>{_shown(note)}</p>" for note in result.notes),
     ]
     for histogram in result.histograms:
+        apart = sum(histogram.apart)
+        legend = f"; light: {apart:,} that the guard keeps apart" if apart else ""
         parts += [
             f"<h2>{escape(TITLES[histogram.name].capitalize())}</h2>",
+            f"<p class=quiet>{histogram.values:,}{legend}</p>",
             _histogram(histogram, result.proposal.threshold)
             if histogram.values
             else "<p class=quiet>There is none.</p>",
@@ -146,15 +152,19 @@ def _histogram(histogram: Histogram, threshold: float | None) -> str:
     most, bins = max(histogram.counts), len(histogram.counts)
     width = _x(1 / bins) - _x(0)
     shapes = []
-    for place, count in enumerate(histogram.counts):
-        if count:
-            # A few among very many would be a line that nobody sees.
-            height = max(count / most * (_y(0) - _y(1)), 1.0)
-            low, high = place / bins, (place + 1) / bins
-            shapes.append(
-                f'<rect class="bar" x="{_x(low) + 0.5:.1f}" y="{_y(0) - height:.1f}" width="{width - 1:.1f}" '
-                f'height="{height:.1f}"><title>{low:.2f} to {high:.2f}: {count:,}</title></rect>'
-            )
+    for place, (count, apart) in enumerate(zip(histogram.counts, histogram.apart, strict=True)):
+        low, high = place / bins, (place + 1) / bins
+        kept = f", {apart:,} of them kept apart by the guard" if apart else ""
+        base = _y(0)
+        for part, kind in ((count - apart, "bar"), (apart, "apart")):
+            if part:
+                # A few among very many would be a line that nobody sees.
+                height = max(part / most * (_y(0) - _y(1)), 1.0)
+                base -= height
+                shapes.append(
+                    f'<rect class="{kind}" x="{_x(low) + 0.5:.1f}" y="{base:.1f}" width="{width - 1:.1f}" '
+                    f'height="{height:.1f}"><title>{low:.2f} to {high:.2f}: {count:,}{kept}</title></rect>'
+                )
     shapes += [_axis([step / 5 for step in range(6)], 0.0, 1.0), _height_text(f"{most:,}")]
     if threshold is not None:
         shapes.append(_mark(_x(threshold), f"{threshold:g}"))

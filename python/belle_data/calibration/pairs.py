@@ -18,8 +18,14 @@ if TYPE_CHECKING:
 
     from belle_data.calibration.other_content import Edit
 
-REWORDED, SAME_TEMPLATE, EDITED = 1000, 2500, 500
-"""Pairs of one rule, at most. Those that the data has itself count more than edits, which are rare in data."""
+REWORDED, SAME_TEMPLATE = 1000, 2500
+"""Pairs of one rule, at most."""
+EDITED, LEAST_EDITED = 0.2, 50
+"""Pairs of one kind of edit, as a share of those of the same template; and how many there may always be.
+
+Pairs that the data has itself count more, as edits are rare in data. The share is fixed, so that the mixture, and with
+it the rate, depends little on the size of the sample.
+"""
 MOST_OF_ONE_EDIT = 10
 """Edits in which the same word was replaced by the same other one."""
 LABELLED = "labelled"
@@ -125,12 +131,13 @@ def made_pairs(prompts: Sequence[Prompt], *, reworded: bool = True) -> list[Pair
     ]
     if not reworded:
         return pairs
+    edits = max(LEAST_EDITED, round(EDITED * len(pairs)))
     asked = [prompt for prompt in ordered if prompt.instruction]
     for rule in REWORDINGS:
         pairs += _reworded(asked, rule)
     words = OtherWords(templates)
     for kind, edit in (("number", another_number), ("negation", a_denial), ("name", words.in_place)):
-        pairs += _edited(asked, kind, edit)
+        pairs += _edited(asked, kind, edit, edits)
     return pairs
 
 
@@ -146,12 +153,12 @@ def _reworded(prompts: Sequence[Prompt], rule: str) -> list[Pair]:
     return pairs
 
 
-def _edited(prompts: Sequence[Prompt], kind: str, edit: Callable[[str], Edit | None]) -> list[Pair]:
+def _edited(prompts: Sequence[Prompt], kind: str, edit: Callable[[str], Edit | None], most: int) -> list[Pair]:
     """Pairs of a prompt and its edit; no single edit makes more than a few, or one word decides the whole rate."""
     pairs: list[Pair] = []
     times: Counter[str] = Counter()
     for prompt in prompts:
-        if len(pairs) == EDITED:
+        if len(pairs) == most:
             break
         edited = edit(prompt.asked)
         if edited is None or edited.text == prompt.asked or times[edited.what] == MOST_OF_ONE_EDIT:

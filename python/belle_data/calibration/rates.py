@@ -56,6 +56,8 @@ def smallest_threshold(
     differs: npt.NDArray[np.bool_],
     wanted: float,
     thresholds: npt.NDArray[np.float64],
+    *,
+    surely: bool = False,
 ) -> float | None:
     """The smallest threshold at which at most the wanted share of pairs that are no duplicates would be removed.
 
@@ -64,6 +66,7 @@ def smallest_threshold(
         differs: Whether the guard keeps them apart, ``bool [pairs]``.
         wanted: The share, 0 to 1.
         thresholds: Those to choose from, ascending.
+        surely: The upper end of the rate's 95 % interval is to be at most the share, not the rate itself.
 
     Returns:
         None if there is no pair, or if even the largest threshold removes too many.
@@ -72,6 +75,8 @@ def smallest_threshold(
         return None
     # The share falls as the threshold rises.
     for threshold in thresholds:
-        if removed(cosine, differs, float(threshold)).sum() / len(cosine) <= wanted:
+        rate = rate_of(int(removed(cosine, differs, float(threshold)).sum()), len(cosine))
+        share = rate.high if surely else rate.share
+        if share is not None and share <= wanted:
             return float(threshold)
     return None

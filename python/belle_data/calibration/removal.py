@@ -36,7 +36,7 @@ def removed_at(
     levels = np.searchsorted(thresholds, cosine, side="right")
     rows, starts = np.unique(later, return_index=True)
     at = np.arange(len(thresholds))
-    for row, start, end in zip(rows, starts, [*starts[1:], len(later)], strict=True):
+    for row, start, end in zip(rows, starts, np.append(starts, len(later))[1:], strict=True):
         reached = at < levels[start:end, None]
         kept[row] = ~(reached & kept[earlier[start:end]]).any(axis=0)
     return np.asarray(count - kept.sum(axis=0), dtype=np.int64)

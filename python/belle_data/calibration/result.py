@@ -17,6 +17,8 @@ class Histogram:
     """``nearest``, ``random``, ``duplicates`` or ``different``."""
     values: int
     counts: list[int]
+    apart: list[int]
+    """Those among the counts that the guard keeps apart, whatever the threshold; zeros where it was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +65,11 @@ class Proposal:
     """A threshold, and what it does with the pairs.
 
     `threshold` is None if no threshold keeps to the wanted rate, or if there is no pair that is no duplicate.
+    `sure_threshold` is the smallest of which the pairs show with 95 % that it keeps to the rate, None if there is none.
     """
 
     threshold: float | None
+    sure_threshold: float | None
     false_removal: Rate
     recall: Rate
 

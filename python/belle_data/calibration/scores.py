@@ -40,23 +40,27 @@ class Scores:
         self._thresholds = thresholds
         self.pairs, self.cosine, self.differences = pairs, cosine, differences
         self.duplicate = np.array([pair.duplicate for pair in pairs], dtype=bool)
-        self._differs = any_of(differences)
+        self.differs = any_of(differences)
         self._never = np.zeros(len(pairs), dtype=bool)
 
     def _rate(self, threshold: float | None, *, duplicate: bool, guard: bool) -> Rate:
         chosen = self.duplicate == duplicate
         if threshold is None:
             return Rate(0, int(chosen.sum()), None, None, None)
-        gone = removed(self.cosine, self._differs if guard else self._never, threshold)
+        gone = removed(self.cosine, self.differs if guard else self._never, threshold)
         return rate_of(int((gone & chosen).sum()), int(chosen.sum()))
 
     def proposal(self, wanted: float, *, guard: bool) -> Proposal:
         """The smallest threshold that keeps to the wanted rate."""
         different = ~self.duplicate
-        differs = (self._differs if guard else self._never)[different]
-        threshold = smallest_threshold(self.cosine[different], differs, wanted, self._thresholds)
+        differs = (self.differs if guard else self._never)[different]
+        threshold, sure = (
+            smallest_threshold(self.cosine[different], differs, wanted, self._thresholds, surely=surely)
+            for surely in (False, True)
+        )
         return Proposal(
             threshold,
+            sure,
             self._rate(threshold, duplicate=False, guard=guard),
             self._rate(threshold, duplicate=True, guard=guard),
         )
@@ -82,14 +86,14 @@ class Scores:
             chosen = (names == kind) & (self.duplicate == duplicate)
             gone = [
                 None if threshold is None else int(removed(self.cosine[chosen], differs[chosen], threshold).sum())
-                for differs in (self._differs, self._never)
+                for differs in (self.differs, self._never)
             ]
             found.append(Kind(kind, duplicate, int(chosen.sum()), *gone))
         return found
 
     def closest_different(self, *, guard: bool) -> list[Example]:
         """Those that set the threshold, the closest first."""
-        chosen = np.flatnonzero(~self.duplicate & ~(self._differs if guard else self._never))
+        chosen = np.flatnonzero(~self.duplicate & ~(self.differs if guard else self._never))
         return self._examples(chosen[np.argsort(-self.cosine[chosen], kind="stable")])
 
     def farthest_duplicates(self) -> list[Example]:

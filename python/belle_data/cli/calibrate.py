@@ -34,8 +34,8 @@ def parser() -> Parser:
         "calibrate",
         usage="calibrate INPUT [INPUT ...] [--pairs FILE] [OPTIONS]",
         description="Shows how similar the prompts of a data set are, and proposes the threshold of semantic_dedup "
-        "that removes at most a wanted share of the pairs that are no duplicates. The pairs are labelled ones of a file, or "
-        "made of the data's own prompts by rule. Writes nothing but the page that is asked for.",
+        "that removes at most a wanted share of the pairs that are no duplicates. The pairs are labelled ones of a "
+        "file, or made of the data's own prompts by rule. Writes nothing but the page that is asked for.",
         epilog=EXIT_CODES,
     )
     words.add_argument("inputs", metavar="INPUT", nargs="+", help="files, folders, globs, URLs or -, as for clean")
@@ -147,7 +147,9 @@ def _lines(result: Calibration, *, whole: bool) -> list[str]:
 
     for histogram in result.histograms:
         if histogram.values:
-            lines += ["", f"{TITLES[histogram.name]}: {histogram.values:,}"]
+            apart = sum(histogram.apart)
+            guarded = f", of which the guard keeps {apart:,} apart" if apart else ""
+            lines += ["", f"{TITLES[histogram.name]}: {histogram.values:,}{guarded}"]
             lines += _chart(histogram, result.proposal.threshold)
     lines += ["", *_table(result, whole=whole), "", *_kinds(result)]
     if result.closest_different:
@@ -246,6 +248,9 @@ def _proposal(result: Calibration) -> list[str]:
         ]
         if gone is not None:
             lines.append(f"  of the prompts that were compared it removes {gone:,} of {result.sampled_prompts:,}")
+        sure = proposal.sure_threshold
+        certain = "no threshold is" if sure is None else f"a threshold of {sure:g} is"
+        lines.append(f"  with 95 % certainty {certain} enough for {result.wanted:.4g}")
         if result.guard:
             other = result.without_guard.threshold
             needed = "no threshold would do" if other is None else f"the threshold would be {other:g}"
