@@ -164,7 +164,7 @@ def test_random_pairs_are_of_different_prompts(count: int) -> None:
 
 def test_a_sample_does_not_depend_on_order_or_batches() -> None:
     pa = pytest.importorskip("pyarrow")
-    texts = [f"第{at}个问题" for at in range(500)] + ["第3个问题", " ", ""]
+    texts = [f"第{at}个问题" for at in range(200)] + ["第3个问题", " ", ""]
     kinds = pa.list_(pa.struct([("role", pa.string()), ("text", pa.string())]))
 
     def sample(order: list[int], size: int, most: int) -> Sampler:
@@ -179,13 +179,13 @@ def test_a_sample_does_not_depend_on_order_or_batches() -> None:
         return sampler
 
     order = list(range(len(texts)))
-    wanted = sorted(set(texts[:500]), key=digest_of)
-    for most in (2, 50, 400, 1000):
+    wanted = sorted(set(texts[:200]), key=digest_of)
+    for most in (2, 50, 1000):
         for size in (1, 37, 1000):
             random.Random(size).shuffle(order)
             found = sample(order, size, most).sample()
             assert [prompt.text for prompt in found.prompts] == wanted[:most]
-            assert (found.rows_read, found.empty, found.distinct) == (503, 2, 500)
+            assert (found.rows_read, found.empty, found.distinct) == (203, 2, 200)
             assert all(texts[row] == prompt.text for row, prompt in zip(found.rows, found.prompts, strict=True))
             assert (
                 dict(zip([prompt.text for prompt in found.prompts], found.rows, strict=True)).get("第3个问题", 3) == 3
