@@ -72,7 +72,7 @@ def test_it_says_what_goes_and_proposes_a_threshold(belle: Shell) -> None:
     assert all(one["rows_guarded"] <= one["rows"] for one in found["levels"])
     assert found["levels"][0]["rows_guarded"] >= 2
     assert found["is_too_small"]
-    assert "it takes 381" in " ".join(found["notes"])
+    assert "where it takes 381" in " ".join(found["notes"])
     # What is proposed can be given to clean.
     assert f"proposal  {found['setting']}" in done.out
     recipe = belle_data.load_recipe(None, [found["setting"]])

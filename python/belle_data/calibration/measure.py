@@ -213,8 +213,8 @@ class Measure:
             self._notes.append("there is no pair that is no duplicate, so that no threshold can be proposed")
         elif result.is_too_small:
             self._notes.append(
-                f"{count:,} pairs that are no duplicates are too few to show a rate of {result.wanted:.4g}: "
-                f"it takes {needed:,}, even if none of them is removed"
+                f"of pairs that are no duplicates there are too few to show a rate of {result.wanted:.4g}: "
+                f"{count:,}, where it takes {needed:,}, even if none of them is removed"
             )
         if count and result.proposal.threshold is None:
             self._notes.append(
