@@ -53,7 +53,7 @@ class Measure:
 
     def __init__(self, embedder: Embedder, sample: Sample, settings: SemanticDedupConfig, listener: Listener) -> None:
         self._embedder, self._sample, self._listener = embedder, sample, listener
-        self._with_guard = settings.guard
+        self._with_guard, self._field_threshold = settings.guard, settings.field_threshold
         self._guard = _native.Guard()
         self._notes: list[str] = []
         # A file has one vector for each row, not one for each of its texts.
@@ -76,12 +76,9 @@ class Measure:
         pairs = list(labelled) if labelled is not None else made_pairs(sample.prompts, reworded=not of_rows)
         vectors = self._embed([prompt.text for prompt in sample.prompts], sample.rows, "embed", precisely=False)
         rows, guarded, known, found = self._removed(vectors)
-        scores = Scores(
-            pairs,
-            self._cosines([pair.left for pair in pairs], [pair.right for pair in pairs], vectors, "embed pairs"),
-            self._differences([pair.left for pair in pairs], [pair.right for pair in pairs], "guard pairs"),
-            THRESHOLDS,
-        )
+        left, right = [pair.left for pair in pairs], [pair.right for pair in pairs]
+        cosine, apart = self._cosines(left, right, vectors, "embed pairs")
+        scores = Scores(pairs, cosine, self._differences(left, right, "guard pairs"), apart, THRESHOLDS)
         result = Calibration(
             inputs=inputs,
             rows=sample.rows_read,
@@ -91,6 +88,7 @@ class Measure:
             embedder=self._embedder.name,
             fingerprint=self._embedder.fingerprint,
             fields=self._fields,
+            field_threshold=self._field_threshold,
             guard=self._with_guard,
             pairs_from=pairs_from,
             wanted=wanted,
@@ -102,7 +100,7 @@ class Measure:
                 _histogram("nearest", self._nearest),
                 _histogram("random", random_pairs(vectors)),
                 _histogram("duplicates", scores.cosine[scores.duplicate]),
-                _histogram("different", scores.cosine[~scores.duplicate], scores.differs[~scores.duplicate]),
+                _histogram("different", scores.cosine[~scores.duplicate], scores.guarded[~scores.duplicate]),
             ],
             levels=[
                 scores.level(float(threshold), int(gone), int(fewer), known=bool(is_known), guard=self._with_guard)
@@ -134,20 +132,17 @@ class Measure:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_], dict[str, int]]:
         """Rows that go at each threshold, without and with the guard; where that is known; what the guard saw."""
         prompts, floors = self._sample.prompts, [float(one) for one in THRESHOLDS]
-        found = neighbours(vectors, floors, self._embedder.tolerance, MOST_PAIRS, self._listener)
+        found = neighbours(vectors, floors, self._embedder.tolerance(floors[0]), MOST_PAIRS, self._listener)
         self._nearest = found.nearest
         earlier, later = found.earlier, found.later
-        if self._embedder.of_rows:
-            cosine = cosines(vectors, earlier, later)
-        else:
-            ones, others = [prompts[one] for one in earlier], [prompts[one] for one in later]
-            cosine = self._cosines(ones, others, vectors, "embed again")
+        ones, others = [prompts[one] for one in earlier], [prompts[one] for one in later]
+        cosine, apart = self._cosines(ones, others, vectors, "embed again")
         known = np.greater_equal(THRESHOLDS, found.floor - 1e-9)
         if not known.all():
             self._notes.append(
                 f"more than {MOST_PAIRS:,} pairs of prompts are alike: rows are counted for higher thresholds only"
             )
-        near = cosine >= min(found.floor, 2.0)
+        near = (cosine >= found.floor) & ~apart
         earlier, later, cosine = earlier[near], later[near], cosine[near]
         differences = self._differences([prompts[one] for one in later], [prompts[one] for one in earlier], "guard")
         alike = ~any_of(differences)
@@ -175,21 +170,24 @@ class Measure:
 
     def _cosines(
         self, left: Sequence[Prompt], right: Sequence[Prompt], vectors: npt.NDArray[np.float32], step: str
-    ) -> npt.NDArray[np.float64]:
-        """How near two prompts are: the smallest cosine of the texts that must be near, of precise vectors."""
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """The cosines of prompts, of precise vectors; and where texts of a further field are too far from each other."""
         if self._embedder.of_rows:
             number = {prompt: at for at, prompt in enumerate(self._sample.prompts)}
-            return cosines(vectors, _numbers(left, number), _numbers(right, number))
+            return cosines(vectors, _numbers(left, number), _numbers(right, number)), np.zeros(len(left), dtype=bool)
         every = dict.fromkeys(
             _TEXT_OF[field](prompt) for side in (left, right) for prompt in side for field in self._fields
         )
         texts = {text: at for at, text in enumerate(every)}
         precise = self._embed(list(texts), np.arange(len(texts), dtype=np.int64), step, precisely=True)
-        smallest = np.full(len(left), 1.0)
+        found = []
         for field in self._fields:
             one, other = (_numbers([_TEXT_OF[field](prompt) for prompt in side], texts) for side in (left, right))
-            smallest = np.minimum(smallest, cosines(precise, one, other))
-        return smallest
+            found.append(cosines(precise, one, other))
+        apart = np.zeros(len(left), dtype=bool)
+        for further in found[1:]:
+            apart |= further < self._field_threshold
+        return found[0], apart
 
     def _differences(self, left: Sequence[Prompt], right: Sequence[Prompt], step: str) -> npt.NDArray[np.object_]:
         """What the guard sees in pairs of prompts: a word for each, or None."""

@@ -86,7 +86,9 @@ class Calibration:
     embedder: str
     fingerprint: str
     fields: list[str]
-    """The texts that must be near, each by itself; the smallest cosine counts."""
+    """The texts that must be near, each by itself. Cosines are those of the first; see `field_threshold`."""
+    field_threshold: float
+    """Cosine below which two texts of a further field keep a pair apart, whatever the threshold."""
     guard: bool
     """Whether the proposal counts on the guard."""
     pairs_from: str | None

@@ -27,6 +27,7 @@ class Scores:
         pairs: The pairs.
         cosine: ``float64 [pairs]``.
         differences: ``object [pairs]``, what the guard sees, None if nothing.
+        apart: ``bool [pairs]``, whether something else than the guard keeps them, at any threshold.
         thresholds: Those to choose from, ascending.
     """
 
@@ -35,25 +36,26 @@ class Scores:
         pairs: Sequence[Pair],
         cosine: npt.NDArray[np.float64],
         differences: npt.NDArray[np.object_],
+        apart: npt.NDArray[np.bool_],
         thresholds: npt.NDArray[np.float64],
     ) -> None:
         self._thresholds = thresholds
         self.pairs, self.cosine, self.differences = pairs, cosine, differences
         self.duplicate = np.array([pair.duplicate for pair in pairs], dtype=bool)
-        self.differs = any_of(differences)
-        self._never = np.zeros(len(pairs), dtype=bool)
+        self.guarded = any_of(differences)
+        self._stays = {True: self.guarded | apart, False: apart}
 
     def _rate(self, threshold: float | None, *, duplicate: bool, guard: bool) -> Rate:
         chosen = self.duplicate == duplicate
         if threshold is None:
             return Rate(0, int(chosen.sum()), None, None, None)
-        gone = removed(self.cosine, self.differs if guard else self._never, threshold)
+        gone = removed(self.cosine, self._stays[guard], threshold)
         return rate_of(int((gone & chosen).sum()), int(chosen.sum()))
 
     def proposal(self, wanted: float, *, guard: bool) -> Proposal:
         """The smallest threshold that keeps to the wanted rate."""
         different = ~self.duplicate
-        differs = (self.differs if guard else self._never)[different]
+        differs = self._stays[guard][different]
         threshold, sure = (
             smallest_threshold(self.cosine[different], differs, wanted, self._thresholds, surely=surely)
             for surely in (False, True)
@@ -86,14 +88,14 @@ class Scores:
             chosen = (names == kind) & (self.duplicate == duplicate)
             gone = [
                 None if threshold is None else int(removed(self.cosine[chosen], differs[chosen], threshold).sum())
-                for differs in (self.differs, self._never)
+                for differs in (self._stays[True], self._stays[False])
             ]
             found.append(Kind(kind, duplicate, int(chosen.sum()), *gone))
         return found
 
     def closest_different(self, *, guard: bool) -> list[Example]:
         """Those that set the threshold, the closest first."""
-        chosen = np.flatnonzero(~self.duplicate & ~(self.differs if guard else self._never))
+        chosen = np.flatnonzero(~self.duplicate & ~self._stays[guard])
         return self._examples(chosen[np.argsort(-self.cosine[chosen], kind="stable")])
 
     def farthest_duplicates(self) -> list[Example]:
