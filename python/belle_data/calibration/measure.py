@@ -171,7 +171,7 @@ class Measure:
     def _cosines(
         self, left: Sequence[Prompt], right: Sequence[Prompt], vectors: npt.NDArray[np.float32], step: str
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-        """The cosines of prompts, of precise vectors; and where texts of a further field are too far from each other."""
+        """The cosines of prompts, of precise vectors; and where texts of a further field are too far apart."""
         if self._embedder.of_rows:
             number = {prompt: at for at, prompt in enumerate(self._sample.prompts)}
             return cosines(vectors, _numbers(left, number), _numbers(right, number)), np.zeros(len(left), dtype=bool)
