@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from belle_data import kernels
+    from belle_data.calibration import Calibration, calibrate
     from belle_data.config import Recipe, load_recipe
     from belle_data.conversion import ConvertReport, convert
     from belle_data.engine.local import clean
@@ -25,10 +26,12 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BelleError",
+    "Calibration",
     "ConvertReport",
     "Recipe",
     "RunReport",
     "__version__",
+    "calibrate",
     "clean",
     "convert",
     "explain",
@@ -41,9 +44,11 @@ __all__ = [
 
 _HOMES = {
     "BelleError": "belle_data.errors",
+    "Calibration": "belle_data.calibration",
     "Recipe": "belle_data.config",
     "ConvertReport": "belle_data.conversion",
     "RunReport": "belle_data.report.summary",
+    "calibrate": "belle_data.calibration",
     "clean": "belle_data.engine.local",
     "convert": "belle_data.conversion",
     "explain": "belle_data.report.explain",
