@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from belle_data import _native
     from belle_data.embed import Embedder
+    from belle_data.embed.faiss_search import FaissSearch
     from belle_data.engine.decisions import Decision
 
 ComparedField = Literal["prompt", "instruction", "output"]
@@ -87,7 +88,9 @@ class SemanticDedup(StageDefaults):
         self._found: tuple[pa.RecordBatch, dict[str, pa.Table], dict[str, Any]] | None = None
         self._texts: _native.ComparedTexts | None = None
         self._vectors: Any = None
+        self._tolerance = 0.0
         self._workplace = Workplace()
+        self._faiss: FaissSearch | None = None
 
     def fingerprint(self) -> str:
         """What makes the vectors, beyond the settings: the version of a model, the hash of a file.
@@ -122,11 +125,12 @@ class SemanticDedup(StageDefaults):
         fields = self._settings.fields[:1] if embedder.of_rows else self._settings.fields
         self._texts = _native.ComparedTexts.read(rows, ledger, list(fields))
         precisely = self._settings.threshold < PRECISE_BELOW and embedder.tolerance > 0
+        self._tolerance = 0.0 if precisely else embedder.tolerance
         vectors = RunVectors(workplace.vectors, embedder, precisely=precisely)
         self._vectors = vectors.of(self._texts, workplace.listener)
         self._native = _native.SemanticDedup(
             threshold=self._settings.threshold,
-            tolerance=0.0 if precisely else embedder.tolerance,
+            tolerance=self._tolerance,
             exact=self._settings.mode == "exact",
         )
 
@@ -152,7 +156,10 @@ class SemanticDedup(StageDefaults):
         if self._settings.engine == "faiss":
             from belle_data.embed.faiss_search import FaissSearch  # noqa: PLC0415 - few have it
 
-            faiss = FaissSearch(self._settings, self._texts, vectors, places, self._workplace)
+            faiss = FaissSearch(
+                self._settings, self._texts, vectors, places, self._workplace, tolerance=self._tolerance
+            )
+            self._faiss = faiss
         removals, misses, statistics = self._native.decide(
             self._texts,
             vectors,
@@ -170,7 +177,7 @@ class SemanticDedup(StageDefaults):
         evidence = {name: pa.Table.from_batches([batch]) for name, batch in tables.items()}
         self._found = removals_of(removals), evidence, statistics
         self._embedder.close()
-        self._vectors = self._native = None
+        self._vectors = self._native = self._faiss = None
 
     def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Give the removals among the rows of a batch, ordered by row.
@@ -219,7 +226,11 @@ class SemanticDedup(StageDefaults):
 
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are."""
-        return (0, 0) if self._native is None else self._native.progress()
+        # Asked from another thread, while `finish` may forget them.
+        faiss, native = self._faiss, self._native
+        if faiss is not None:
+            return faiss.progress()
+        return (0, 0) if native is None else native.progress()
 
     @staticmethod
     def _compared(texts: _native.ComparedTexts) -> pa.RecordBatch:
