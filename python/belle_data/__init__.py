@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from belle_data.errors import BelleError
     from belle_data.report.explain import explain
     from belle_data.report.inspect import inspect
+    from belle_data.report.similar import similar
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
@@ -36,6 +37,7 @@ __all__ = [
     "kernels",
     "load_recipe",
     "rethreshold",
+    "similar",
     "undo",
 ]
 
@@ -50,6 +52,7 @@ _HOMES = {
     "inspect": "belle_data.report.inspect",
     "load_recipe": "belle_data.config",
     "rethreshold": "belle_data.engine.redecide",
+    "similar": "belle_data.report.similar",
     "undo": "belle_data.engine.redecide",
 }
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 def keys_of(some: npt.NDArray[np.integer], others: npt.NDArray[np.integer]) -> npt.NDArray[np.uint64]:
     """The keys of pairs, whichever of the two is the later row."""
     later, earlier = np.maximum(some, others).astype(np.uint64), np.minimum(some, others).astype(np.uint64)
-    return (later << np.uint64(32)) | earlier
+    keys: npt.NDArray[np.uint64] = (later << np.uint64(32)) | earlier
+    return keys
 
 
 def split(keys: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
