@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from belle_data.embed.faiss_lists import PROBES
-from belle_data.embed.faiss_products import BASE_ROWS, Vectors, spans
+from belle_data.embed.faiss_products import BASE_ROWS, Vectors, load_faiss, spans
 from belle_data.engine.run_folder import TEMPORARY
 from belle_data.errors import RunFolderError
 
@@ -26,7 +26,7 @@ _HINT = "check the rights and the free space, or name another folder with --out"
 
 def flat_index(vectors: Vectors, ids: npt.NDArray[np.int64]) -> Any:
     """An ``IndexIDMap2`` over an ``IndexFlatIP``: every search in it is exact."""
-    import faiss  # noqa: PLC0415 - few have it
+    faiss = load_faiss()
 
     index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.dimensions))
     for start, end in spans(0, len(vectors), BASE_ROWS):
@@ -36,7 +36,7 @@ def flat_index(vectors: Vectors, ids: npt.NDArray[np.int64]) -> Any:
 
 def list_index(lists: Lists, vectors: Vectors, ids: npt.NDArray[np.int64]) -> Any:
     """An ``IndexIVFFlat`` with the lists in which the search looked for pairs; it looks in `PROBES` of them."""
-    import faiss  # noqa: PLC0415 - few have it
+    faiss = load_faiss()
 
     quantizer = faiss.IndexFlatIP(vectors.dimensions)
     quantizer.add(lists.centroids)
@@ -58,7 +58,7 @@ def write_index(index: Any, folder: Path) -> None:
     Raises:
         RunFolderError: It cannot be written.
     """
-    import faiss  # noqa: PLC0415 - few have it
+    faiss = load_faiss()
 
     temporary = folder / f"{INDEX}{TEMPORARY}"
     failed: list[BaseException] = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from belle_data.embed.faiss_products import BASE_ROWS, Vectors, Workers, spans
+from belle_data.embed.faiss_products import BASE_ROWS, Vectors, Workers, load_faiss, spans
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,7 +80,7 @@ class Lists:
 
     def _nearest(self, vectors: Vectors, centroids: npt.NDArray[np.float32], most: int) -> npt.NDArray[np.int32]:
         """The centroids with the highest products, the best first: ``int32 [rows, most]``."""
-        import faiss  # noqa: PLC0415 - few have it
+        faiss = load_faiss()
 
         index = faiss.IndexFlatIP(vectors.dimensions)
         index.add(centroids)

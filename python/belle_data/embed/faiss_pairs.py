@@ -55,12 +55,14 @@ class Pairs:
             self._shorten()
 
     def sorted(self) -> npt.NDArray[np.uint64]:
-        """The keys, ascending."""
+        """The keys of the window, ascending."""
         if not self._parts:
             return np.zeros(0, np.uint64)
         keys = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
         self._parts.clear()
         keys.sort()
+        # The window may have become shorter since they came.
+        keys = keys[: np.searchsorted(keys, _key(self.end))]
         first = np.ones(len(keys), np.bool_)
         np.not_equal(keys[1:], keys[:-1], out=first[1:])
         keys = keys if first.all() else keys[first]

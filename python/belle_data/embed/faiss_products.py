@@ -29,6 +29,13 @@ AHEAD = 16
 """Tasks that are given out before the result of the first is used. Not a matter of threads: see `Workers.in_order`."""
 
 
+def load_faiss() -> Any:
+    """Give the package, which few have."""
+    import faiss  # noqa: PLC0415
+
+    return faiss
+
+
 class Vectors:
     """Rows of a mapped file of vectors, in another order.
 
@@ -99,7 +106,7 @@ def pairs_above(
         base: ``float32 [m, dimensions]``, at most `BASE_ROWS`.
         least: Products must be above it.
     """
-    import faiss  # noqa: PLC0415 - few have it
+    faiss = load_faiss()
 
     count, dimensions = queries.shape
     if count == 0 or len(base) == 0:
@@ -119,10 +126,8 @@ def spans(start: int, end: int, step: int) -> Iterator[tuple[int, int]]:
 
 
 def _one_thread() -> None:
-    import faiss  # noqa: PLC0415 - few have it
-
     # Holds for this thread alone.
-    faiss.omp_set_num_threads(1)
+    load_faiss().omp_set_num_threads(1)
 
 
 def _processors() -> int:
