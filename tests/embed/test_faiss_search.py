@@ -183,6 +183,20 @@ def test_an_index_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "vectors").glob("index*")) == [faiss_index.INDEX]
 
 
+def test_an_index_does_not_outlive_its_run(tmp_path: Path) -> None:
+    of_vectors(clusters(20, 4, 1), tmp_path, engine="faiss", saved=True)
+    assert (tmp_path / "vectors" / faiss_index.INDEX).exists()
+    of_vectors(clusters(20, 4, 1), tmp_path, saved=True)
+    assert not (tmp_path / "vectors" / faiss_index.INDEX).exists()
+
+
+def test_the_memory_is_known_before() -> None:
+    small, large = (faiss_search.search_memory(rows, 512, exact=False) for rows in (1000, 1_600_000))
+    assert small < 4 << 30
+    assert 4 * 1_600_000 * 512 < large < 6 << 30
+    assert faiss_search.search_memory(0, 1, exact=True, saved=False, threads=1) > 0
+
+
 def test_without_the_package_there_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faiss_search, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="needs the package faiss") as raised:

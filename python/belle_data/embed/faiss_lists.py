@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PROBES = 8
 """Lists in which a row looks for others, its own among them."""
-_SAMPLE = 40
+SAMPLE = 40
 """Rows of the sample for each list."""
 _ROUNDS = 6
 """Times that centroids are moved."""
@@ -46,7 +46,7 @@ class Lists:
         self._vectors, self._workers, self._advance = vectors, workers, advance
         self.count = list_count(len(vectors))
         probes = min(PROBES, self.count)
-        self.centroids = self._trained(drawn(hashes, _SAMPLE * self.count))
+        self.centroids = self._trained(drawn(hashes, SAMPLE * self.count))
         self.of_rows = self._nearest(vectors, self.centroids, probes)
         """The lists of each row, the best first: ``int32 [rows, probes]``."""
         self._members = _grouped(self.of_rows[:, :1], self.count)
@@ -103,7 +103,7 @@ def list_count(rows: int) -> int:
 
 def training_steps(rows: int) -> int:
     """How many rows are compared with centroids until the lists are made."""
-    return _ROUNDS * min(_SAMPLE * list_count(rows), rows) + rows
+    return _ROUNDS * min(SAMPLE * list_count(rows), rows) + rows
 
 
 def drawn(hashes: npt.NDArray[np.uint64], most: int) -> npt.NDArray[np.intp]:

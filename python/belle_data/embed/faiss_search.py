@@ -4,8 +4,7 @@ Up to `EXACT_BELOW` rows, and always with ``mode = "exact"``, each row is compar
 meet in coarse lists: those at home in a list with each other and with its guests. Both are products of matrices; the
 pairs they give are candidates, over which the kernels of this package decide by a product of their own.
 
-Memory beside the vectors: 100 MB for each thread, 300 MB for pairs, 100 bytes a row for lists; and, while the index is
-written, the size of the vectors.
+`search_memory` says how much memory that takes.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ import pyarrow as pa
 
 from belle_data import _native
 from belle_data.embed.faiss_index import flat_index, list_index, write_index
-from belle_data.embed.faiss_lists import Lists, drawn, training_steps
+from belle_data.embed.faiss_lists import PROBES, SAMPLE, Lists, drawn, list_count, training_steps
 from belle_data.embed.faiss_pairs import Pairs, blocks, keys_of, split
-from belle_data.embed.faiss_products import BASE_ROWS, QUERY_ROWS, Vectors, Workers, pairs_above, spans
+from belle_data.embed.faiss_products import AHEAD, BASE_ROWS, QUERY_ROWS, Vectors, Workers, pairs_above, spans
 from belle_data.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +53,27 @@ def check_installed() -> None:
     """
     if find_spec("faiss") is None:
         raise UsageError('engine = "faiss" needs the package faiss', hint='pip install faiss-cpu, or engine = "native"')
+
+
+def search_memory(rows: int, dimensions: int, *, exact: bool, saved: bool = True, threads: int = 16) -> int:
+    """Give the bytes of memory that the search of so many vectors needs at most, beside the mapped vectors.
+
+    Args:
+        rows: How many there are.
+        dimensions: Numbers in a vector.
+        exact: Every pair is looked at, however many rows there are.
+        saved: The index is written, for which the vectors are in memory once.
+        threads: Of which at most `AHEAD` are used.
+    """
+    # Pairs found, waiting and being sorted; blocks of vectors and what faiss finds in them.
+    always = 16 * (_MOST_OF_WINDOW + _MOST_AT_ONCE) + 24 * rows
+    each = 4 * dimensions * (QUERY_ROWS + BASE_ROWS) + 40 * QUERY_ROWS * BASE_ROWS
+    index = 4 * rows * dimensions if saved else 0
+    blocks_in_use = min(threads, AHEAD) * each
+    if exact or rows < EXACT_BELOW:
+        return always + blocks_in_use + index
+    making = 2 * 4 * dimensions * (SAMPLE + 2) * list_count(rows) + 16 * PROBES * rows
+    return always + max(blocks_in_use, making, index) + 8 * PROBES * rows
 
 
 class FaissSearch:

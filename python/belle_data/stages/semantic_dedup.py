@@ -160,6 +160,9 @@ class SemanticDedup(StageDefaults):
                 self._settings, self._texts, vectors, places, self._workplace, tolerance=self._tolerance
             )
             self._faiss = faiss
+        elif self._workplace.vectors is not None:
+            # Of a run before, over other rows.
+            (self._workplace.vectors / "index.faiss").unlink(missing_ok=True)
         removals, misses, statistics = self._native.decide(
             self._texts,
             vectors,
