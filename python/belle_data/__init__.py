@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from belle_data.errors import BelleError
     from belle_data.report.explain import explain
     from belle_data.report.inspect import inspect
+    from belle_data.report.similar import similar
     from belle_data.report.summary import RunReport
 
 __version__ = "0.1.0"
@@ -39,6 +40,7 @@ __all__ = [
     "kernels",
     "load_recipe",
     "rethreshold",
+    "similar",
     "undo",
 ]
 
@@ -55,6 +57,7 @@ _HOMES = {
     "inspect": "belle_data.report.inspect",
     "load_recipe": "belle_data.config",
     "rethreshold": "belle_data.engine.redecide",
+    "similar": "belle_data.report.similar",
     "undo": "belle_data.engine.redecide",
 }
 

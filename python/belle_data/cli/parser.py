@@ -17,6 +17,7 @@ COMMANDS = {
     "clean": "remove bad rows and duplicates; kept rows, ledger and report in a run folder",
     "explain": "say what happened to a row, and show the row that it was removed for",
     "inspect": "show examples of what a stage removed, and of what just stayed",
+    "similar": "show the rows of a run that are nearest in meaning to a text or a row",
     "rethreshold": "make a new run with other thresholds out of a finished one",
     "undo": "make a new run without one stage or reason out of a finished one",
     "calibrate": "show how similar the prompts are, and propose a threshold for semantic_dedup",

@@ -385,7 +385,7 @@ class _Run:
         vectors = self.folder.path / "vectors"
         if self.origin is not None and not vectors.exists():
             self.folder.copy_from(self.origin.folder, "vectors")
-        return Workplace(vectors, self.listener)
+        return Workplace(vectors, self.listener, self.threads)
 
     def _describe(self, summaries: Sequence[SourceSummary], shards: Sequence[Shard]) -> None:
         """Write ``dataset_info.json``, with which LLaMA-Factory trains on the shards as they are, if one can.

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from belle_data import _native
     from belle_data.embed import Embedder
+    from belle_data.embed.faiss_search import FaissSearch
     from belle_data.engine.decisions import Decision
 
 ComparedField = Literal["prompt", "instruction", "output"]
@@ -89,7 +90,9 @@ class SemanticDedup(StageDefaults):
         self._found: tuple[pa.RecordBatch, dict[str, pa.Table], dict[str, Any]] | None = None
         self._texts: _native.ComparedTexts | None = None
         self._vectors: Any = None
+        self._tolerance = 0.0
         self._workplace = Workplace()
+        self._faiss: FaissSearch | None = None
 
     def fingerprint(self) -> str:
         """What makes the vectors, beyond the settings: the version of a model, the hash of a file.
@@ -156,7 +159,12 @@ class SemanticDedup(StageDefaults):
         if self._settings.engine == "faiss":
             from belle_data.embed.faiss_search import FaissSearch  # noqa: PLC0415 - few have it
 
-            faiss = FaissSearch(self._settings, self._texts, vectors, places, self._workplace)
+            tolerance = self._embedder.tolerance(self._settings.threshold)
+            faiss = FaissSearch(self._settings, self._texts, vectors, places, self._workplace, tolerance=tolerance)
+            self._faiss = faiss
+        elif self._workplace.vectors is not None:
+            # Of a run before, over other rows.
+            (self._workplace.vectors / "index.faiss").unlink(missing_ok=True)
         removals, misses, statistics = self._native.decide(
             self._texts,
             vectors,
@@ -174,7 +182,7 @@ class SemanticDedup(StageDefaults):
         evidence = {name: pa.Table.from_batches([batch]) for name, batch in tables.items()}
         self._found = removals_of(removals), evidence, statistics
         self._embedder.close()
-        self._vectors = self._native = None
+        self._vectors = self._native = self._faiss = None
 
     def decide(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Give the removals among the rows of a batch, ordered by row.
@@ -223,7 +231,11 @@ class SemanticDedup(StageDefaults):
 
     def progress(self) -> tuple[int, int]:
         """Steps of `finish` that are done, and how many there are."""
-        return (0, 0) if self._native is None else self._native.progress()
+        # Asked from another thread, while `finish` may forget them.
+        faiss, native = self._faiss, self._native
+        if faiss is not None:
+            return faiss.progress()
+        return (0, 0) if native is None else native.progress()
 
     @staticmethod
     def _compared(texts: _native.ComparedTexts) -> pa.RecordBatch:

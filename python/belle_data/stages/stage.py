@@ -32,6 +32,8 @@ class Workplace:
     """A folder for vectors that later runs use again; None to keep them in memory alone."""
     listener: Listener = field(default_factory=Silent)
     """Is told what is going on."""
+    threads: int = 0
+    """For what does not compute in the kernels: how many to use; 0 for one for each processor."""
 
 
 class Stage(Protocol):

@@ -242,6 +242,8 @@ pub struct SemanticDedup {
     progress: Arc<Progress>,
 }
 
+/// The sample is drawn by another hash than that from which clusters are made: rows near their centroids find more.
+const RECALL_SEED: u64 = 1;
 /// Below the threshold by so much pairs are still looked at, to show what just stayed.
 const JUST_BELOW: f32 = 0.01;
 
@@ -355,7 +357,8 @@ impl SemanticDedup {
             let work = || {
                 let search = Search::new(vectors, self.settings.clone(), progress)?;
                 let decided = search.decide(judge, progress)?;
-                let recall = (recall_rows > 0).then(|| search.recall(recall_rows, 0, progress)).transpose()?;
+                let recall =
+                    (recall_rows > 0).then(|| search.recall(recall_rows, RECALL_SEED, progress)).transpose()?;
                 Ok((decided, recall))
             };
             match work() {

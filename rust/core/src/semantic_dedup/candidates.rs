@@ -65,10 +65,12 @@ impl<'a> Decider<'a> {
             .zip(earlier.par_chunks(PAIRS_PER_TASK))
             .map(|(later, earlier)| {
                 progress.check()?;
-                let pairs = later.iter().zip(earlier).filter_map(|(&later, &earlier)| {
+                // What goes already is no row to go for: in a dense cluster these are nearly all.
+                let open = later.iter().zip(earlier).filter(|&(_, &earlier)| self.decisions.is_kept(earlier));
+                let pairs = open.filter_map(|(&later, &earlier)| {
                     let (x, y) = (self.vectors.row(later), self.vectors.row(earlier));
                     let cosine = fused.cosine(x, y);
-                    let counts = cosine >= self.floor && self.decisions.is_kept(earlier) && !is_zero(x) && !is_zero(y);
+                    let counts = cosine >= self.floor && !is_zero(x) && !is_zero(y);
                     counts.then_some(Pair { later, earlier, cosine })
                 });
                 Ok(pairs.collect())
