@@ -42,7 +42,7 @@ def test_summary_on_stdout_and_progress_on_stderr(belle: Shell, rows: Rows) -> N
     assert lines[-2].split() == ["rows", "out", "4", "57.14%", "in", "1", "shard"]
     assert lines[-1].endswith("MiB of memory at most")
     steps = [line.partition(":")[0] for line in done.err.splitlines()]
-    assert steps == ["read", "normalise", "rules", "exact_dedup", "near_dedup", "write"]
+    assert steps == ["read", "normalise", "rules", "exact_dedup", "near_dedup", "embed", "semantic_dedup", "write"]
 
 
 def test_the_run_folder_is_complete(belle: Shell, rows: Rows, kept_lines: Callable[[Path], list[bytes]]) -> None:
@@ -87,8 +87,12 @@ def test_stages_and_settings(belle: Shell, rows: Rows) -> None:
     near = belle.here("clean", "raw.jsonl", "--stages", "near_dedup", "--json", "--out", "near").json()
     assert [stage["name"] for stage in near["stages"]] == ["near_dedup"]
     assert near["rows_out"] == 5
-    strict = belle.here("clean", "raw.jsonl", "--set", "near_dedup.threshold=1", "--json", "--out", "strict").json()
-    assert strict["rows_out"] == 6
+    texts = ("--stages", "normalise,rules,exact_dedup,near_dedup")
+    strict = belle.here("clean", "raw.jsonl", "--set", "near_dedup.threshold=1", "--json", "--out", "strict", *texts)
+    assert strict.json()["rows_out"] == 6
+    whole = belle.here("clean", "raw.jsonl", "--set", "near_dedup.threshold=1", "--json", "--out", "whole").json()
+    assert [stage["name"] for stage in whole["stages"]][-1] == "semantic_dedup"
+    assert whole["rows_out"] == 5
     none = belle.here("clean", "raw.jsonl", "--stages", "", "--json", "--out", "none").json()
     assert (none["rows_out"], none["stages"]) == (7, [])
 
@@ -201,17 +205,28 @@ def test_dry_run_writes_nothing(belle: Shell, rows: Rows) -> None:
         ("packed.jsonl.gz", "jsonl", "gzip", "messages"),
     ]
     assert plan["inputs"][0]["size"] == (belle.folder / "raw.jsonl").stat().st_size
-    assert [stage["name"] for stage in plan["stages"]] == ["normalise", "rules", "exact_dedup", "near_dedup"]
-    near = plan["stages"][-1]
+    assert [stage["name"] for stage in plan["stages"]] == [
+        "normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup",
+    ]  # fmt: skip
+    near = plan["stages"][-2]
     assert near["derived"] == ["bands", "rows_per_band"]
     bands, width = near["settings"]["bands"], near["settings"]["rows_per_band"]
     assert dict(map(tuple, near["candidate_curve"]))[0.8] == pytest.approx(1 - (1 - 0.8**width) ** bands)
     assert dict(map(tuple, near["candidate_curve"]))[0.8] >= 0.9999
+    estimate = plan["stages"][-1]["estimate"]
+    # As many prompts as rows at most; how many a compressed file has is not known.
+    assert (estimate["rows_at_most"], estimate["rows"], estimate["cost"]) == (None, 1_000_000, None)
+    assert 10 < estimate["seconds"] < 100_000
+    assert 1 << 29 < estimate["memory_bytes"] < 1 << 33
+    assert estimate["disk_bytes"] >= 1_000_000 * 512 * 4
+    known = belle.here("clean", "raw.jsonl", "--dry-run", "--json").json()["stages"][-1]["estimate"]
+    assert known["rows_at_most"] == 7
     assert plan["output"]["folder"] == "runs/raw"
     text = belle("clean", *inputs, "--dry-run")
     assert text.code == 0
     assert "packed.jsonl.gz: 107 B, jsonl, gzip, format messages" in text.out or "gzip, format messages" in text.out
     assert "folder: runs/raw (holds nothing)" in text.out
+    assert "for 1,000,000 different prompts: about" in text.out
     assert sorted(path.name for path in belle.folder.rglob("*")) == before
 
 
@@ -230,7 +245,7 @@ def test_the_same_command_again_does_nothing(belle: Shell, rows: Rows) -> None:
     assert again.json() == first.json()
     assert again.err == "nothing changed since the last run: its result is reported again\n"
     forced = belle("clean", "raw.jsonl", "--json", "--force")
-    assert [stage["reused"] for stage in forced.json()["stages"]] == [False] * 4
+    assert [stage["reused"] for stage in forced.json()["stages"]] == [False] * 5
 
 
 def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -> None:
@@ -239,12 +254,13 @@ def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -
     def reused(*arguments: str) -> list[bool]:
         return [stage["reused"] for stage in belle.here("clean", "raw.jsonl", "--json", *arguments).json()["stages"]]
 
-    assert reused() == [False] * 4
-    assert reused("--set", "near_dedup.threshold=0.9") == [True, True, True, False]
-    assert reused("--set", "near_dedup.threshold=0.9", "--compress", "gz") == [True] * 4
-    assert reused("--set", "exact_dedup.field=prompt") == [True, True, False, False]
-    assert reused("--set", "rules.refusal=off") == [True, False, False, False]
-    assert reused("--set", "normalise.width=true") == [False] * 4
+    assert reused() == [False] * 5
+    assert reused("--set", "semantic_dedup.threshold=0.9") == [True, True, True, True, False]
+    assert reused("--set", "near_dedup.threshold=0.9") == [True, True, True, False, False]
+    assert reused("--set", "near_dedup.threshold=0.9", "--compress", "gz") == [True] * 5
+    assert reused("--set", "exact_dedup.field=prompt") == [True, True, False, False, False]
+    assert reused("--set", "rules.refusal=off") == [True, False, False, False, False]
+    assert reused("--set", "normalise.width=true") == [False] * 5
     assert sorted(path.name for path in (belle.folder / "runs" / "raw" / "shards").iterdir()) == ["part-00000.jsonl"]
 
 
@@ -318,9 +334,11 @@ def _many_rows(path: Path, count: int) -> None:
 def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(belle: Shell, count: int, within: float) -> None:
     """A second is promised; the test grants more, for machines that do other things too."""
     _many_rows(belle.folder / "raw.jsonl", count)
+    # To embed so many prompts takes minutes: the next test interrupts that.
+    stages = ("--stages", "normalise,rules,exact_dedup,near_dedup")
     for after in (Path("run", ".lock"), Path("run", "work", "inputs.json"), Path("run", "manifest.json")):
         process = subprocess.Popen(
-            belle.command("clean", "raw.jsonl", "--out", "run"),
+            belle.command("clean", "raw.jsonl", "--out", "run", *stages),
             cwd=belle.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         _wait_for(belle.folder / after)
@@ -332,14 +350,49 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(belle: Shell, count: i
         assert out == ""
         assert err.splitlines()[-1] == "interrupted: the same command goes on where this one ended"
         assert "Traceback" not in err
-    resumed = belle("clean", "raw.jsonl", "--out", "run", "--json").json()
+    resumed = belle("clean", "raw.jsonl", "--out", "run", *stages, "--json").json()
     # The manifest appears with the first finished stage in it.
     assert resumed["stages"][0]["reused"]
     assert resumed["rows_out"] < resumed["rows_in"] * 0.9
-    assert belle("clean", "raw.jsonl", "--out", "whole").code == 0
+    assert belle("clean", "raw.jsonl", "--out", "whole", *stages).code == 0
     whole = results(belle.folder / "whole")
     assert results(belle.folder / "run") == whole
-    assert {f"stages/{name}" for name in STAGE_FILES} < whole.keys()
+    assert {f"stages/{name}" for name in STAGE_FILES if not name.startswith("semantic_dedup")} < whole.keys()
+
+
+def test_ctrl_c_while_prompts_are_embedded_loses_none_that_are_done(belle: Shell) -> None:
+    _many_rows(belle.folder / "raw.jsonl", 60_000)
+    command = ("clean", "raw.jsonl", "--out", "run", "--stages", "semantic_dedup")
+    process = subprocess.Popen(
+        belle.command(*command), cwd=belle.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    vectors = belle.folder / "run" / "vectors" / "vectors.f32"
+    _wait_for(vectors)
+    while vectors.stat().st_size == 0:
+        time.sleep(0.01)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert time.monotonic() - began < 3.0
+    assert (out, err.splitlines()[-1]) == ("", "interrupted: the same command goes on where this one ended")
+    done = vectors.stat().st_size
+    first = vectors.read_bytes()
+    assert 0 < done < 20_000 * 2048
+    # A torn vector is cut off, and a damaged one is made anew.
+    with vectors.open("r+b") as file:
+        file.seek(5_000)
+        file.write(b"damage")
+        file.seek(0, 2)
+        file.write(b"half")
+    assert belle(*command, "--limit", "20000", "-q").code == 0
+    assert belle("clean", "raw.jsonl", "--out", "whole", *command[4:], "--limit", "20000", "-q").code == 0
+    run, whole = (results(belle.folder / name) for name in ("run", "whole"))
+    for files in (run, whole):
+        for name in ("vectors.f32", "texts.bin"):
+            files.pop(f"vectors/{name}")
+    assert run == whole
+    assert vectors.read_bytes()[: done // 2048 * 2048][10_240:] == first[10_240:done]
 
 
 @pytest.mark.parametrize("missing", ["sched_getaffinity", "both"])

@@ -335,7 +335,7 @@ def test_progress_on_a_terminal_is_redrawn_in_place(belle: Shell, rows: list[dic
     printed = _on_terminal(belle, "clean", "raw.jsonl", "--out", "run")
     assert "\r\x1b[K" in printed
     finished = re.findall(r"\r\x1b\[K([a-z_]+) [^\r]*? s\r\n", printed)
-    assert finished == ["read", "normalise", "rules", "exact_dedup", "near_dedup", "write"]
+    assert finished == ["read", "normalise", "rules", "exact_dedup", "near_dedup", "embed", "semantic_dedup", "write"]
     quiet = _on_terminal(belle, "clean", "raw.jsonl", "--out", "run", "--force", "-q")
     assert "\x1b" not in quiet
     assert quiet.startswith("run\r\n")

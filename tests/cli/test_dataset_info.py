@@ -35,7 +35,8 @@ def test_columns_with_names_of_their_own_are_read_by_their_description(belle: Sh
     # Another description of the same file is another input.
     info.write_text(json.dumps(DESCRIPTION).replace("reply", "id"), encoding="utf-8")
     again = belle("clean", path, "--dataset-info", f"{info}:mine", "--out", "run", "--json").json()
-    assert again["rows_out"] == 51
+    assert again["rows_out"] == 50
+    assert again["stages"][-1]["removed"] == {"semantic_duplicate": 1}
 
 
 def test_mistakes_of_a_description_are_told_at_once(belle: Shell) -> None:

@@ -39,11 +39,15 @@ def families(count: int, seed: int) -> list[dict[str, Any]]:
     return rows[:count]
 
 
+TEXTS = ("--stages", "normalise,rules,exact_dedup,near_dedup")
+"""The stages that compare texts: in `families` all ask for the same."""
+
+
 @pytest.fixture
 def finished(belle: Shell) -> Shell:
     """A shell in whose folder `raw.jsonl` was cleaned into `run`."""
     belle.write("raw.jsonl", families(1500, 3))
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    assert belle("clean", "raw.jsonl", *TEXTS, "--out", "run", "-q").code == 0
     return belle
 
 
@@ -53,13 +57,15 @@ def test_a_higher_threshold_gives_the_bytes_of_a_fresh_run(finished: Shell, thre
     done = finished("rethreshold", "run", "--set", setting, "--out", "made", "--threads", "2", "--json")
     assert "Traceback" not in done.err
     made = done.json()
-    fresh = finished("clean", "raw.jsonl", "--set", setting, "--out", "fresh", "--threads", "1", "--json").json()
+    fresh = finished(
+        "clean", "raw.jsonl", *TEXTS, "--set", setting, "--out", "fresh", "--threads", "1", "--json"
+    ).json()
     assert result(finished.folder / "made") == result(finished.folder / "fresh")
     assert made["rows_out"] == fresh["rows_out"]
     before = json.loads((finished.folder / "run" / "report.json").read_bytes())
     assert (made["rows_out"] > before["rows_out"]) == (threshold != "0.8")
     # What was made is a run like any other: the same settings again compute nothing.
-    again = finished("clean", "raw.jsonl", "--set", setting, "--out", "made", "--json").json()
+    again = finished("clean", "raw.jsonl", *TEXTS, "--set", setting, "--out", "made", "--json").json()
     assert again["rows_out"] == fresh["rows_out"]
     assert "seconds" in again
 
@@ -67,7 +73,7 @@ def test_a_higher_threshold_gives_the_bytes_of_a_fresh_run(finished: Shell, thre
 def test_a_made_run_can_be_raised_again(finished: Shell) -> None:
     for source, threshold, out in (("run", "0.85", "a"), ("a", "0.9", "b")):
         finished("rethreshold", source, "--set", f"near_dedup.threshold={threshold}", "--out", out, "-q")
-    finished("clean", "raw.jsonl", "--set", "near_dedup.threshold=0.9", "--out", "fresh", "-q")
+    finished("clean", "raw.jsonl", *TEXTS, "--set", "near_dedup.threshold=0.9", "--out", "fresh", "-q")
     assert result(finished.folder / "b") == result(finished.folder / "fresh")
 
 
@@ -90,7 +96,7 @@ def test_what_was_not_written_down_is_refused_with_the_command_that_tells(finish
 def test_the_settings_of_the_output_can_change_too(finished: Shell) -> None:
     settings = ["--set", "output.to=messages", "--set", "output.shard_rows=100"]
     assert finished("rethreshold", "run", *settings, "--out", "made", "-q").code == 0
-    finished("clean", "raw.jsonl", *settings, "--out", "fresh", "-q")
+    finished("clean", "raw.jsonl", *TEXTS, *settings, "--out", "fresh", "-q")
     assert result(finished.folder / "made") == result(finished.folder / "fresh")
 
 
@@ -121,7 +127,7 @@ def test_undo_of_a_reason_gives_the_bytes_of_a_run_with_its_rules_off(belle: She
 def test_an_earlier_stage_cannot_be_undone_under_later_ones(finished: Shell) -> None:
     belle = finished
     belle.write("twice.jsonl", families(50, 1) * 2)
-    belle("clean", "twice.jsonl", "--out", "twice", "-q")
+    belle("clean", "twice.jsonl", *TEXTS, "--out", "twice", "-q")
     refused = belle("undo", "twice", "--stage", "exact_dedup", "--out", "made")
     assert refused.code == 2
     assert "near_dedup never saw the rows as exact_dedup would leave them" in refused.err
@@ -178,7 +184,7 @@ def test_inspect_and_explain_of_rules_and_normalise(belle: Shell) -> None:
         {"id": "blank", "instruction": "写一句话  ", "output": "今天天气很好，我们去公园散步吧。  \n"},
         {"id": "plain", "instruction": "写一个词", "output": "高山流水"},
     ])  # fmt: skip
-    assert belle("clean", "raw.jsonl", "--out", "run", "-q").code == 0
+    assert belle("clean", "raw.jsonl", *TEXTS, "--out", "run", "-q").code == 0
     shown = {one["reason"]: one for one in belle("inspect", "run", "--stage", "rules", "--json").json()["inspections"]}
     assert [one["row"]["id"] for one in shown["repetition"]["went"]] == ["loop"]
     assert shown["repetition"]["went"][0]["value"] >= 0.8
@@ -210,7 +216,7 @@ def test_recipe_shows_and_validates(belle: Shell) -> None:
     assert said.code == 0
     assert "near_dedup.threshold = 0.9" in said.out
     assert "rules.refusal = 2" in said.out
-    assert belle("recipe", "show").out.count("threshold = 0.8") == 1
+    assert belle("recipe", "show").out.count("\nthreshold = 0.8\n") == 1
     (belle.folder / "wrong.toml").write_text('stages = ["near"]\n[near_dedup]\nthreshold = 2\nfeld = "prompt"\n')
     wrong = belle("recipe", "validate", "wrong.toml")
     assert wrong.code == 2

@@ -33,7 +33,7 @@ def test_threads_do_not_change_a_byte(belle: Shell) -> None:
         assert belle("clean", EXAMPLE, "--threads", threads, "--out", threads, "-q", *options).code == 0
     first = contents(belle.folder / "1")
     assert len(first) > 10
-    assert {*(f"stages/{name}" for name in STAGE_FILES), "shards/part-00009.jsonl.zst"} <= first.keys()
+    assert {*(f"stages/{name}" for name in STAGE_FILES), "shards/part-00008.jsonl.zst"} <= first.keys()
     assert contents(belle.folder / "2") == first
     assert contents(belle.folder / "5") == first
 
@@ -49,7 +49,7 @@ def test_files_and_order_do_not_change_what_is_kept(belle: Shell, kept_lines: Ca
     (belle.folder / "shuffled.jsonl").write_bytes(b"".join(lines))
     assert belle("clean", "shuffled.jsonl", "--out", "shuffled", "-q").code == 0
     whole = kept_lines(belle.folder / "whole")
-    assert 900 < len(whole) < 1100
+    assert 800 < len(whole) < 1000
     assert kept_lines(belle.folder / "split") == whole
     assert kept_lines(belle.folder / "shuffled") != whole
     assert sorted(kept_lines(belle.folder / "shuffled")) == sorted(whole)

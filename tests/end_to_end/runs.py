@@ -25,6 +25,9 @@ STAGE_FILES = (
     "near_dedup.parquet",
     "near_dedup.near_misses.parquet",
     "near_dedup.components.parquet",
+    "semantic_dedup.parquet",
+    "semantic_dedup.near_misses.parquet",
+    "semantic_dedup.texts.parquet",
 )
 """What the stages of a run with every default leave in stages/, and all that they leave there."""
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 STAGE = "semantic_dedup"
 MOST_COUNT = 10_000
 """Neighbours of one text that can be asked for."""
-"""Ends the name of vectors that the embedder made with care."""
 _AT_ONCE = 16
 """Texts that are compared with all others at once: 4 bytes for each pair."""
 _Asked = tuple[str, "npt.NDArray[np.uint64]"]
