@@ -17,6 +17,7 @@ import random
 import subprocess
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -162,19 +163,23 @@ def write_prompts(data: Path, out: Path, count: int) -> None:
         assert process.stdout is not None
         sentences = [line.decode().strip() for line in process.stdout]
     sentences = [line for line in sentences if 8 <= len(line) <= 120]
+    chance.shuffle(inputs)
+    chance.shuffle(sentences)
+    # Each input about ten times and each sentence three times, so that a prompt has one or two others near it.
+    next_input, next_sentence = cycle(inputs), cycle(sentences)
     polite = ["请", "请你", "帮我", "麻烦你", "我想请你"]
     written: set[str] = set()
     with out.open("w", encoding="utf-8") as handle:
         while len(written) < count:
             kind = chance.random()
-            if kind < 0.45:
-                text = f"{chance.choice(about)}\n{chance.choice(inputs)}"
-            elif kind < 0.8:
-                text = f"{chance.choice(about)}\n{chance.choice(sentences)}"
+            if kind < 0.15:
+                text = f"{chance.choice(about)}\n{next(next_input)}"
+            elif kind < 0.85:
+                text = f"{chance.choice(about)}\n{next(next_sentence)}"
             elif kind < 0.9:
                 text = f"{chance.choice(polite)}{chance.choice(alone)}"
             else:
-                text = f"{chance.choice(alone)}{chance.choice(sentences)}"
+                text = f"{chance.choice(alone)}{next(next_sentence)}"
             if text not in written:
                 written.add(text)
                 handle.write(json.dumps({"instruction": text, "output": "好"}, ensure_ascii=False) + "\n")

@@ -100,6 +100,8 @@ impl<'a> Search<'a> {
         progress: &Progress,
     ) -> Result<Self, SearchError> {
         settings.check()?;
+        // The steps of `decide`, announced early so that what is left is known.
+        progress.expect(vectors.len() as u64);
         vectors.check(progress)?;
         let rows = vectors.len();
         let bytes = Bytes::of(vectors, progress)?;
@@ -119,7 +121,6 @@ impl<'a> Search<'a> {
     /// [`SearchError::Cancelled`], if `progress` says so.
     pub fn decide(&self, judge: &impl Judge, progress: &Progress) -> Result<Decided, SearchError> {
         let rows = self.space.vectors.len();
-        progress.expect(rows as u64);
         let decisions = Decisions::new(rows, &self.settings);
         let mut settle = Settle { space: &self.space, judge, decisions, seen: Seen::default(), progress };
         settle.all()?;

@@ -61,6 +61,13 @@ pub struct Near {
     pub tolerance: f32,
 }
 
+impl Near {
+    /// Whether texts with this cosine of other vectors are surely not near.
+    fn is_far(self, cosine: f32) -> bool {
+        cosine < self.threshold - self.tolerance
+    }
+}
+
 /// A judge of groups of rows by their texts. Rows of the search are groups.
 pub struct TextJudge<'a> {
     texts: &'a ComparedTexts,
@@ -74,8 +81,8 @@ pub struct TextJudge<'a> {
     marks: Remembered<Marks>,
 }
 
-/// Precise vectors that are remembered: 128 MiB of 512 dimensions.
-const MOST_VECTORS: usize = 1 << 16;
+/// Precise vectors that are remembered: 256 MiB of 512 dimensions.
+const MOST_VECTORS: usize = 1 << 17;
 /// Marks that are remembered: of short texts about 40 MiB.
 const MOST_MARKS: usize = 1 << 17;
 
@@ -116,28 +123,31 @@ impl<'a> TextJudge<'a> {
         Self { guarded: true, ..self }
     }
 
-    /// The cosine of two texts that counts; 1 for a text and itself.
-    fn similarity(&self, left: u32, right: u32, near: Near, known: Option<f32>) -> f32 {
-        if left == right {
-            return 1.0;
-        }
-        let (x, y) = (self.vectors.row(left), self.vectors.row(right));
-        let first = known.unwrap_or_else(|| cosine(x, y));
-        let is_open = (first - near.threshold).abs() <= near.tolerance;
-        let Some(second_look) = self.second_look.filter(|_| is_open) else {
-            return first.min(1.0);
-        };
-        let again = |text: u32, vector: &[f32]| {
-            self.precise.get(text, || {
-                let mut precise = vec![0.0; vector.len()];
-                // A text without a vector stays one.
-                if vector.iter().any(|&value| value != 0.0) {
-                    second_look.look(text, &mut precise);
-                }
-                precise
-            })
-        };
-        cosine(&again(left, x), &again(right, y)).min(1.0)
+    /// The cosine of two texts by their first vectors; 1 for a text and itself.
+    fn first_look(&self, left: u32, right: u32) -> f32 {
+        if left == right { 1.0 } else { cosine(self.vectors.row(left), self.vectors.row(right)).min(1.0) }
+    }
+
+    /// Whether two texts are near, by the cosine that counts, given that of their first vectors; and that cosine.
+    fn is_near(&self, left: u32, right: u32, near: Near, first: f32) -> (bool, f32) {
+        let open = self
+            .second_look
+            .filter(|_| left != right && !near.is_far(first) && first <= near.threshold + near.tolerance);
+        let similarity = open.map_or(first, |second_look| {
+            let again = |text: u32| {
+                let vector = self.vectors.row(text);
+                self.precise.get(text, || {
+                    let mut precise = vec![0.0; vector.len()];
+                    // A text without a vector stays one.
+                    if vector.iter().any(|&value| value != 0.0) {
+                        second_look.look(text, &mut precise);
+                    }
+                    precise
+                })
+            };
+            cosine(&again(left), &again(right)).min(1.0)
+        });
+        (similarity >= near.threshold, similarity)
     }
 
     fn marks(&self, guard: &Guard, text: u32) -> Arc<Marks> {
@@ -152,19 +162,21 @@ impl Judge for TextJudge<'_> {
         let (Some(&left_first), Some(&right_first)) = (left.first(), right.first()) else {
             return Err(Refusal { similarity: cosine, why: Why::Field(0).number() });
         };
-        let similarity = self.similarity(left_first, right_first, self.first, Some(cosine));
-        let refused = |why: Why| Err(Refusal { similarity, why: why.number() });
-        if similarity < self.first.threshold {
+        let first = if left_first == right_first { 1.0 } else { cosine.min(1.0) };
+        let refused = |why: Why| Err(Refusal { similarity: first, why: why.number() });
+        // A second look takes longer than all else: only pairs that nothing else keeps apart get one.
+        if self.first.is_far(first) {
             return refused(Why::Field(0));
         }
         let has_input = |texts: &[u32]| self.instruction.is_some_and(|place| texts.get(place) != texts.first());
         if has_input(left) != has_input(right) {
             return refused(Why::Input);
         }
-        for (field, (&left, &right)) in left.iter().zip(right).enumerate().skip(1) {
-            if self.similarity(left, right, self.others, None) < self.others.threshold {
-                return refused(Why::Field(field as u8));
-            }
+        let others = || left.iter().zip(right).enumerate().skip(1);
+        if let Some((field, _)) =
+            others().find(|&(_, (&left, &right))| self.others.is_far(self.first_look(left, right)))
+        {
+            return refused(Why::Field(field as u8));
         }
         if self.guarded && left_first != right_first {
             // Only now: its dictionary takes half a second, and few inputs have no pair that comes so far.
@@ -172,6 +184,15 @@ impl Judge for TextJudge<'_> {
             let (left, right) = (self.marks(guard, left_first), self.marks(guard, right_first));
             if let Some(difference) = guard.differs(&left, &right) {
                 return refused(Why::Guard(difference));
+            }
+        }
+        let (is_near, similarity) = self.is_near(left_first, right_first, self.first, first);
+        if !is_near {
+            return Err(Refusal { similarity, why: Why::Field(0).number() });
+        }
+        for (field, (&left, &right)) in others() {
+            if !self.is_near(left, right, self.others, self.first_look(left, right)).0 {
+                return Err(Refusal { similarity, why: Why::Field(field as u8).number() });
             }
         }
         Ok(similarity)
