@@ -136,7 +136,7 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
             removed=removed,
             kept=kept,
             threshold=settings.get("threshold"),
-            compared=settings.get("field") or ", ".join(settings.get("fields", [])) or None,
+            compared=settings.get("field") or next(iter(settings.get("fields", [])), None),
             difference=turn_differences(removed_turns or [], kept_turns or []) if both else None,
         )
         chain.append(link)
