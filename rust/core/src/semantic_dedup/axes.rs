@@ -232,6 +232,7 @@ fn turned_body(moments: [&[f32]; COMPONENTS], axes: &[[f64; AXES]]) -> [[f64; AX
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -248,7 +249,9 @@ mod tests {
                     })
                     .collect();
                 let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
-                vector.iter_mut().for_each(|x| *x /= norm);
+                for x in &mut vector {
+                    *x /= norm;
+                }
                 vector
             })
             .collect();

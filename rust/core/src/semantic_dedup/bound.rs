@@ -28,8 +28,10 @@ const SHORT: usize = 256;
 const FEW: usize = 1 << 14;
 /// What the scales and limits of a product cost, in components.
 const COST_OF_PRODUCT: f64 = 24.0;
-/// What a pair costs that is let through, in components.
+/// What a pair costs that is let through, in components: its whole rows come from memory.
 const COST_OF_PAIR: f64 = 16_000.0;
+/// How much oftener rows are near that meet in a cluster.
+const NEARER_IN_CLUSTERS: f64 = 30.0;
 
 /// Which bound is put before the products of whole rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,8 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// Short rows for the vectors, if they are worth their while for pairs from `floor` on.
+    /// Short rows for the vectors, if they are worth their while for pairs from `floor` on, of all rows or of those that
+    /// meet in clusters.
     ///
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
@@ -53,6 +56,7 @@ impl Choice {
         vectors: Vectors<'_>,
         kernel: Kernel,
         floor: f32,
+        clustered: bool,
         progress: &Progress,
     ) -> Result<Option<Bytes>, Cancelled> {
         let few = vectors.dimensions() <= SHORT || vectors.len() < FEW;
@@ -66,11 +70,14 @@ impl Choice {
         if axes.count() == 0 {
             return Ok(None);
         }
-        let short = match self {
-            Self::Width(width) => Some(Short::new(&axes, width)),
-            _ => fastest(vectors, &axes, for_trial, kernel, floor, progress)?,
+        let width = if let Self::Width(width) = self {
+            Some(width)
+        } else {
+            let shares = shares_let_through(vectors, &axes, for_trial, kernel, floor, progress)?;
+            let nearer = if clustered { NEARER_IN_CLUSTERS } else { 1.0 };
+            fastest(vectors.dimensions(), shares.map(|share| nearer * share))
         };
-        short.map(|short| short.bytes(vectors, None, progress)).transpose()
+        width.map(|width| Short::new(&axes, width).bytes(vectors, None, progress)).transpose()
     }
 }
 
@@ -93,31 +100,36 @@ fn distinct(vectors: Vectors<'_>, rows: &[u32]) -> Vec<u32> {
     rows
 }
 
-/// The short rows that cost least on the trial rows, if less than whole rows.
-fn fastest(
+/// The width that costs least, given the shares of pairs that each lets through; none, if whole rows cost less.
+fn fastest(dimensions: usize, shares: [f64; WIDTHS.len()]) -> Option<usize> {
+    let costs = WIDTHS.iter().zip(shares).map(|(&width, share)| {
+        let cost = width as f64 + COST_OF_PRODUCT + COST_OF_PAIR * share;
+        (Some(width), cost)
+    });
+    let none = (None, dimensions as f64 + COST_OF_PRODUCT);
+    costs.fold(none, |least, other| if other.1 < least.1 { other } else { least }).0
+}
+
+/// The share of pairs of the trial rows that short rows of each of [`WIDTHS`] let through.
+fn shares_let_through(
     vectors: Vectors<'_>,
     axes: &Axes,
     trial: &[u32],
     kernel: Kernel,
     floor: f32,
     progress: &Progress,
-) -> Result<Option<Short>, Cancelled> {
+) -> Result<[f64; WIDTHS.len()], Cancelled> {
     let pairs = (trial.len() * trial.len().saturating_sub(1)) as f64;
-    let (mut fastest, mut least) = (None, vectors.dimensions() as f64 + COST_OF_PRODUCT);
-    for width in WIDTHS {
-        let short = Short::new(axes, width);
-        let bytes = short.bytes(vectors, Some(trial), progress)?;
-        let all: Vec<u32> = (0..trial.len() as u32).collect();
+    let all: Vec<u32> = (0..trial.len() as u32).collect();
+    let mut shares = [0.0; WIDTHS.len()];
+    for (share, width) in shares.iter_mut().zip(WIDTHS) {
+        let bytes = Short::new(axes, width).bytes(vectors, Some(trial), progress)?;
         let mut through = Through { bytes: &bytes, floor, count: 0 };
         sweep(kernel, &bytes, &all, true, &Panels::new(&bytes, &all), &mut through);
         // Each row with itself is none.
-        let share = through.count.saturating_sub(all.len() as u64) as f64 / pairs.max(1.0);
-        let cost = width as f64 + COST_OF_PRODUCT + COST_OF_PAIR * share;
-        if cost < least {
-            (fastest, least) = (Some(short), cost);
-        }
+        *share = through.count.saturating_sub(all.len() as u64) as f64 / pairs.max(1.0);
     }
-    Ok(fastest)
+    Ok(shares)
 }
 
 /// Counts pairs that a bound lets through.
@@ -154,7 +166,7 @@ struct Short {
     rests: usize,
     /// For each sixteen axes, component after component: `float32 [width / 16, dimensions, 16]`; zeros for the rest.
     axes: Vec<f32>,
-    /// Bounds of the length by which rounding moves Px, and of how far PᵀP is from a projection.
+    /// Bounds of the length by which rounding moves Px, and of how far `PᵀP` is from a projection.
     moved: f64,
     skew: f64,
 }
@@ -213,7 +225,7 @@ impl Short {
 
     /// Puts the length of what the axes do not show into the last components, rounded up.
     ///
-    /// With Q the projection that PᵀP is but for `skew`, and a what was computed of Px, |x - Qx|² = |x|² - |Qx|², which
+    /// With Q the projection that `PᵀP` is but for `skew`, and a what was computed of Px, |x - Qx|² = |x|² - |Qx|², which
     /// is at most |x|² - |Px|² + skew |x|², and |Px| is at least |a| - moved.
     fn add_rest(&self, vector: &[f32], short: &mut [f32]) {
         let shown = squares(short);
@@ -224,7 +236,7 @@ impl Short {
     }
 }
 
-/// A bound of how far PᵀP is from a projection, as large as PPᵀ is from one.
+/// A bound of how far `PᵀP` is from a projection: as far as `PPᵀ` is from one.
 fn skew(axes: &[Vec<f32>]) -> f64 {
     let axes: Vec<Vec<f64>> = axes.iter().map(|axis| axis.iter().map(|&value| f64::from(value)).collect()).collect();
     let mut sum = 0.0;
@@ -266,5 +278,18 @@ fn project_body(vectors: [&[f32]; ROWS], axes: &[f32], short: &mut [[f32; MOST];
         for (short, totals) in short.iter_mut().zip(&totals) {
             short[part * LANES..][..LANES].copy_from_slice(totals);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_width_follows_what_is_let_through() {
+        assert_eq!(fastest(512, [5e-4, 3e-5]), Some(64));
+        assert_eq!(fastest(512, [1.5e-2, 9e-4]), Some(128));
+        assert_eq!(fastest(512, [0.9, 0.5]), None);
+        assert_eq!(fastest(80, [5e-3, 1e-5]), None);
     }
 }

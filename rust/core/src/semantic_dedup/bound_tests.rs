@@ -91,7 +91,7 @@ fn reference(vectors: Vectors<'_>, threshold: f32) -> (Vec<u32>, Vec<u32>) {
     (kept_row, similarity.into_iter().map(f32::to_bits).collect())
 }
 
-fn search<'a>(vectors: Vectors<'a>, threshold: f32, means: Means) -> Search<'a> {
+fn search(vectors: Vectors<'_>, threshold: f32, means: Means) -> Search<'_> {
     let settings = Settings { mode: Mode::Exact, ..Settings::new(threshold, 0.0) };
     Search::with(vectors, settings, &means, &Progress::default()).unwrap()
 }
@@ -153,8 +153,28 @@ fn no_short_product_is_below_the_cosine() {
 }
 
 #[test]
+fn a_bound_loses_no_pair_that_meets_in_a_cluster() {
+    let values = like_texts(3_000);
+    let vectors = Vectors::new(&values, 512).unwrap();
+    let settings = Settings { exact_below: 0, ..Settings::new(0.8, 0.0) };
+    let run = |choice| {
+        let means = Means { choice, ..Means::in_use() };
+        let search = Search::with(vectors, settings.clone(), &means, &Progress::default()).unwrap();
+        let decided = search.decide(&AtLeast(0.8), &Progress::default()).unwrap();
+        let Statistics { pairs, judged, removed, .. } = decided.statistics;
+        let recall = search.recall(300, 1, &Progress::default()).unwrap();
+        (decided.kept_row, decided.similarity, pairs, judged, removed, recall)
+    };
+    let expected = run(Choice::None);
+    assert!(expected.4 > 200, "{}", expected.4);
+    for width in WIDTHS {
+        assert!(expected == run(Choice::Width(width)), "{width}");
+    }
+}
+
+#[test]
 fn threads_and_instructions_change_no_bound() {
-    let values = like_texts(20_000);
+    let values = like_texts(17_000);
     let vectors = Vectors::new(&values, 512).unwrap();
     let fastest = Means::in_use();
     let run = |means| {

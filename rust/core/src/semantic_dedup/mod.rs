@@ -125,8 +125,7 @@ impl<'a> Search<'a> {
             Some(Clusters::new(Rows { vectors, bytes: &bytes, kernel, progress }, count, probes)?)
         };
         let floor = settings.floor();
-        let choice = if clusters.is_none() { choice } else { Choice::None };
-        let bound = choice.bound(vectors, kernel, floor, progress)?;
+        let bound = choice.bound(vectors, kernel, floor, clusters.is_some(), progress)?;
         Ok(Self { settings, space: Space { vectors, bytes, bound, clusters, kernel, fused, floor } })
     }
 
@@ -171,11 +170,12 @@ pub fn memory_needed(rows: usize, dimensions: usize, settings: &Settings) -> u64
     let (rows, width) = (rows as u64, bytes::width(dimensions) as u64);
     // Bytes with scale, allowance and offset; decisions; sets of rows.
     let always = rows * (width + 12 + 12 + 16);
+    let always = always + bound::memory_needed(rows, dimensions);
     let pairs = 2
         * size_of::<decisions::Pair>() as u64
         * (join::MOST_PAIRS + (join::FEW_ROWS as u64).pow(2) / 2).min(rows * rows / 2);
     if settings.is_exact(rows as usize) {
-        return always + pairs + rows * 8 + bound::memory_needed(rows, dimensions);
+        return always + pairs + rows * 8;
     }
     let clusters = settings.clusters_for(rows as usize) as u64;
     let probes = u64::from(settings.probes).min(clusters);
