@@ -1,5 +1,7 @@
 //! Vectors in bytes, each row with its own scale and a bound of what rounding can take from a product.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::tile::{Kernel, LEFT, PANEL, PANELS, RIGHT, Tile};
@@ -36,14 +38,39 @@ pub fn width(components: usize) -> usize {
     components.next_multiple_of(4)
 }
 
+/// What rounding can take from the product of two vectors of so many components, for each of them.
+#[must_use]
+pub fn slack(components: usize) -> f32 {
+    2e-6 + components as f32 * 4e-9
+}
+
 impl Bytes {
     /// Brings vectors into bytes.
     ///
     /// # Errors
     /// [`Cancelled`], if `progress` says so.
     pub fn of(vectors: Vectors<'_>, progress: &Progress) -> Result<Self, Cancelled> {
-        let rows = vectors.len();
-        let width = width(vectors.dimensions());
+        let components = vectors.dimensions();
+        Self::made(vectors.len(), components, slack(components), progress, |rows, take| {
+            for row in rows {
+                take(vectors.row(row));
+            }
+        })
+    }
+
+    /// Brings rows of so many components into bytes: `make` hands over those of a range, in order. `slack` is what a
+    /// product may lack beside what is lost here.
+    ///
+    /// # Errors
+    /// [`Cancelled`], if `progress` says so.
+    pub fn made(
+        rows: usize,
+        components: usize,
+        slack: f32,
+        progress: &Progress,
+        make: impl Fn(Range<u32>, &mut dyn FnMut(&[f32])) + Sync,
+    ) -> Result<Self, Cancelled> {
+        let width = width(components);
         let mut bytes = Self {
             width,
             values: zeroed(rows * width),
@@ -51,7 +78,6 @@ impl Bytes {
             allowances: vec![0.0; rows],
             offsets: vec![0; rows],
         };
-        let slack = 2e-6 + vectors.dimensions() as f32 * 4e-9;
         bytes
             .values
             .par_chunks_mut(width * ROWS_PER_TASK)
@@ -61,10 +87,13 @@ impl Bytes {
             .enumerate()
             .try_for_each(|(task, (((values, scales), allowances), offsets))| {
                 progress.check()?;
-                for (at, values) in values.chunks_mut(width).enumerate() {
-                    let row = round(vectors.row((task * ROWS_PER_TASK + at) as u32), values, slack);
+                let first = (task * ROWS_PER_TASK) as u32;
+                let mut at = 0;
+                make(first..first + scales.len() as u32, &mut |vector| {
+                    let row = round(vector, &mut values[at * width..][..width], slack);
                     (scales[at], allowances[at], offsets[at]) = (row.scale, row.allowance, row.offset);
-                }
+                    at += 1;
+                });
                 Ok(())
             })?;
         Ok(bytes)
@@ -82,9 +111,36 @@ impl Bytes {
         self.allowances[row as usize]
     }
 
+    /// Whether the bytes of two rows are so near that their product may reach `floor`.
+    #[must_use]
+    #[inline]
+    pub fn may_reach(&self, floor: f32, one: u32, other: u32) -> bool {
+        let (left, right) = (one as usize, other as usize);
+        let product = product(self.row(one), self.row(other));
+        let value = value(product, self.scales[left], self.scales[right], self.allowances[right]);
+        value >= floor - self.allowances[left]
+    }
+
+    /// Asks for a row to be fetched.
+    #[inline]
+    pub fn prefetch(&self, row: u32) {
+        prefetch_slice(self.row(row));
+    }
+
     fn row(&self, row: u32) -> &[u8] {
         &self.values[row as usize * self.width..][..self.width]
     }
+}
+
+dispatch!(
+    /// The product of two rows.
+    fn product(one: &[u8], other: &[u8]) -> i32 = product_body
+);
+
+#[inline(always)]
+fn product_body(one: &[u8], other: &[u8]) -> i32 {
+    let signed = |byte: &u8| i16::from(byte.cast_signed());
+    one.iter().zip(other).map(|(x, y)| i32::from(signed(x) * signed(y))).sum()
 }
 
 dispatch!(
@@ -180,44 +236,65 @@ pub trait Look {
     fn found(&mut self, left: usize, right: usize, value: f32);
 }
 
+/// Rows on the left of a tile, with what does not change from tile to tile.
+struct Group<'a> {
+    rows: [&'a [u8]; LEFT],
+    offsets: [i32; LEFT],
+    scales: [f32; LEFT],
+    /// The least value of interest, of which nothing is where there is no row.
+    limits: [f32; LEFT],
+}
+
+impl<'a> Group<'a> {
+    /// One to eight rows; `first` is the place of the first.
+    fn new(bytes: &'a Bytes, rows: &[u32], scaled: bool, first: usize, look: &impl Look) -> Self {
+        let row = |at: usize| rows.get(at).or(rows.first()).map_or(0, |&row| row);
+        let scale = |at: usize| if scaled { bytes.scales[row(at) as usize] } else { 1.0 };
+        Self {
+            rows: std::array::from_fn(|at| bytes.row(row(at))),
+            offsets: std::array::from_fn(|at| bytes.offsets[row(at) as usize]),
+            scales: std::array::from_fn(scale),
+            limits: std::array::from_fn(|at| if at < rows.len() { look.limit(first + at) } else { f32::INFINITY }),
+        }
+    }
+}
+
 /// Shows `look` the values of all rows of `left` with all of `panels` that reach the limit.
 ///
 /// A value is product times both scales, in that order, plus the allowance of the row on the right. For each row on
-/// the left they come in the order of the panels. `scaled` says whether the left scale counts.
+/// the left they come in the order of the panels. `scaled` says whether the left scale counts. A limit may change only
+/// when a value of its row is found.
 pub fn sweep(kernel: Kernel, bytes: &Bytes, left: &[u32], scaled: bool, panels: &Panels, look: &mut impl Look) {
     let width = panels.width;
     let mut tile = [[0; RIGHT]; LEFT];
+    let mut groups = Vec::with_capacity(LEFT_ROWS / LEFT);
     for (part, rows) in left.chunks(LEFT_ROWS).enumerate() {
+        groups.clear();
+        for (group, rows) in rows.chunks(LEFT).enumerate() {
+            let first = part * LEFT_ROWS + group * LEFT;
+            groups.push(Group::new(bytes, rows, scaled, first, look));
+        }
         for (at, values) in panels.values.chunks(PANELS * PANEL * width.max(1)).enumerate() {
             let first_right = at * RIGHT;
             let right_scales: &[f32; RIGHT] = panels.scales[first_right..].first_chunk().unwrap_or(&[0.0; RIGHT]);
             let allowances = panels.allowances[first_right..].first_chunk().unwrap_or(&[f32::NEG_INFINITY; RIGHT]);
-            for (group, rows) in rows.chunks(LEFT).enumerate() {
+            for (number, group) in groups.iter_mut().enumerate() {
+                let first_left = part * LEFT_ROWS + number * LEFT;
                 if at == 0 {
-                    let next = part * LEFT_ROWS + (group + 2) * LEFT;
-                    for &row in left.iter().skip(next).take(LEFT) {
+                    for &row in left.iter().skip(first_left + 2 * LEFT).take(LEFT) {
                         prefetch_slice(bytes.row(row));
                     }
                 }
-                let row = |at: usize| *rows.get(at).unwrap_or(&rows[0]);
-                let vectors = std::array::from_fn(|at| bytes.row(row(at)));
-                let offsets = std::array::from_fn(|at| bytes.offsets[row(at) as usize]);
-                kernel.multiply(vectors, offsets, values, width, &mut tile);
-                let first_left = part * LEFT_ROWS + group * LEFT;
-                let mut left_scales = [0.0; LEFT];
-                let mut limits = [f32::INFINITY; LEFT];
-                for at in 0..rows.len() {
-                    left_scales[at] = if scaled { bytes.scales[row(at) as usize] } else { 1.0 };
-                    limits[at] = look.limit(first_left + at);
-                }
-                let reached = reach(&tile, &left_scales, &limits, right_scales, allowances);
+                kernel.multiply(&group.rows, &group.offsets, values, width, &mut tile);
+                let reached = reach(&tile, &group.scales, &group.limits, right_scales, allowances);
                 for (at, mut reached) in reached.into_iter().enumerate() {
                     while reached != 0 {
                         let right = reached.trailing_zeros() as usize;
                         reached &= reached - 1;
-                        let value = value(tile[at][right], left_scales[at], right_scales[right], allowances[right]);
-                        if first_right + right < panels.rows && value >= look.limit(first_left + at) {
+                        let value = value(tile[at][right], group.scales[at], right_scales[right], allowances[right]);
+                        if first_right + right < panels.rows && value >= group.limits[at] {
                             look.found(first_left + at, first_right + right, value);
+                            group.limits[at] = look.limit(first_left + at);
                         }
                     }
                 }

@@ -28,8 +28,10 @@ pub const FEW_ROWS: usize = 4096;
 pub struct Space<'a> {
     /// What decides.
     pub vectors: Vectors<'a>,
-    /// What is compared first.
+    /// What is compared before.
     pub bytes: Bytes,
+    /// What is compared first, if there is anything before the bytes.
+    pub bound: Option<Bytes>,
     /// Where rows meet; everywhere, without it.
     pub clusters: Option<Clusters>,
     /// How bytes are compared.
@@ -38,6 +40,20 @@ pub struct Space<'a> {
     pub fused: Fused,
     /// The least cosine of a pair.
     pub floor: f32,
+}
+
+impl Space<'_> {
+    /// The rows of which all pairs are compared.
+    pub fn first(&self) -> &Bytes {
+        self.bound.as_ref().unwrap_or(&self.bytes)
+    }
+
+    /// The least value of a row's products of which the cosine may reach `floor`.
+    ///
+    /// Cosines are brought into -1 to 1: where -1 is enough, a product below it is too.
+    pub fn limit(&self, floor: f32, row: u32) -> f32 {
+        if floor <= -1.0 { f32::NEG_INFINITY } else { floor - self.first().allowance(row) }
+    }
 }
 
 /// What a search saw.
@@ -150,10 +166,10 @@ fn run(
         .try_fold(Found::default, |mut found, task| {
             progress.check()?;
             let Found { panels, candidates, pairs } = &mut found;
-            panels.fill(&space.bytes, task.right);
+            panels.fill(space.first(), task.right);
             let most = if few { u64::MAX } else { MOST_PAIRS };
             let mut near = Near { task, space, seen, held: &held, most, candidates, pairs };
-            sweep(space.kernel, &space.bytes, task.left, true, panels, &mut near);
+            sweep(space.kernel, space.first(), task.left, true, panels, &mut near);
             near.multiply();
             seen.products.fetch_add((task.left.len() * task.right.len()) as u64, Relaxed);
             if held.load(Relaxed) > most { Err(Refused::TooMany) } else { Ok(found) }
@@ -178,6 +194,8 @@ fn run(
 const MOST_CANDIDATES: usize = 4096;
 /// Candidates between asking for vectors and multiplying them.
 const LOOK_AHEAD: usize = 3;
+/// The same of bytes.
+const LOOK_FAR_AHEAD: usize = 8;
 
 /// Gathers the pairs that are near enough, each once.
 struct Near<'a> {
@@ -191,8 +209,28 @@ struct Near<'a> {
 }
 
 impl Near<'_> {
+    /// Of the candidates that the bound let through, leaves those whose bytes are near enough.
+    fn compare(&mut self) {
+        let Space { bytes, bound, floor, .. } = self.space;
+        if bound.is_none() || *floor <= -1.0 {
+            return;
+        }
+        let mut near = 0;
+        for at in 0..self.candidates.len() {
+            if let Some(&(later, earlier)) = self.candidates.get(at + LOOK_FAR_AHEAD) {
+                bytes.prefetch(later);
+                bytes.prefetch(earlier);
+            }
+            let (later, earlier) = self.candidates[at];
+            self.candidates[near] = (later, earlier);
+            near += usize::from(bytes.may_reach(*floor, later, earlier));
+        }
+        self.candidates.truncate(near);
+    }
+
     /// Multiplies the vectors of the candidates.
     fn multiply(&mut self) {
+        self.compare();
         let Space { vectors, fused, floor, .. } = self.space;
         let before = self.pairs.len();
         for at in 0..self.candidates.len() {
@@ -226,7 +264,7 @@ impl Look for Near<'_> {
         if self.pairs.len() as u64 > self.most {
             return f32::INFINITY;
         }
-        self.space.floor - self.space.bytes.allowance(self.task.left[left])
+        self.space.limit(self.space.floor, self.task.left[left])
     }
 
     fn found(&mut self, left: usize, right: usize, _value: f32) {

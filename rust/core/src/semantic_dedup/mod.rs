@@ -7,6 +7,10 @@
 //! pairs by products of bytes, whose rounding is bounded, and decides by a product of the vectors that has the same
 //! bits on every processor. [`Decider`] decides in the same way over pairs that another engine found.
 
+mod axes;
+mod bound;
+#[cfg(test)]
+mod bound_tests;
 mod buckets;
 mod bytes;
 mod candidates;
@@ -27,6 +31,7 @@ mod vectors;
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use self::bound::Choice;
 use self::bytes::Bytes;
 pub use self::candidates::Decider;
 use self::centroids::Rows;
@@ -76,6 +81,21 @@ pub struct Statistics {
     pub removed: u64,
 }
 
+/// How a search computes. None of it changes a decision.
+#[derive(Clone, Copy, Debug)]
+struct Means {
+    kernel: Kernel,
+    fused: Fused,
+    choice: Choice,
+}
+
+impl Means {
+    /// The fastest.
+    fn in_use() -> Self {
+        Self { kernel: Kernel::in_use(), fused: Fused::in_use(), choice: Choice::Fastest }
+    }
+}
+
 /// Vectors that are ready to be compared.
 #[derive(Debug)]
 pub struct Search<'a> {
@@ -89,16 +109,11 @@ impl<'a> Search<'a> {
     /// # Errors
     /// [`SearchError`], if a setting makes no sense, a vector is not normalised, or `progress` says to stop.
     pub fn new(vectors: Vectors<'a>, settings: Settings, progress: &Progress) -> Result<Self, SearchError> {
-        Self::with(vectors, settings, Kernel::in_use(), Fused::in_use(), progress)
+        Self::with(vectors, settings, &Means::in_use(), progress)
     }
 
-    fn with(
-        vectors: Vectors<'a>,
-        settings: Settings,
-        kernel: Kernel,
-        fused: Fused,
-        progress: &Progress,
-    ) -> Result<Self, SearchError> {
+    fn with(vectors: Vectors<'a>, settings: Settings, means: &Means, progress: &Progress) -> Result<Self, SearchError> {
+        let Means { kernel, fused, choice } = *means;
         settings.check()?;
         // The steps of `decide`, announced early so that what is left is known.
         progress.expect(vectors.len() as u64);
@@ -112,7 +127,8 @@ impl<'a> Search<'a> {
             Some(Clusters::new(Rows { vectors, bytes: &bytes, kernel, progress }, count, probes)?)
         };
         let floor = settings.floor();
-        Ok(Self { settings, space: Space { vectors, bytes, clusters, kernel, fused, floor } })
+        let bound = choice.bound(vectors, kernel, floor, clusters.is_some(), progress)?;
+        Ok(Self { settings, space: Space { vectors, bytes, bound, clusters, kernel, fused, floor } })
     }
 
     /// Decides over all rows.
@@ -155,6 +171,7 @@ pub fn memory_needed(rows: usize, dimensions: usize, settings: &Settings) -> u64
     let (rows, width) = (rows as u64, bytes::width(dimensions) as u64);
     // Bytes with scale, allowance and offset; decisions; sets of rows.
     let always = rows * (width + 12 + 12 + 16);
+    let always = always + bound::memory_needed(rows, dimensions);
     let pairs = 2
         * size_of::<decisions::Pair>() as u64
         * (join::MOST_PAIRS + (join::FEW_ROWS as u64).pow(2) / 2).min(rows * rows / 2);

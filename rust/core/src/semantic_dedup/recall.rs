@@ -37,11 +37,11 @@ pub fn measure(space: &Space<'_>, threshold: f32, sample: &[u32], progress: &Pro
     let all: Vec<u32> = (0..space.vectors.len() as u32).collect();
     let (pairs, found) = (AtomicU64::new(0), AtomicU64::new(0));
     for right in sample.chunks(RIGHT_ROWS) {
-        let panels = Panels::new(&space.bytes, right);
+        let panels = Panels::new(space.first(), right);
         all.par_chunks(LEFT_ROWS).try_for_each(|left| {
             progress.check()?;
             let mut count = Count { space, threshold, left, right, pairs: 0, found: 0 };
-            sweep(space.kernel, &space.bytes, left, true, &panels, &mut count);
+            sweep(space.kernel, space.first(), left, true, &panels, &mut count);
             pairs.fetch_add(count.pairs, Relaxed);
             found.fetch_add(count.found, Relaxed);
             progress.advance(left.len() as u64);
@@ -67,7 +67,7 @@ struct Count<'a> {
 
 impl Look for Count<'_> {
     fn limit(&self, left: usize) -> f32 {
-        self.threshold - self.space.bytes.allowance(self.left[left])
+        self.space.limit(self.threshold, self.left[left])
     }
 
     fn found(&mut self, left: usize, right: usize, _value: f32) {

@@ -36,7 +36,8 @@ fn threads_and_instructions_change_nothing() {
     let progress = Progress::default();
     for settings in [clustered(0.8), Settings { mode: Mode::Exact, ..Settings::new(0.8, 0.0) }] {
         let decide = |kernel, fused| {
-            let search = Search::with(vectors, settings.clone(), kernel, fused, &progress).unwrap();
+            let means = Means { kernel, fused, choice: Choice::Fastest };
+            let search = Search::with(vectors, settings.clone(), &means, &progress).unwrap();
             (search.decide(&AtLeast(0.8), &progress).unwrap(), search.recall(200, 3, &progress).unwrap())
         };
         let expected = in_pool(1, || decide(Kernel::Portable, Fused::Portable));

@@ -53,7 +53,7 @@ impl Kernel {
     ///
     /// Rows have `width` signed bytes, a multiple of four. A panel has 16 rows of unsigned bytes, 128 above the
     /// signed ones; `offsets` is 128 times the sum of each row on the left, which takes that away again.
-    pub fn multiply(self, left: [&[u8]; LEFT], offsets: [i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
+    pub fn multiply(self, left: &[&[u8]; LEFT], offsets: &[i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
         let panel = width * PANEL;
         let count = panels.len() / panel.max(1);
         let fits =
@@ -84,7 +84,7 @@ impl Kernel {
     }
 }
 
-fn portable(left: [&[u8]; LEFT], offsets: [i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
+fn portable(left: &[&[u8]; LEFT], offsets: &[i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
     for ((row, offset), products) in left.iter().zip(offsets).zip(tile.iter_mut()) {
         let row = row.as_chunks::<4>().0;
         for (panel, products) in panels.chunks_exact(width * PANEL).zip(products.as_chunks_mut::<PANEL>().0) {
@@ -126,8 +126,8 @@ mod x86 {
     /// Rows have `width` bytes, a multiple of four; there are `COUNT` panels.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512vnni")]
     pub unsafe fn vnni<const COUNT: usize>(
-        left: [&[u8]; LEFT],
-        offsets: [i32; LEFT],
+        left: &[&[u8]; LEFT],
+        offsets: &[i32; LEFT],
         panels: &[u8],
         width: usize,
         tile: &mut Tile,
@@ -135,7 +135,7 @@ mod x86 {
         let left = left.map(<[u8]>::as_ptr);
         let mut sums = [[_mm512_setzero_si512(); COUNT]; LEFT];
         for (sums, offset) in sums.iter_mut().zip(offsets) {
-            *sums = [_mm512_set1_epi32(-offset); COUNT];
+            *sums = [_mm512_set1_epi32(-*offset); COUNT];
         }
         for step in 0..width / 4 {
             let mut right = [_mm512_setzero_si512(); COUNT];
@@ -164,7 +164,7 @@ mod x86 {
     /// # Safety
     /// Rows have `width` bytes, a multiple of four; there are one to three panels.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx2")]
-    pub unsafe fn avx512(left: [&[u8]; LEFT], offsets: [i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
+    pub unsafe fn avx512(left: &[&[u8]; LEFT], offsets: &[i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
         for (panel, bytes) in panels.chunks_exact(width * PANEL).enumerate() {
             // Eight rows of the panel in each register, a row in two numbers.
             let mut sums = [[_mm512_setzero_si512(); 2]; LEFT];
@@ -188,7 +188,7 @@ mod x86 {
                     // SAFETY: there is room for two registers.
                     unsafe { _mm512_storeu_si512(halves.as_mut_ptr().add(part * 16).cast::<__m512i>(), sum) };
                 }
-                add_halves(&mut products[panel * PANEL..][..PANEL], &halves, offset);
+                add_halves(&mut products[panel * PANEL..][..PANEL], &halves, *offset);
             }
         }
     }
@@ -199,7 +199,7 @@ mod x86 {
     /// # Safety
     /// Rows have `width` bytes, a multiple of four; there are one to three panels.
     #[target_feature(enable = "avx2")]
-    pub unsafe fn avx2(left: [&[u8]; LEFT], offsets: [i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
+    pub unsafe fn avx2(left: &[&[u8]; LEFT], offsets: &[i32; LEFT], panels: &[u8], width: usize, tile: &mut Tile) {
         for (panel, bytes) in panels.chunks_exact(width * PANEL).enumerate() {
             for first in (0..LEFT).step_by(GROUP) {
                 // Four rows of the panel in each register, a row in two numbers.
@@ -271,7 +271,7 @@ mod tests {
                 let offsets: [i32; LEFT] = std::array::from_fn(|row| 128 * left[row].iter().sum::<i32>());
                 for kernel in Kernel::available() {
                     let mut tile = [[0; RIGHT]; LEFT];
-                    kernel.multiply(std::array::from_fn(|row| &bytes[row][..]), offsets, &panels, width, &mut tile);
+                    kernel.multiply(&std::array::from_fn(|row| &bytes[row][..]), &offsets, &panels, width, &mut tile);
                     for (x, products) in left.iter().zip(&tile) {
                         for (y, &product) in right.iter().zip(products) {
                             let expected: i32 = x.iter().zip(y).map(|(x, y)| x * y).sum();

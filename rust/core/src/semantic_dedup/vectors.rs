@@ -118,7 +118,8 @@ impl<'a> Vectors<'a> {
     }
 }
 
-fn squares(vector: &[f32]) -> f64 {
+/// The square of the length.
+pub fn squares(vector: &[f32]) -> f64 {
     let mut lanes = [0.0_f64; 16];
     for values in vector.chunks(16) {
         for (lane, &value) in lanes.iter_mut().zip(values) {
