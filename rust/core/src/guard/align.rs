@@ -64,13 +64,10 @@ struct Turn {
 fn swapped(left: &[Word], right: &[Word]) -> bool {
     let turns = |words: &[Word]| -> Vec<Turn> {
         let things = |words: &[Word]| words.iter().filter(|word| !word.request).map(|word| word.key).collect();
-        let places = words
-            .iter()
-            .enumerate()
-            .filter_map(|(at, word)| if word.operation { Some((at, at + 1)) } else { word.target.then_some((at, at)) });
-        let around = |(end, start): (usize, usize)| Turn {
-            before: things(&words[end.saturating_sub(REACH)..end]),
-            behind: things(&words[start..words.len().min(start + REACH)]),
+        let places = words.iter().enumerate().filter(|(_, word)| word.target).map(|(at, _)| at);
+        let around = |at: usize| Turn {
+            before: things(&words[at.saturating_sub(REACH)..at]),
+            behind: things(&words[at..words.len().min(at + REACH)]),
         };
         places.take(MAX_TURNS).map(around).collect()
     };

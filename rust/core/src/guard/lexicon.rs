@@ -19,8 +19,6 @@ pub struct Entry {
     pub no_number: bool,
     /// It is a verb that asks for something, whatever its part of speech in the dictionary.
     pub request: bool,
-    /// It is such a verb, and asks for something to be done with what is given.
-    pub operation: bool,
     /// It is another thing than the words that begin alike.
     pub distinct: bool,
     /// What comes before it is turned into what comes behind it.
@@ -75,7 +73,6 @@ impl Lexicon {
             lexicon.mark(requests, |entry| entry.request = true);
             lexicon.alike(requests);
         }
-        lexicon.mark(tables::OPERATIONS, |entry| entry.operation = true);
         for line in synonyms::SYNONYMS.lines() {
             lexicon.alike(line);
         }

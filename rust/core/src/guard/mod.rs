@@ -86,8 +86,6 @@ struct Word {
     common: bool,
     /// Whether it is a verb that says what is to be done.
     request: bool,
-    /// Whether it is such a verb, and asks for something to be done with what is given.
-    operation: bool,
     /// Whether words that begin alike are other things than it.
     distinct: bool,
     /// Whether something goes or turns into it: Z in 从 A 到 Z.
@@ -226,6 +224,9 @@ fn numbers_differ(left: &Marks, right: &Marks) -> bool {
         let mut allowed = allowed.into_iter();
         numbers.into_iter().all(|key| allowed.any(|other| other == key))
     };
+    if each_lacks(left, right, Class::Again) {
+        return true;
+    }
     !within(keys(left, Class::Number), allowed(right)) || !within(keys(right, Class::Number), allowed(left))
 }
 

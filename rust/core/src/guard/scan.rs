@@ -348,7 +348,7 @@ impl Scan<'_> {
         } else {
             self.number(spelling);
             // An idiom says something else than its first character: 不以为然, 无微不至.
-            let idiom = matches!(tag, "i" | "l") && word.chars().nth(3).is_some();
+            let idiom = tag == "i" && word.chars().nth(3).is_some();
             if !idiom && negation::chinese(word, entry, before, after) {
                 if !phrases::alternative(tagged, at) {
                     self.push(Class::Denial, 0);
@@ -429,9 +429,8 @@ impl Scan<'_> {
             length,
             common: entry.synonym.is_some(),
             request: entry.request,
-            operation: entry.operation,
             distinct: entry.distinct || entry.set > 0 || class == Class::Name,
-            target: std::mem::take(&mut self.toward),
+            target: std::mem::replace(&mut self.toward, entry.toward),
             opposed: entry.opposed,
             set: entry.set,
             class,
@@ -446,7 +445,6 @@ impl Scan<'_> {
             length: 0,
             common: false,
             request: false,
-            operation: false,
             distinct: false,
             target: false,
             opposed: false,

@@ -7,7 +7,7 @@ pub const SYNONYMS: &str = "
 为什么 为何 原因 理由 缘由 何以 why reason reasons
 文章 本文 全文 文 短文 作文 文本 文字 文稿 文段 段落 论文 散文 随笔 essay article paragraph passage text composition piece
 故事 短篇小说 小故事 短篇 小说 story tale
-诗 诗歌 诗词 小诗 诗句 poem verse poetry
+诗 诗歌 诗词 小诗 短诗 诗句 poem verse poetry
 句子 语句 话 句 造句 sentence sentences phrase
 好处 益处 优点 优势 优越性 长处 利 裨益 benefit benefits advantage advantages pros upsides
 坏处 害处 缺点 弊端 劣势 危害 弊 缺陷 短处 drawback drawbacks disadvantage disadvantages cons downsides

@@ -3,7 +3,7 @@
 /// Words that may come and go without a change of what is asked: politeness, connection, measure, the frame of a request.
 pub const FILLERS: &str = "
 请 请你 请问 帮 帮我 帮忙 麻烦 麻烦你 能 能够 可以 可 你 我 您 我们 你们 自己 想 想要 需要 希望 应 应该 应当 要 必须 应当
-请您 劳驾 想请 分别 各 各个 各自 一番 吗 呢 吧 啊 呀 么 到底 究竟 相应 涉及 围绕 眼下 时下 存在
+是否 还是 请您 劳驾 想请 分别 各 各个 各自 一番 吗 呢 吧 啊 呀 么 到底 究竟 相应 涉及 围绕 眼下 时下 存在
 告诉 告诉我 会
 的 地 得 了 着 过 和 与 及 以及 或 或者 并 并且 而 且 但 但是 则 就 也 都 还 又 再 才 将 把 被 对 对于 关于 有关
 相关 就是 在 中 里 上 下 内 从 由 向 给 为 为了 以 用 于 至 到 之 其 所 是 有 来 去 让 使 使用 通过 根据 按照 基于
@@ -46,7 +46,7 @@ pub const OPERATIONS: &str = "
 
 /// Words behind which something stands that is gone to, or that a thing turns into.
 pub const TOWARD: &str = "
-到 至 成 to into until through
+到 至 成 为 翻译成 译成 翻译为 改成 转换成 转换为 转成 变成 改为 变为 翻成 to into until through
 ";
 
 /// Things of which one is never another, a set a line: each counts by its line of synonyms.
