@@ -179,7 +179,7 @@ fn forms_of_one(left: &[Word], right: &[Word]) -> bool {
 enum Likeness {
     /// They begin with the same character: 方法, 方式.
     Start,
-    /// One is the end of the other: 锻炼, 体育锻炼.
+    /// One is the end of the other: 锻炼, 体育锻炼; 车, 汽车.
     End,
 }
 
@@ -194,7 +194,12 @@ fn akin(left: Word, right: Word) -> Option<Likeness> {
     if left.ends[0] == right.ends[0] && left.ends[0] >= 0x3400 && !(left.distinct && right.distinct) {
         return Some(Likeness::Start);
     }
-    (left.ends[1..] == right.ends[1..] && left.length.min(right.length) == 2).then_some(Likeness::End)
+    let end = match left.length.min(right.length) {
+        1 => left.length.max(right.length) == 2 && !left.distinct && !right.distinct && left.ends[2] == right.ends[2],
+        2 => left.ends[1..] == right.ends[1..],
+        _ => false,
+    };
+    (end && left.ends[2] >= 0x3400).then_some(Likeness::End)
 }
 
 /// The stretches of two sequences between the words of their longest common subsequence.

@@ -65,6 +65,7 @@ pub fn alternative(words: &[Tag], at: usize) -> bool {
     let denied = if denial.chars().nth(1).is_some() { denial } else { word(at + 1) };
     matches!(word(at - 1), "还是" | "或" | "或者" | "和" | "与")
         && (matches!((affirmed, denial), ("是", "否" | "不是"))
+            || affirmed == denied
             || (denied.chars().nth(1).is_some() && affirmed.chars().next_back() == denied.chars().next_back()))
 }
 
