@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measure how well semantic_dedup's test tells reworded prompts from other ones, and print Markdown tables.
 
-    semantic_pairs.py [--data ../shared/data] [--threshold X] [--instruction Y] [--show]
+    semantic_pairs.py [--data ../shared/data] [--threshold X] [--instruction Y] [--half even|odd] [--show]
 
 semantic_pairs.jsonl, beside this script, holds pairs of prompts. The original of a pair is a row of a public data set,
 named by its number in the file and by the hash of its text; what it is paired with is:
@@ -15,6 +15,9 @@ named by its number in the file and by the hash of its text; what it is paired w
 A prompt is the row's instruction and, if there is one, its input on the lines below; a `text` with ``input: original``
 stands above the original's input. A pair counts as found if the prompts have a cosine of at least the threshold, and
 their first lines too (of at least Y, if it is given); and, with the guard, if it sees no difference of the prompts.
+
+The lines of the file with an even number are for tuning, those with an odd number for measuring what came of it:
+`--half` takes the one or the other, the first line being line 1.
 
 Precision depends on how many pairs of each kind there are: compare it between thresholds, not with another benchmark.
 """
@@ -107,8 +110,8 @@ class Judged:
         return self.near(test) and not (guard and self.difference)
 
 
-def read_pairs(pairs: Path = PAIRS, data: Path = DATA) -> list[Pair]:
-    """Read all pairs, with the texts of the rows that they name.
+def read_pairs(pairs: Path = PAIRS, data: Path = DATA, half: str | None = None) -> list[Pair]:
+    """Read all pairs, or those of a half, with the texts of the rows that they name.
 
     Raises:
         PairsError: A file is missing, or a row has not the hash that its pair has.
@@ -117,6 +120,8 @@ def read_pairs(pairs: Path = PAIRS, data: Path = DATA) -> list[Pair]:
         listed = [json.loads(line) for line in pairs.read_text("utf-8").splitlines()]
     except OSError as error:
         raise PairsError(f"{pairs}: {error.strerror}") from error
+    if half is not None:
+        listed = listed[half == "even" :: 2]
     rows = {file: _rows(data / f"{file}.jsonl.zst") for file in dict.fromkeys(entry["file"] for entry in listed)}
     return [_pair(entry, rows[entry["file"]]) for entry in listed]
 
@@ -295,6 +300,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--instruction", type=float, metavar="Y", help="the least cosine of the first lines, for all thresholds"
     )
+    parser.add_argument("--half", choices=("even", "odd"), help="only the pairs in lines with such a number")
     parser.add_argument("--show", action="store_true", help="also print the pairs that are decided wrongly")
     return parser.parse_args()
 
@@ -305,7 +311,7 @@ def main() -> int:
 
     options = _options()
     try:
-        pairs = read_pairs(data=options.data)
+        pairs = read_pairs(data=options.data, half=options.half)
     except PairsError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -12,7 +12,12 @@ const MAX_STRETCH: usize = 3;
 /// The difference between two texts that are equal but for words exchanged in the same place.
 pub fn replaced(guard: &Guard, left: &Marks, right: &Marks) -> Option<Difference> {
     let content = |marks: &Marks| -> Vec<Word> {
-        marks.words.iter().filter(|word| !matches!(word.class, Class::Quote | Class::One)).copied().collect()
+        marks
+            .words
+            .iter()
+            .filter(|word| !matches!(word.class, Class::Quote | Class::One | Class::Again))
+            .copied()
+            .collect()
     };
     let (mut left, mut right) = (content(left), content(right));
     // Of several longest common subsequences one is taken: the same whichever text comes first.
@@ -41,22 +46,60 @@ pub fn replaced(guard: &Guard, left: &Marks, right: &Marks) -> Option<Difference
     gaps.iter().filter_map(|(left, right)| exchanged(guard, left, right, place)).min()
 }
 
-/// Whether two texts ask for the same operation the other way round: 把分数转换为小数, 把小数转换为分数.
+/// Words before and behind the place where one thing becomes another that are looked at.
+const REACH: usize = 4;
+
+/// Such places of a text that are looked at.
+const MAX_TURNS: usize = 8;
+
+/// What stands before and behind a place where one thing becomes another or leads to it.
+struct Turn {
+    before: Vec<u32>,
+    behind: Vec<u32>,
+}
+
+/// Whether two texts ask for the same the other way round: 把分数转换为小数, 把小数转换为分数; 从高到低, 从低到高.
 ///
-/// One thing stands before the operation in the left text and behind it in the right one, and another the other way.
+/// One thing stands before the turn in the left text and behind it in the right one, and another the other way.
 fn swapped(left: &[Word], right: &[Word]) -> bool {
-    let around = |words: &[Word]| -> Option<[Vec<u32>; 2]> {
-        let at = words.iter().position(|word| word.operation)?;
+    let turns = |words: &[Word]| -> Vec<Turn> {
         let things = |words: &[Word]| words.iter().filter(|word| !word.request).map(|word| word.key).collect();
-        Some([things(&words[..at]), things(&words[at + 1..])])
-    };
-    let (Some([before, after]), Some([other_before, other_after])) = (around(left), around(right)) else {
-        return false;
+        let places = words.iter().enumerate().filter(|(_, word)| word.target).map(|(at, _)| at);
+        let around = |at: usize| Turn {
+            before: things(&words[at.saturating_sub(REACH)..at]),
+            behind: things(&words[at..words.len().min(at + REACH)]),
+        };
+        places.take(MAX_TURNS).map(around).collect()
     };
     let moved = |from: &[u32], to: &[u32], stays: &[u32], was: &[u32]| {
         from.iter().any(|key| to.contains(key) && !stays.contains(key) && !was.contains(key))
     };
-    moved(&before, &other_after, &other_before, &after) && moved(&after, &other_before, &other_after, &before)
+    let others = turns(right);
+    turns(left).iter().any(|turn| {
+        others.iter().any(|other| {
+            moved(&turn.before, &other.behind, &other.before, &turn.behind)
+                && moved(&turn.behind, &other.before, &other.behind, &turn.before)
+        })
+    })
+}
+
+/// Words of what is given that are compared.
+const MAX_GIVEN: usize = 64;
+
+/// Whether what is given to work on is another thing: less than half of the words of either are in the other.
+///
+/// False where one text gives nothing: it may say in its first line what the other says below.
+pub fn other_given(left: &[Word], right: &[Word]) -> bool {
+    let content = |words: &[Word]| -> Vec<Word> {
+        let named = |word: &&Word| matches!(word.class, Class::Noun | Class::Name | Class::Verb);
+        words.iter().filter(named).take(MAX_GIVEN).copied().collect()
+    };
+    let (left, right) = (content(left), content(right));
+    let found = |from: &[Word], to: &[Word]| {
+        let known = |word: &&Word| to.iter().any(|other| word.key == other.key || akin(**word, *other).is_some());
+        from.iter().filter(known).count() * 2 >= from.len()
+    };
+    !found(&left, &right) && !found(&right, &left)
 }
 
 /// Where a stretch of words stands that is exchanged for another.
@@ -86,7 +129,7 @@ fn exchanged(guard: &Guard, left: &[Word], right: &[Word], place: Place) -> Opti
     {
         return None;
     }
-    if left.iter().any(|&left| right.iter().any(|&right| akin(left, right))) {
+    if forms_of_one(left, right) {
         return None;
     }
     let names = |words: &[Word]| words.iter().any(|word| matches!(word.class, Class::Noun | Class::Name));
@@ -106,18 +149,57 @@ fn exchanged(guard: &Guard, left: &[Word], right: &[Word], place: Place) -> Opti
     different.then_some(Difference::Name)
 }
 
-/// Whether two words look like two forms of one: they begin with the same character (方法, 方式), or one is the end of the
-/// other (锻炼, 体育锻炼).
+/// Whether a stretch of words seems to name what the other names: some of their words are akin, and no others stand
+/// beside these in the same place.
+fn forms_of_one(left: &[Word], right: &[Word]) -> bool {
+    let thing = |word: &Word| matches!(word.class, Class::Noun | Class::Name);
+    let pairs = || left.iter().zip(right);
+    if left.len() == right.len() && pairs().any(|(&left, &right)| akin(left, right).is_some()) {
+        // 神奇 生物 and 神秘 文物: the first are akin, the second are not.
+        return !pairs().any(|(left, right)| {
+            let known = left.common || right.common || left.key == right.key;
+            !known && thing(left) && thing(right) && akin(*left, *right).is_none()
+        });
+    }
+    left.iter().any(|&one| {
+        right.iter().any(|&other| match akin(one, other) {
+            None => false,
+            Some(Likeness::Start) => true,
+            // 股票价格 and 房屋 价格: what the longer word begins with is another thing.
+            Some(Likeness::End) => {
+                let (long, words) = if one.length > other.length { (one, right) } else { (other, left) };
+                !words.iter().any(|word| word.length == 2 && thing(word) && akin(*word, long).is_none())
+            }
+        })
+    })
+}
+
+/// In what two words are alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Likeness {
+    /// They begin with the same character: 方法, 方式.
+    Start,
+    /// One is the end of the other: 锻炼, 体育锻炼; 车, 汽车.
+    End,
+}
+
+/// In what two words look like two forms of one.
 ///
 /// The last character alone says nothing: it is the class of things that both belong to (春天, 秋天). Nor does the first
 /// letter of a Latin word, or the first character of two names.
-fn akin(left: Word, right: Word) -> bool {
+fn akin(left: Word, right: Word) -> Option<Likeness> {
     if left.length == 0 || right.length == 0 {
-        return false;
+        return None;
     }
-    let begins = left.ends[0] == right.ends[0] && left.ends[0] >= 0x3400 && !(left.distinct && right.distinct);
-    let ends = left.ends[1..] == right.ends[1..] && left.length.min(right.length) == 2;
-    begins || ends
+    if left.ends[0] == right.ends[0] && left.ends[0] >= 0x3400 && !(left.distinct && right.distinct) {
+        return Some(Likeness::Start);
+    }
+    let end = match left.length.min(right.length) {
+        1 => left.length.max(right.length) == 2 && !left.distinct && !right.distinct && left.ends[2] == right.ends[2],
+        2 => left.ends[1..] == right.ends[1..],
+        _ => false,
+    };
+    (end && left.ends[2] >= 0x3400).then_some(Likeness::End)
 }
 
 /// The stretches of two sequences between the words of their longest common subsequence.

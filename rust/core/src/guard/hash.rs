@@ -31,8 +31,13 @@ impl Hash {
 
     /// The hash so far in half the space, for the words of a text: two unlike words of a pair meet once in four billion.
     pub fn key(self) -> u32 {
-        (self.0 ^ (self.0 >> 32)) as u32
+        fold(self.0)
     }
+}
+
+/// The key that belongs to a hash of 64 bits.
+pub fn fold(hash: u64) -> u32 {
+    (hash ^ (hash >> 32)) as u32
 }
 
 /// The identity of a word.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::hash::{self, Hash};
-use super::tables;
+use super::{synonyms, tables};
 
 /// What the tables say of a word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,10 +19,14 @@ pub struct Entry {
     pub no_number: bool,
     /// It is a verb that asks for something, whatever its part of speech in the dictionary.
     pub request: bool,
-    /// It is such a verb, and asks for something to be done with what is given.
-    pub operation: bool,
     /// It is another thing than the words that begin alike.
     pub distinct: bool,
+    /// What comes before it is turned into what comes behind it.
+    pub toward: bool,
+    /// It has an opposite, which says so wherever it stands.
+    pub opposed: bool,
+    /// The closed set that it is a member of, from 1; 0 for none.
+    pub set: u8,
     /// The line of synonyms that it stands in, by the key of the line's first word.
     pub synonym: Option<u32>,
 }
@@ -62,26 +66,55 @@ impl Lexicon {
         lexicon.mark(tables::DENIALS, |entry| entry.denial = true);
         lexicon.mark(tables::ENGLISH_DENIALS, |entry| entry.denial = true);
         lexicon.mark(tables::LEXICALISED, |entry| entry.lexicalised = true);
-        lexicon.mark(tables::ALTERNATIVES, |entry| entry.lexicalised = true);
         lexicon.mark(tables::NO_NUMBERS, |entry| entry.no_number = true);
         lexicon.mark(tables::DISTINCT, |entry| entry.distinct = true);
+        lexicon.mark(tables::TOWARD, |entry| entry.toward = true);
         for requests in std::iter::once(tables::REQUESTS).chain(tables::OPERATIONS.lines()) {
             lexicon.mark(requests, |entry| entry.request = true);
             lexicon.alike(requests);
         }
-        lexicon.mark(tables::OPERATIONS, |entry| entry.operation = true);
-        for line in tables::SYNONYMS.lines() {
+        for line in synonyms::SYNONYMS.lines() {
             lexicon.alike(line);
         }
+        lexicon.oppose();
+        lexicon.sets();
+        lexicon
+    }
+
+    /// Reads the opposites. Those of one character are so common that they say nothing elsewhere than in the same place.
+    fn oppose(&mut self) {
+        let mut opposed = HashSet::new();
         for line in tables::OPPOSITES.lines() {
-            let keys: Vec<u32> = line.split_whitespace().map(|word| lexicon.key(hash::word(word))).collect();
+            let line = line.split_whitespace();
+            opposed.extend(
+                line.clone().filter(|word| word.chars().nth(1).is_some()).map(|word| self.key(hash::word(word))),
+            );
+            let keys: Vec<u32> = line.map(|word| self.key(hash::word(word))).collect();
             let Some((&first, others)) = keys.split_first() else { continue };
             for &other in others.iter().filter(|&&other| other != first) {
-                lexicon.opposites.insert((first, other));
-                lexicon.opposites.insert((other, first));
+                self.opposites.insert((first, other));
+                self.opposites.insert((other, first));
             }
         }
-        lexicon
+        self.mark(tables::OPPOSITES, |_| ());
+        self.by_key(|key, entry| entry.opposed = opposed.contains(&key));
+    }
+
+    /// Reads the closed sets.
+    fn sets(&mut self) {
+        let mut sets = HashMap::new();
+        for (line, set) in tables::SETS.lines().filter(|line| !line.is_empty()).zip(1_u8..) {
+            sets.extend(line.split_whitespace().map(|word| (self.key(hash::word(word)), set)));
+        }
+        self.mark(tables::SETS, |_| ());
+        self.by_key(|key, entry| entry.set = sets.get(&key).copied().unwrap_or(0));
+    }
+
+    /// Completes what is known of every word in the tables by the key that it has.
+    fn by_key(&mut self, set: impl Fn(u32, &mut Entry)) {
+        for (&hash, entry) in &mut self.entries {
+            set(entry.synonym.unwrap_or_else(|| hash::fold(hash)), entry);
+        }
     }
 
     /// The words mean the same. A word of several meanings keeps the first.

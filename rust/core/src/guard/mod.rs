@@ -4,15 +4,19 @@
 //! text once into [`Marks`] and compares the marks of two texts. It answers with the first of three reasons:
 //!
 //! 1. `number`: the numbers are not the same values as often. 一 and `one` count nothing, as they are articles.
-//! 2. `negation`: one text denies more often than the other, or has the opposite word in the same place.
-//! 3. `name`: each text has a name or quotation that the other lacks, or another content word in the same place.
+//! 2. `negation`: one text denies more often than the other, or has the opposite word.
+//! 3. `name`: each text has a name, a quotation or a member of a closed set (colours, languages, units) that the other
+//!    lacks, or another content word in the same place; one goes from A to B, the other from B to A; what is given below
+//!    the first line is other words for the most part.
 
 mod align;
 mod hash;
 mod lexicon;
 mod negation;
 mod numbers;
+mod phrases;
 mod scan;
+mod synonyms;
 mod tables;
 
 use std::sync::LazyLock;
@@ -53,6 +57,8 @@ enum Class {
     Number,
     /// 一 or `one`, which is an article as often as a number.
     One,
+    /// A value that may come and go, as it says again how many there are: 猫和狗这两个.
+    Again,
     /// A denial.
     Denial,
     /// A proper noun, or a Latin word in Chinese text.
@@ -80,17 +86,23 @@ struct Word {
     common: bool,
     /// Whether it is a verb that says what is to be done.
     request: bool,
-    /// Whether it is such a verb, and asks for something to be done with what is given.
-    operation: bool,
     /// Whether words that begin alike are other things than it.
     distinct: bool,
+    /// Whether something goes or turns into it: Z in 从 A 到 Z.
+    target: bool,
+    /// Whether it has an opposite of which it is told apart wherever it stands.
+    opposed: bool,
+    /// The closed set that it is a member of; 0 for none.
+    set: u8,
     class: Class,
 }
 
-/// What the guard remembers of a text: at most [`Guard::MAX_WORDS`] words of 20 bytes.
+/// What the guard remembers of a text: at most [`Guard::MAX_WORDS`] words of 24 bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
     words: Box<[Word]>,
+    /// How many of the words stand in the first line that has any; those behind are what is given to work on.
+    first_line: u32,
 }
 
 impl Marks {
@@ -98,6 +110,11 @@ impl Marks {
     #[must_use]
     pub fn heap_bytes(&self) -> usize {
         size_of_val(&*self.words)
+    }
+
+    /// The words below the first line.
+    fn given(&self) -> &[Word] {
+        self.words.get(self.first_line as usize..).unwrap_or_default()
     }
 }
 
@@ -142,9 +159,9 @@ impl Guard {
     #[must_use]
     pub fn read(&self, text: &str) -> Marks {
         let end = text.floor_char_boundary(text.len().min(Self::MAX_BYTES));
-        let mut words = scan::words(self, &text[..end]);
+        let (mut words, first_line) = scan::words(self, &text[..end]);
         words.truncate(Self::MAX_WORDS);
-        Marks { words: words.into_boxed_slice() }
+        Marks { first_line: first_line.min(words.len()) as u32, words: words.into_boxed_slice() }
     }
 
     /// The first difference that keeps two texts from being duplicates. Symmetric; None for equal texts.
@@ -164,7 +181,14 @@ impl Guard {
         if replaced.is_some_and(|difference| difference != Difference::Name) {
             return replaced;
         }
-        if each_lacks(left, right, Class::Name) || each_lacks(left, right, Class::Quote) {
+        if opposed(self, left, right) {
+            return Some(Difference::Negation);
+        }
+        if each_lacks(left, right, Class::Name)
+            || each_lacks(left, right, Class::Quote)
+            || other_members(left, right)
+            || align::other_given(left.given(), right.given())
+        {
             return Some(Difference::Name);
         }
         replaced
@@ -184,19 +208,26 @@ fn keys(marks: &Marks, class: Class) -> Vec<u32> {
     keys
 }
 
-/// Whether the numbers are other values, or not as often. A `1` may be written 一 or `one`, which alone count nothing.
+/// Whether the numbers are other values, or not as often. A `1` may be written 一 or `one`, which alone count nothing, as
+/// does a number that says something again.
 fn numbers_differ(left: &Marks, right: &Marks) -> bool {
     let one = numbers::Decimal::parse(&[1], &[]).key(false);
-    let split = |marks: &Marks| {
-        let mut others = keys(marks, Class::Number);
-        let all = others.len();
-        others.retain(|&key| key != one);
-        let ones = all - others.len();
-        (others, ones, ones + keys(marks, Class::One).len())
+    let allowed = |marks: &Marks| {
+        let mut allowed = keys(marks, Class::Number);
+        allowed.extend(keys(marks, Class::Again));
+        allowed.extend(keys(marks, Class::One).iter().map(|_| one));
+        allowed.sort_unstable();
+        allowed
     };
-    let (left, left_digits, left_ones) = split(left);
-    let (right, right_digits, right_ones) = split(right);
-    left != right || left_digits > right_ones || right_digits > left_ones
+    // Both are sorted: whether each number of `numbers` has its own among those of the other text.
+    let within = |numbers: Vec<u32>, allowed: Vec<u32>| {
+        let mut allowed = allowed.into_iter();
+        numbers.into_iter().all(|key| allowed.any(|other| other == key))
+    };
+    if each_lacks(left, right, Class::Again) {
+        return true;
+    }
+    !within(keys(left, Class::Number), allowed(right)) || !within(keys(right, Class::Number), allowed(left))
 }
 
 /// Whether each text has a word of the class that the other lacks.
@@ -204,4 +235,31 @@ fn each_lacks(left: &Marks, right: &Marks, class: Class) -> bool {
     let (left, right) = (keys(left, class), keys(right, class));
     let lacks = |from: &[u32], to: &[u32]| from.iter().any(|key| to.binary_search(key).is_err());
     lacks(&left, &right) && lacks(&right, &left)
+}
+
+/// Most words of a text that are searched for opposites and members of sets.
+const MAX_SEARCHED: usize = 32;
+
+/// Whether one text has a word and the other its opposite, neither has both, wherever they stand.
+fn opposed(guard: &Guard, left: &Marks, right: &Marks) -> bool {
+    let keys = |marks: &Marks| -> Vec<u32> {
+        marks.words.iter().filter(|word| word.opposed).map(|word| word.key).take(MAX_SEARCHED).collect()
+    };
+    let (left, right) = (keys(left), keys(right));
+    left.iter()
+        .filter(|key| !right.contains(key))
+        .any(|&key| right.iter().any(|&other| !left.contains(&other) && guard.lexicon.opposite(key, other)))
+}
+
+/// Whether each text has a member of a closed set that the other lacks: one speaks of winter, the other of summer.
+fn other_members(left: &Marks, right: &Marks) -> bool {
+    let members = |marks: &Marks| -> Vec<(u8, u32)> {
+        marks.words.iter().filter(|word| word.set > 0).map(|word| (word.set, word.key)).take(MAX_SEARCHED).collect()
+    };
+    let (left, right) = (members(left), members(right));
+    let lacking = |from: &[(u8, u32)], to: &[(u8, u32)]| -> Vec<u8> {
+        from.iter().filter(|member| !to.contains(member)).map(|&(set, _)| set).collect()
+    };
+    let lacks = lacking(&left, &right);
+    !lacks.is_empty() && lacking(&right, &left).iter().any(|set| lacks.contains(set))
 }

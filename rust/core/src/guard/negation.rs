@@ -11,7 +11,8 @@ const PREFIXES: &[&str] = &["un", "in", "im", "ir", "il", "dis", "non", "anti"];
 /// Whether a Chinese dictionary word denies. `before` is the word before it: 能 不能 asks, as 能不能 does.
 pub fn chinese(word: &str, entry: Entry, before: Option<&str>, after: Option<&str>) -> bool {
     if entry.denial {
-        return true;
+        // Inside of a text these are parts of words more often: only 与否 and 莫慌 deny.
+        return !matches!(word, "否" | "弗" | "莫") || before.is_none() || after.is_none();
     }
     let mut characters = word.chars();
     let Some(first) = characters.next().filter(|first| STARTS.contains(first)) else { return false };

@@ -103,6 +103,8 @@ pub struct Spelling {
     power: u32,
     /// 百分之 stood before it.
     pub percent: bool,
+    /// It says again how many there are.
+    pub again: bool,
 }
 
 impl Spelling {

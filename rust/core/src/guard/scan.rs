@@ -1,7 +1,9 @@
 //! A text as the words that count: numbers, denials, names and other content, fillers left out.
 
 use super::lexicon::Entry;
-use super::{Class, Guard, Word, hash, negation, numbers, tables};
+use jieba_rs::Tag;
+
+use super::{Class, Guard, Word, hash, negation, numbers, phrases, tables};
 use numbers::{Decimal, Numeral, Spelled, Spelling, numeral};
 
 /// Opening and closing marks of titles and quotations.
@@ -21,15 +23,29 @@ struct Scan<'a> {
     han: bool,
     /// A number in English words that is not at its end yet.
     spelled: Spelled,
+    /// How many words the first line has that has any, once it is at its end.
+    first_line: Option<usize>,
+    /// Whether the next word is what something goes or turns into.
+    toward: bool,
+    /// What 两 counted last: as often as it comes back, it is the same two.
+    pair: Option<u32>,
 }
 
-/// The words of a text in order.
-pub fn words(guard: &Guard, text: &str) -> Vec<Word> {
-    let han = text.chars().any(is_han);
-    let mut scan =
-        Scan { guard, text, words: Vec::with_capacity(16), folded: String::new(), han, spelled: Spelled::default() };
+/// The words of a text in order, and how many of them stand in the first line that has any.
+pub fn words(guard: &Guard, text: &str) -> (Vec<Word>, usize) {
+    let mut scan = Scan {
+        guard,
+        text,
+        words: Vec::with_capacity(16),
+        folded: String::new(),
+        han: text.chars().any(is_han),
+        spelled: Spelled::default(),
+        first_line: None,
+        toward: false,
+        pair: None,
+    };
     scan.run();
-    scan.words
+    (scan.words, scan.first_line.unwrap_or(usize::MAX))
 }
 
 /// Whether a character is written Chinese: the main block, its extensions, and 〇.
@@ -78,6 +94,9 @@ impl Scan<'_> {
             }
             if !(is_letter(found) || character == '-' || character == ' ') {
                 self.end_spelled();
+            }
+            if found == '\n' && self.first_line.is_none() && !self.words.is_empty() {
+                self.first_line = Some(self.words.len());
             }
             line_start = found == '\n' || (line_start && character.is_whitespace());
             before = self.text[..at].chars().next_back().map_or(' ', narrow);
@@ -146,10 +165,13 @@ impl Scan<'_> {
             }
             at = next;
         }
+        if before == '-' && ends_with_covid(&self.text[..start]) {
+            return at;
+        }
         let mut number = Decimal::parse(&whole, &fraction);
         let mut rest = self.text[at..].chars();
         let following = rest.next();
-        if line_start && !point && following.is_some_and(|found| matches!(narrow(found), '.' | ')' | '、')) {
+        if line_start && !point && following.is_some_and(|found| matches!(narrow(found), '.' | ')' | '、' | '。')) {
             // The mark of an item of a list.
             return at;
         }
@@ -236,7 +258,9 @@ impl Scan<'_> {
         let after = self.text[end..].trim_start().split(letters).next();
         if negation::english(word, entry, before, after) {
             self.push(Class::Denial, 0);
-        } else if !entry.filler {
+        } else if entry.filler {
+            self.toward |= entry.toward;
+        } else {
             let capital = self.text[start..].starts_with(char::is_uppercase);
             let opens = self.text[..start].trim_end().ends_with(['.', '?', '!', ':', '"', '“', '\'']);
             let name = capital && !opens && !self.words.is_empty();
@@ -258,34 +282,93 @@ impl Scan<'_> {
 
     /// A run of Chinese characters.
     fn chinese(&mut self, start: usize, end: usize) {
-        let run = &self.text[start..end];
+        let digit = |found: char| narrow(found).is_ascii_digit();
+        let mut run = &self.text[start..end];
+        if self.text[..start].trim_end_matches(' ').ends_with(digit) && !run.starts_with("个位") {
+            // What counts the thing is no part of its word: 20个人 is not 20 个人.
+            run = run.strip_prefix(phrases::measure).unwrap_or(run);
+        }
+        let followed = self.text[end..].trim_start_matches(' ').starts_with(digit);
         let tagged = self.guard.jieba.tag(run, false);
         let mut spelling = Spelling::default();
         let mut offset = 0;
-        for (at, tag) in tagged.iter().enumerate() {
-            let word = tag.word;
-            let hash = hash::word(word);
-            let entry = self.guard.lexicon.entry(hash);
-            if let Some(day) = weekday(word) {
+        let mut at = 0;
+        while at < tagged.len() {
+            let mut length = 1;
+            if let Some((meant, words)) = phrases::phrase(&tagged, at, followed) {
                 self.number(&mut spelling);
-                let mut hash = hash::Hash::new(b'd');
-                hash.byte(day);
-                self.push(Class::Number, hash.key());
-            } else if !entry.no_number && counts(word, tag.tag) {
-                self.numerals(&mut spelling, word, &run[offset..]);
-            } else {
-                self.number(&mut spelling);
-                let before = at.checked_sub(1).map(|at| tagged[at].word);
-                let after = tagged.get(at + 1).map(|tag| tag.word);
-                if negation::chinese(word, entry, before, after) {
-                    self.push(Class::Denial, 0);
-                } else if !entry.filler {
-                    self.content(word, hash, entry, class(tag.tag));
+                if !meant.is_empty() {
+                    let hash = hash::word(meant);
+                    self.content(meant, hash, self.guard.lexicon.entry(hash), Class::Noun);
                 }
+                length = words;
+            } else {
+                self.dictionary_word(&tagged, at, &run[offset..], &mut spelling);
             }
-            offset += word.len();
+            offset += tagged[at..].iter().take(length).map(|tag| tag.word.len()).sum::<usize>();
+            at += length;
         }
         self.number(&mut spelling);
+    }
+
+    /// The word at `at` of a run of Chinese characters; `rest` is the run from it on.
+    fn dictionary_word(&mut self, tagged: &[Tag], at: usize, rest: &str, spelling: &mut Spelling) {
+        let Tag { word, tag, .. } = tagged[at];
+        let hash = hash::word(word);
+        let entry = self.guard.lexicon.entry(hash);
+        let before = at.checked_sub(1).map(|at| tagged[at].word);
+        let after = tagged.get(at + 1).map(|tag| tag.word);
+        if let Some(day) = phrases::weekday(word) {
+            self.number(spelling);
+            let mut hash = hash::Hash::new(b'd');
+            hash.byte(day);
+            self.push(Class::Number, hash.key());
+        } else if (!entry.no_number && phrases::counts(word, tag))
+            || (word == "十分" && after.is_some_and(|after| after.starts_with('制')))
+        {
+            let again = self.says_again(tagged, at);
+            if again {
+                self.number(spelling);
+                spelling.again = true;
+            }
+            self.numerals(spelling, word, rest);
+            if again {
+                self.number(spelling);
+            }
+        } else if let Some((end, thing)) =
+            phrases::counted(word).filter(|_| !entry.no_number && entry.synonym.is_none())
+        {
+            self.numerals(spelling, &word[..end], rest);
+            self.number(spelling);
+            let hash = hash::word(&word[thing..]);
+            let entry = self.guard.lexicon.entry(hash);
+            if !entry.filler {
+                self.content(&word[thing..], hash, entry, Class::Noun);
+            }
+        } else {
+            self.number(spelling);
+            // An idiom says something else than its first character: 不以为然, 无微不至.
+            let idiom = tag == "i" && word.chars().nth(3).is_some();
+            if !idiom && negation::chinese(word, entry, before, after) {
+                if !phrases::alternative(tagged, at) {
+                    self.push(Class::Denial, 0);
+                }
+            } else if entry.filler {
+                self.toward |= entry.toward;
+            } else {
+                self.content(word, hash, entry, class(tag));
+            }
+        }
+    }
+
+    /// Whether a number only says again how many there are, as does 两 before what it has counted already.
+    fn says_again(&mut self, tagged: &[Tag], at: usize) -> bool {
+        if phrases::restates(tagged, at) {
+            return true;
+        }
+        let Some(after) = tagged.get(at + 1).filter(|_| tagged[at].word.starts_with('两')) else { return false };
+        let counted = Some(self.guard.lexicon.key(hash::word(after.word)));
+        std::mem::replace(&mut self.pair, counted) == counted
     }
 
     /// A dictionary word that counts; `rest` is the run from it on.
@@ -315,7 +398,7 @@ impl Scan<'_> {
         if spelling.is_one() {
             self.push(Class::One, 0);
         } else if let Some(key) = spelling.key() {
-            self.push(Class::Number, key);
+            self.push(if spelling.again { Class::Again } else { Class::Number }, key);
         }
         spelling.clear();
     }
@@ -346,8 +429,10 @@ impl Scan<'_> {
             length,
             common: entry.synonym.is_some(),
             request: entry.request,
-            operation: entry.operation,
-            distinct: entry.distinct || class == Class::Name,
+            distinct: entry.distinct || entry.set > 0 || class == Class::Name,
+            target: std::mem::replace(&mut self.toward, entry.toward),
+            opposed: entry.opposed,
+            set: entry.set,
             class,
         });
     }
@@ -360,27 +445,18 @@ impl Scan<'_> {
             length: 0,
             common: false,
             request: false,
-            operation: false,
             distinct: false,
+            target: false,
+            opposed: false,
+            set: 0,
             class,
         });
     }
 }
 
-/// Whether a dictionary word is a number with what it counts: 五种, 第三章, 十月, 二十.
-fn counts(word: &str, tag: &str) -> bool {
-    word.starts_with(|found| found == '第' || numeral(found).is_some())
-        && (matches!(tag, "m" | "mq" | "t" | "j") || word.chars().all(|found| numeral(found).is_some()))
-}
-
-/// The day of the week that a word names by its number.
-fn weekday(word: &str) -> Option<u8> {
-    let rest = word.strip_prefix("星期").or_else(|| word.strip_prefix("礼拜")).or_else(|| word.strip_prefix('周'))?;
-    let mut rest = rest.chars();
-    match (rest.next().map(numeral), rest.next()) {
-        (Some(Some(Numeral::Digit(day))), None) => Some(day),
-        _ => None,
-    }
+/// Whether a text ends with the name of the disease of 2019, whose year counts nothing.
+fn ends_with_covid(text: &str) -> bool {
+    text.char_indices().rev().nth(5).is_some_and(|(at, _)| text[at..].eq_ignore_ascii_case("covid-"))
 }
 
 /// What a word of the dictionary counts as, by its part of speech.

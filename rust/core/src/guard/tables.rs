@@ -2,7 +2,8 @@
 
 /// Words that may come and go without a change of what is asked: politeness, connection, measure, the frame of a request.
 pub const FILLERS: &str = "
-请 请你 请问 帮 帮我 帮忙 麻烦 麻烦你 能 能够 可以 可 你 我 您 我们 你们 自己 想 想要 需要 希望 应 应该 应当 要 必须
+请 请你 请问 帮 帮我 帮忙 麻烦 麻烦你 能 能够 可以 可 你 我 您 我们 你们 自己 想 想要 需要 希望 应 应该 应当 要 必须 应当
+是否 还是 请您 劳驾 想请 分别 各 各个 各自 一番 吗 呢 吧 啊 呀 么 到底 究竟 相应 涉及 围绕 眼下 时下 存在
 告诉 告诉我 会
 的 地 得 了 着 过 和 与 及 以及 或 或者 并 并且 而 且 但 但是 则 就 也 都 还 又 再 才 将 把 被 对 对于 关于 有关
 相关 就是 在 中 里 上 下 内 从 由 向 给 为 为了 以 用 于 至 到 之 其 所 是 有 来 去 让 使 使用 通过 根据 按照 基于
@@ -23,10 +24,13 @@ pub const REQUESTS: &str = "
 写 写出 写下 写作 编写 撰写 书写 创作 创造 创建 生成 制作 制定 构建 构造 建立 设计 起草 拟定 拟 作出 产生 编
 编造 构思 开发 规划 提议 寻找 标识 解决 准备 概述 分析 评估 评价 analyze analyse evaluate 探索 考虑 思考 搜索 列出 列举 举 举出 举例 举例说明 说出 说
 说说 讲 讲述 叙述 描述 描写 描绘 形容 介绍 说明 解释 阐述 阐明 阐释 论述 陈述 讨论 谈谈 谈 谈论 探讨 提出 找出
-找到 指出 确定 识别 辨别 查找 回答 建议 推荐 定义 命名 展示 呈现 表达 输出 想出 推断 判断 write compose create
+找到 指出 确定 识别 辨别 查找 回答 建议 推荐 定义 命名 展示 呈现 表达 输出 想出 推断 判断 判定 鉴别 辨认 判别
+出 造 造出 编出 提 拟写 草拟 写成 拟出 做出 指明 标明 标出 列明 讲讲 聊聊 说一说 谈一谈 讲一讲 简述 详述 研究 探究 想
+想一想 研发 组织 整理 发明 给 供给 写一写 write compose create
 generate make produce draft design construct build develop list name give provide state tell describe explain
 discuss outline identify find suggest propose recommend show illustrate define determine come think offer
-present introduce talk enumerate mention depict detail
+introduce share specify brainstorm invent formulate devise craft indicate note elaborate answer detect investigate assess form draw
+prepare talk enumerate mention depict detail
 ";
 
 /// Verbs that ask for something to be done with what is given, an operation a line: one does not stand for another.
@@ -35,87 +39,45 @@ pub const OPERATIONS: &str = "
 计算 求 解 解析 算出 算 calculate compute
 分类 归类 classify categorize
 翻译 翻译成 译成 翻译为 translate
-排序 排列 sort order
+排序 排列 排 sort order
 简化 缩短 simplify shorten
 编辑 更改 修改 修正 更正 纠正 改正 修复 edit correct fix 转换 转化 改写 重写 改成 转换成 转换为 转成 变成 改变 改为 转变 重述 改述 复述 变为 变换 翻成 rewrite convert transform change rephrase paraphrase
 ";
 
-/// Words that mean the same, a meaning a line. A word of several meanings counts by the first line it is in.
-pub const SYNONYMS: &str = "
-如何 怎样 怎么 怎么样 怎样才能 怎么才能 怎么做 如何才能 怎么办 怎 how 方法 方式 办法 途径 方案 措施 手段 策略 技巧 way ways method methods means strategies strategy
-什么 哪 哪个 哪些 哪里 哪儿 何 啥 什么样 何为 何谓 哪种 哪一个 哪方面 what which where 含义 意思 意义 定义 概念 meaning definition
-为什么 为何 原因 理由 缘由 何以 why reason reasons
-文章 本文 全文 文 短文 作文 文本 文字 文稿 文段 段落 论文 散文 随笔 essay article paragraph passage text composition piece
-故事 短篇小说 小故事 短篇 小说 story tale
-诗 诗歌 诗词 小诗 诗句 poem verse poetry
-句子 语句 话 句 造句 sentence sentences phrase
-好处 益处 优点 优势 优越性 长处 利 裨益 benefit benefits advantage advantages pros upsides
-坏处 害处 缺点 弊端 劣势 危害 弊 缺陷 短处 drawback drawbacks disadvantage disadvantages cons downsides
-提高 提升 改善 改进 增强 增进 加强 improve enhance boost increase
-减少 降低 减小 减轻 削减 缩减 reduce decrease lower lessen cut
-增加 增多 增长 增大
-影响 作用 效果 impact effect effects influence impacts
-例子 示例 实例 范例 案例 样例 example examples instance
-区别 差异 不同之处 差别 不同点 异同 对比 比较 difference differences distinction compare contrast distinguish
-相似之处 相同点 共同点 相似点 similarities similarity
-特点 特征 特性 特色 characteristics characteristic features feature traits
-步骤 流程 过程 程序步骤 steps procedure process
-重要性 意义 必要性 价值 importance significance important
-列表 清单 名单 一览表
-能力 水平 技能 本领 ability skill skills
-因素 要素 factor factors element elements
-用途 用处 应用 用法 uses application applications usage
-想法 点子 创意 主意 idea ideas
-建议 提示 忠告 tip tips advice suggestion suggestions
-标题 题目 题 title headline
-主题 话题 题材 topic theme subject
-单词 词 词语 词汇 字 word words
-人工智能 ai
-计算机 电脑 computer computers
-电子邮件 邮件 电邮 email e-mail mail
-孩子 儿童 小孩 小朋友 kids children child
-老师 教师 teacher
-学生 同学 student students
-父母 家长 parents
-人 人们 人类 人士 people person humans someone
-英语 英文 english
-法语 法文 french
-德语 德文 german
-日语 日文 japanese
-汉语 中文 华语 普通话 chinese
-俄语 俄文 russian
-西班牙语 西班牙文 spanish
-韩语 韩文 朝鲜语 korean
-美国 美利坚合众国 usa us america
-英国 大不列颠 uk britain
-中国 我国 中华人民共和国 prc china
-选择 挑选 选 选出 choose select pick
-删除 去除 去掉 移除 remove delete
-最大 最高 最多
-最好 最佳 最优 best
-妈妈 母亲 mother mom
-爸爸 父亲 father dad
-减肥 瘦身 减重
-高兴 快乐 开心 愉快 happy
-情绪 情感 感受 心情 感情 emotion emotions feeling feelings
-出现 发生
-可能 合理
-人物 角色 character characters
-信息 数据 资料 data information
-挑战 困难 challenge challenges
-关键 要点 重点 主旨
-程序 代码 算法 函数 脚本 program code algorithm function script
-悲伤 难过 伤心 悲痛 sad
-快速 迅速 快
-美丽 漂亮 美 beautiful
-当今 现代 今天 如今
-问题 难题 疑问 problem question
-作者 作家 author writer
-公司 企业 company business
-春天 春季 spring
-夏天 夏季 夏日 summer
-秋天 秋季 autumn fall
-冬天 冬季 冬日 winter
+/// Words behind which something stands that is gone to, or that a thing turns into.
+pub const TOWARD: &str = "
+到 至 成 为 翻译成 译成 翻译为 改成 转换成 转换为 转成 变成 改为 变为 翻成 to into until through
+";
+
+/// Things of which one is never another, a set a line: each counts by its line of synonyms.
+pub const SETS: &str = "
+红色 蓝色 绿色 黄色 黑色 白色 紫色 橙色 粉色 灰色 棕色
+东 南 西 北
+春天 夏天 秋天 冬天
+january february march april june july august september october november december
+monday tuesday wednesday thursday friday saturday sunday
+英语 法语 德语 日语 汉语 俄语 西班牙语 韩语 意大利语 葡萄牙语 阿拉伯语 拉丁语 印地语
+过去时 现在时 将来时 完成时 进行时
+past present future
+厘米 毫米 米 千米 英里 英寸 英尺 码
+克 千克 毫克 磅 盎司
+毫升 升 加仑
+摄氏度 华氏度 开尔文
+平方米 平方公里 平方英尺 公顷 英亩
+美元 欧元 人民币 日元 英镑
+正方形 三角形 圆 长方形 五边形 六边形 八边形 梯形 菱形 圆柱 圆锥 立方体 球体 平行四边形
+疑问句 祈使句 感叹句 陈述句
+名词 动词 形容词 副词 介词 代词 连词
+noun verb adjective adverb preposition pronoun
+俳句 十四行诗 打油诗 绝句
+小学 初中 高中 大学
+学士 硕士 博士
+早餐 午餐 晚餐
+上午 下午
+mean median mode
+平均值 中位数 众数 方差 标准差
+面积 周长 体积
+原子序数 原子量 原子半径
 ";
 
 /// Words and their opposites: the first word of a line, then the words that say the opposite of it.
@@ -180,6 +142,10 @@ pub const OPPOSITES: &str = "
 高于 低于
 超过 少于
 至少 至多 最多
+超过 至多
+多于 至多
+少于 至少
+最多 最少
 相同 不同
 相似 不同
 相似之处 不同之处
@@ -209,6 +175,43 @@ pub const OPPOSITES: &str = "
 强 弱
 富 穷
 第一个 最后
+过去 未来 将来
+初级 高级
+入门 高级
+内部 外部
+内向 外向
+静态 动态
+宏观 微观
+定性 定量
+短期 长期
+城市 农村 乡村
+白天 夜晚 夜间
+公立 私立
+公共 私人
+乐观 悲观
+长处 短处
+强项 弱项
+顺序 逆序 倒序
+直接 间接
+主观 客观
+自动 手动
+线上 线下
+在线 离线 线下
+单数 复数
+肯定 否定
+顺时针 逆时针
+硬件 软件
+供给 需求
+有氧 无氧
+有序 无序
+胜利 失败
+战争 和平
+出生 死亡
+贫穷 富有 富裕
+可再生 不可再生
+有偿 无偿
+有线 无线
+有意 无意
 advantages disadvantages
 advantage disadvantage
 benefits drawbacks
@@ -242,6 +245,27 @@ buy sell
 inside outside
 encode decode
 encrypt decrypt
+indoor outdoor
+internal external
+introvert extrovert
+singular plural
+active passive
+import export
+input output
+win lose
+create destroy
+strengths weaknesses
+strength weakness
+easy difficult hard
+cheap expensive
+fast slow
+multiply divide
+add subtract
+accept reject
+success failure
+past future
+higher lower
+earlier later
 ";
 
 /// Dictionary words that begin with a denying character but deny nothing: it has become part of another word.
@@ -249,21 +273,16 @@ pub const LEXICALISED: &str = "
 不丹 不久 不仅 不仅仅 不但 不倒翁 不停 不光 不免 不列颠 不利 不只 不可思议 不可避免 不同 不同之处 不同寻常 不同点
 不在乎 不外乎 不好意思 不妨 不安 不少 不尽 不已 不幸 不得不 不得已 不必说 不愧 不懈 不料 不断 不断地 不时 不是吗
 不朽 不止 不死鸟 不满 不然 不由得 不由自主 不知不觉 不禁 不管 不经意 不羁 不而 不良 不觉 不解 不论 不足 不过 不道德
-不遗余力 不锈钢 不错 不难 别人 别具一格 别出心裁 别名 别墅 别处 别的 别离 别致 别针 无不 无产阶级 无人机 无他 无价
-无意 无意识 无所不 无数 无机 无疑 无穷 无穷大 无线 无线电 无线网 无线网络 无聊 无花果 无论 无论如何 无辜 无限 无非
-未免 未婚夫 未婚妻 未必 未来 未来派 没事 没关系 没准 没收 没错 没问题 非但 非凡 非同寻常 非常 非得 非政府组织 非法
+不变 不动产 不对称 不规则动词 不可或缺 不知所措 不堪 不胜 不屈 不宜 不适 不见 不成文 不遗余力 不锈钢 不错 不难 别人 别具一格 别出心裁 别名 别墅 别处 别的 别离 别致 别针 无不 无产阶级 无人机 无他 无价
+无意 无意识 无所不 无数 无机 无疑 无穷 无穷大 无序 无缝 无形 无私 无助 无奈 无情 无畏 无家可归 无线 无线电 无线网 无线网络 无聊 无花果 无论 无论如何 无辜 无限 无非
+未免 未婚夫 未婚妻 未知 未知数 未必 未来 未来派 没事 没关系 没准 没收 没错 没问题 非但 非凡 非同寻常 非常 非得 非政府组织 非法
 非洲 非物质文化 非物质文化遗产 非要
 ";
 
 /// Denials that begin with another character.
 pub const DENIALS: &str = "
-从不 从未 从没 决不 勿 否 尚未 并不 并不是 并无 并未 并非 弗 永不 毫不 毫无 绝不 绝非 莫 请勿 切勿 而非 而不是 而不
+从不 从未 绝对不 从没 决不 勿 否 尚未 并不 并不是 并无 并未 并非 弗 永不 毫不 毫无 绝不 绝非 莫 请勿 切勿 而非 而不是 而不
 既不 也不 都不 还没 再也不 与非 或非 切莫 甭
-";
-
-/// Questions that name a thing and its denial: they ask about it without denying it.
-pub const ALTERNATIVES: &str = "
-no not never without cannot none nor neither nobody nothing nowhere non dont doesnt cant wont isnt arent
 ";
 
 /// English words that deny; a word in `n't` does as well.
@@ -273,7 +292,7 @@ no not never without cannot none nor neither nobody nothing nowhere non dont doe
 
 /// Words that begin with a numeral and are tagged as numbers in the dictionary, but count nothing.
 pub const NO_NUMBERS: &str = "
-十分 千万 万一 万分 一起 一致 百般 万万 九霄 三三两两
+十分 两端 两边 两者 两侧 两旁 二者 千万 万一 万分 一起 一致 百般 万万 九霄 三三两两
 ";
 
 /// Words that begin alike but are different things, so that the likeness says nothing.
@@ -281,7 +300,7 @@ pub const DISTINCT: &str = "
 英里 英寸 英尺 英镑 英亩 公里 公斤 公顷 公分 毫米 毫升 毫克 毫秒 厘米 厘升 千克 千米 千瓦 平方米 平方公里 平方英尺 立方米 立方厘米
 电脑 电视 电影 电话 电车 电池 电子 电力 汽车 汽油 火车 火箭 火山 飞机 飞船 海洋 海豚 海龟 海滩 海鸥 大象 大学 大米 大脑 小学 小麦 小狗 小猫
 中学 中医 中文 中国 西瓜 西医 西装 水果 水稻 水泥 白天 白菜 白银 黄金 黄瓜 黄河 红茶 红色 绿茶 绿色 蓝色 白色 黑色 黄色
-主语 谓语 宾语 动词 名词 副词 过去时 现在时 将来时 早上 早餐 午餐 晚餐 晚上 祖父 祖母 男孩 男人 女孩 女人
+从小到大 从大到小 从高到低 从低到高 从早到晚 主语 谓语 宾语 动词 名词 副词 过去时 现在时 将来时 早上 早餐 午餐 晚餐 晚上 祖父 祖母 男孩 男人 女孩 女人
 ";
 
 /// Endings of place names that may be left out: 北京市 is 北京.
