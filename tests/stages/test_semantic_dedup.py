@@ -204,10 +204,10 @@ def test_a_row_without_a_prompt_is_compared_with_none() -> None:
 
 
 def test_clusters_say_how_many_pairs_they_find(tmp_path: Path) -> None:
-    """Above 200,000 groups not every pair is looked at."""
+    """Above 100,000 groups not every pair is looked at."""
     chance = np.random.default_rng(5)
-    middles = chance.normal(size=(50_000, 16))
-    vectors = np.repeat(middles, 5, axis=0)[:210_000] + 0.28 * chance.normal(size=(210_000, 16))
+    middles = chance.normal(size=(30_000, 16))
+    vectors = np.repeat(middles, 5, axis=0)[:120_000] + 0.28 * chance.normal(size=(120_000, 16))
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     np.save(tmp_path / "v.npy", vectors.astype(np.float16))
     data = conversations([f"{row}" for row in range(len(vectors))])

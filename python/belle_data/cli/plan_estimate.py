@@ -55,7 +55,7 @@ def estimate(recipe: Recipe, heads: Sequence[tuple[Source, bytes | None]]) -> di
     batch = pa.record_batch(texts.column(0, min(TRIED, len(texts))))
     dimensions, each, cost = _tried(embedder, batch, round(rows * share))
     embedder.close()
-    exact = config.mode == "exact" or rows < 200_000
+    exact = config.mode == "exact" or rows < 100_000
     search = _EXACT * (rows / 140_000) ** 2 if exact else _CLUSTERED * (rows / 1_600_000) ** 1.5
     seconds = None if each is None else rows * share * each + search / threads
     found = {

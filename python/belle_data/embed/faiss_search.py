@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from belle_data.stages.semantic_dedup import SemanticDedupConfig
     from belle_data.stages.stage import Workplace
 
-EXACT_BELOW = 200_000
+EXACT_BELOW = 100_000
 """Rows below which every pair is looked at: that is faster there."""
 NEAR = 0.01
 """Below the threshold by so much pairs are still looked at, to show what just stayed."""

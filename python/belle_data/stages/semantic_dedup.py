@@ -47,7 +47,7 @@ class _SearchSettings(BaseModel):
     )
     mode: Literal["clustered", "exact"] = Field(
         "clustered",
-        description="`clustered` looks for pairs where they are likely, from 200,000 different prompts on; `exact` "
+        description="`clustered` looks for pairs where they are likely, from 100,000 different prompts on; `exact` "
         "looks at every pair.",
     )
     recall_rows: Annotated[int, Field(ge=0, le=100_000)] = Field(
