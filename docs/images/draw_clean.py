@@ -28,6 +28,7 @@ CHINESE = {
     "rules": "逐行规则",
     "exact_dedup": "完全重复",
     "near_dedup": "近似重复",
+    "semantic_dedup": "语义重复",
     "empty_answer": "空回答",
     "mojibake": "乱码",
     "short_prompt": "提问过短",

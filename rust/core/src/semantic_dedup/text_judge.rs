@@ -201,8 +201,11 @@ impl Judge for TextJudge<'_> {
 
 /// The last values that were made for some keys, each in the only place where it may be: bounded, whatever is asked.
 struct Remembered<T> {
-    places: Vec<Mutex<Option<(u32, Arc<T>)>>>,
+    places: Vec<Mutex<Place<T>>>,
 }
+
+/// A key and its value, if there is one.
+type Place<T> = Option<(u32, Arc<T>)>;
 
 impl<T> Remembered<T> {
     fn new(places: usize) -> Self {
