@@ -11,14 +11,14 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-WIDTH, LEAST_HEIGHT = 960, 300
-TOP = 70
+WIDTH, LEAST_HEIGHT = 960, 320
+TOP = 86
 """Upper edge of the band of rows."""
 BAND = 104
 """Height of the band that stands for all rows that came in."""
 LEFT, RIGHT = 120, 120
 """Room for the numbers on both sides."""
-DROP = 222
+DROP = 238
 """Where the removed rows come to lie."""
 LINE = 17
 """From one reason to the next, where a stage has several."""
@@ -44,6 +44,7 @@ CHINESE = {
     "link_or_media": "链接图片",
     "same_text": "文字相同",
     "near_duplicate": "相似度达到阈值",
+    "semantic_duplicate": "问的是同一件事",
 }
 
 STYLE = """\
@@ -116,15 +117,19 @@ def _fall(place: float, upper: float, lower: float) -> str:
 
 def _stage_texts(stage: dict[str, Any], place: float) -> list[str]:
     name = stage["name"]
-    heading = f"{CHINESE[name]} {name}" if name in CHINESE else name
-    texts = [_text(place, TOP - 36, "middle", heading)]
+    # One below the other: beside each other the names of neighbours would touch.
+    texts = [_text(place, TOP - 54, "middle", CHINESE[name])] if name in CHINESE else []
+    texts.append(_text(place, TOP - 36, "middle", name))
     texts.append(_text(place, TOP - 18, "quiet middle", f"{stage['rows_in']:,} → {stage['rows_out']:,}"))
     removed = {reason: count for reason, count in stage["removed"].items() if count}
     if not removed:
         return [*texts, _text(place, TOP + BAND + 32, "quiet middle", "不删行 removes no row")]
     texts.append(_text(place + 50, DROP + 10, "number middle", f"−{sum(removed.values()):,}"))
     if len(removed) == 1:
-        return [*texts, _text(place + 50, DROP + 28, "quiet middle", _label(*removed))]
+        reason = next(iter(removed))
+        words = [CHINESE[reason], reason] if reason in CHINESE else [reason]
+        lines = [_text(place + 50, DROP + 28 + LINE * line, "quiet middle", word) for line, word in enumerate(words)]
+        return [*texts, *lines]
     for line, (reason, count) in enumerate(removed.items()):
         height = DROP + 30 + LINE * line
         texts.append(_text(place + 4, height, "quiet end", f"{count:,}"))
