@@ -102,8 +102,9 @@ class Judged:
     difference: str | None
 
     def near(self, test: Test) -> bool:
-        """Whether both cosines are large enough."""
-        return self.prompt >= test.prompt and self.instruction >= test.instruction
+        """Whether both cosines are large enough, and both prompts have an input or none has."""
+        alike = ("\n" in self.pair.left) == ("\n" in self.pair.right)
+        return alike and self.prompt >= test.prompt and self.instruction >= test.instruction
 
     def found(self, test: Test, *, guard: bool) -> bool:
         """Whether the pair counts as a duplicate."""
@@ -298,7 +299,7 @@ def _options() -> argparse.Namespace:
         "--threshold", type=float, metavar="X", help="one more threshold, and the one that is looked into"
     )
     parser.add_argument(
-        "--instruction", type=float, metavar="Y", help="the least cosine of the first lines, for all thresholds"
+        "--instruction", type=float, metavar="Y", help="the least cosine of the first lines (that of the stage)"
     )
     parser.add_argument("--half", choices=("even", "odd"), help="only the pairs in lines with such a number")
     parser.add_argument("--show", action="store_true", help="also print the pairs that are decided wrongly")
@@ -317,9 +318,9 @@ def main() -> int:
         return 2
     judged = judge(pairs)
     chosen = SemanticDedupConfig().threshold if options.threshold is None else options.threshold
-    least = options.instruction
-    tests = [Test(each, each if least is None else least) for each in sorted({*THRESHOLDS, chosen})]
-    looked_into = Test(chosen, chosen if least is None else least)
+    least = SemanticDedupConfig().field_threshold if options.instruction is None else options.instruction
+    tests = [Test(each, least) for each in sorted({*THRESHOLDS, chosen})]
+    looked_into = Test(chosen, least)
     _print_thresholds(judged, tests)
     _print_groups(judged, tests)
     _print_missed(judged, looked_into)
