@@ -10,6 +10,12 @@ use super::numbers::{Numeral, numeral};
 /// `digit` says whether a digit follows behind the last word.
 pub fn phrase(words: &[Tag], at: usize, digit: bool) -> Option<(&'static str, usize)> {
     let word = |at: usize| words.get(at).map_or("", |tag| tag.word);
+    // Most words begin no phrase.
+    if !word(at).starts_with(|found| {
+        matches!(found, '不' | '最' | '过' | '现' | '将' | '未' | '完' | '进' | '新' | '地' | '世')
+    }) {
+        return None;
+    }
     let counted = |end: usize| {
         if end < words.len() { numeral_start(word(end)) } else { digit }
     };
@@ -19,9 +25,10 @@ pub fn phrase(words: &[Tag], at: usize, digit: bool) -> Option<(&'static str, us
             .any(|tag| matches!(tag.word, "什么" | "何" | "哪些" | "啥" | "有何" | "如何"))
     };
     Some(match (word(at), word(at + 1)) {
-        ("不", "超过" | "多于" | "大于" | "高于" | "超出" | "超") => ("至多", 2),
+        ("不", "超过" | "多于" | "大于" | "高于" | "超出" | "超") | ("不多" | "不大" | "不高", "于") => {
+            ("至多", 2)
+        }
         ("不", "少于" | "低于" | "小于") | ("不少" | "不低" | "不小", "于") => ("至少", 2),
-        ("不多" | "不大" | "不高", "于") => ("至多", 2),
         ("最", "多") if counted(at + 2) => ("至多", 2),
         ("最多", _) if counted(at + 1) => ("至多", 1),
         ("最", "少") if counted(at + 2) => ("至少", 2),
@@ -82,6 +89,9 @@ fn numeral_start(word: &str) -> bool {
 /// Where the number ends in a dictionary word that is no number but begins with one (二十世纪, 三句话, 第二语言), and where
 /// the thing begins that it counts. None for the others (三角形, 四川).
 pub fn counted(word: &str) -> Option<(usize, usize)> {
+    if !numeral_start(word) && !word.starts_with('第') {
+        return None;
+    }
     let ordinal = word.strip_prefix('第');
     let rest = ordinal.unwrap_or(word).trim_start_matches(|found| numeral(found).is_some());
     let end = word.len() - rest.len();
