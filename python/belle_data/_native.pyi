@@ -57,7 +57,7 @@ class _ArrowStream(Protocol):
     """Several Arrow arrays or record batches of one schema: a chunked array, a series, a table, a data frame."""
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
-ArrowData: TypeAlias = _ArrowArray | _ArrowStream
+_ArrowData: TypeAlias = _ArrowArray | _ArrowStream
 
 @final
 class ArraySplitter:
@@ -102,7 +102,7 @@ class ArrowRows:
         TypeError: It is no Arrow data, or holds neither texts nor turns.
         ValueError: A column or a role is missing or unknown, or there are more than 4,294,967,294 rows.
     """
-    def __new__(cls, data: ArrowData) -> Self: ...
+    def __new__(cls, data: _ArrowData) -> Self: ...
     def __len__(self) -> int:
         """Count the rows of all chunks."""
 
@@ -190,7 +190,7 @@ class ExactDedup:
         ValueError: A name is unknown.
     """
     def __new__(cls, field: str, fold: Sequence[str]) -> Self: ...
-    def scan(self, data: ArrowData, first_row: int = 0) -> None:
+    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Remember the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
         Raises:
@@ -266,7 +266,7 @@ class NearDedup:
         cls, *, field: str, fold: Sequence[str], shingle_characters: int, shingle_words: int, threshold: float,
         permutations: int, bands: int, rows_per_band: int, seed: int, exact: bool = False
     ) -> Self: ...  # fmt: skip
-    def scan(self, data: ArrowData, first_row: int = 0) -> None:
+    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Sign the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
         Raises:
@@ -289,7 +289,7 @@ class NearDedup:
             ValueError: The ledger is of another number of rows.
         """
     def raise_threshold(
-        self, rows: Corpus | ArrowRows, removals: ArrowData, components: ArrowData
+        self, rows: Corpus | ArrowRows, removals: _ArrowData, components: _ArrowData
     ) -> tuple[ArrowBatch, ArrowBatch, ArrowBatch]:  # fmt: skip
         """Decide as `finish` would after a scan of all rows, from what it gave at a lower threshold.
 
@@ -345,7 +345,7 @@ class Normalise:
     def __new__(
         cls, *, form: str, width: bool, simplified: bool, control_characters: bool, trailing_blanks: bool
     ) -> Self: ...  # fmt: skip
-    def apply(self, data: ArrowData) -> ArrowBatch:
+    def apply(self, data: _ArrowData) -> ArrowBatch:
         """Normalise texts, or every turn but those of the role ``function_call``.
 
         Returns:
@@ -372,7 +372,7 @@ class Rules:
     @staticmethod
     def measures() -> list[tuple[str, str, str]]:
         """Name, reason and comparison (``<``, ``>``, ``>=``) of each rule, in the order in which they are asked."""
-    def scan(self, data: ArrowData, first_row: int = 0) -> None:
+    def scan(self, data: _ArrowData, first_row: int = 0) -> None:
         """Measure the rows of a batch; without a column ``row`` (uint32) they are numbered from `first_row`.
 
         A column ``non_text_parts`` (uint16) may be missing.
@@ -393,13 +393,13 @@ class Rules:
             IndexError: Fewer rows were scanned.
         """
     @staticmethod
-    def decide(values: ArrowData, thresholds: dict[str, float | None]) -> ArrowBatch:
+    def decide(values: _ArrowData, thresholds: dict[str, float | None]) -> ArrowBatch:
         """Decide as `finish` does, by values that `values` gave. Columns of rules that are off may be missing.
 
         Raises:
             ValueError: A column is missing or of another type, or a threshold is wrong.
         """
-    def findings(self, data: ArrowData) -> ArrowBatch:
+    def findings(self, data: _ArrowData) -> ArrowBatch:
         """Say of the first row of the data what each rule finds.
 
         Returns:
@@ -443,7 +443,7 @@ def change_names() -> list[str]:
     """Names of the bits of ``changes``, from the lowest."""
 
 def datasketch_minhashes(
-    data: ArrowData, *, scheme: str, factors: Sequence[int], terms: Sequence[int], shingle_characters: int,
+    data: _ArrowData, *, scheme: str, factors: Sequence[int], terms: Sequence[int], shingle_characters: int,
     shingle_words: int
 ) -> ArrowBatch:  # fmt: skip
     """Compute the values of ``datasketch.MinHash`` of every row; `belle_data.datasketch` is the way in.

@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Self, final
 
-from belle_data._native import ArrowBatch, ArrowData, ArrowRows, Corpus, Ledger
+from belle_data._native import ArrowBatch, _ArrowData, ArrowRows, Corpus, Ledger
 
 @final
 class ComparedTexts:
@@ -40,7 +40,7 @@ class ComparedTexts:
 class Guard:
     """Tells texts apart that are close in meaning and differ in a number, a negation or a name."""
     def __new__(cls) -> Self: ...
-    def between(self, left: ArrowData, right: ArrowData) -> ArrowBatch:
+    def between(self, left: _ArrowData, right: _ArrowData) -> ArrowBatch:
         """Give a column ``difference`` of ``number``, ``negation``, ``name``, or null where nothing was found.
 
         Raises:
@@ -109,7 +109,7 @@ class UniversalSentenceEncoder:
         ValueError: The model is none or of another kind, or an array is missing or of another shape or type.
     """
     def __new__(cls, sp_model: bytes, weights: dict[str, Any], table_bytes: int = ...) -> Self: ...
-    def embed(self, texts: ArrowData, precision: str = "int8", threads: int = 0) -> ArrowBatch:
+    def embed(self, texts: _ArrowData, precision: str = "int8", threads: int = 0) -> ArrowBatch:
         """Give the vectors of texts, of length one.
 
         They are the same bytes on every processor, for any number of threads and whatever texts stand beside. No text
@@ -122,7 +122,7 @@ class UniversalSentenceEncoder:
         Raises:
             TypeError, ValueError: `texts` are no strings; one is null, or the precision is unknown.
         """
-    def pieces(self, texts: ArrowData) -> ArrowBatch:
+    def pieces(self, texts: _ArrowData) -> ArrowBatch:
         """Give the ids of the pieces of texts, start and end among them: a column ``pieces`` of lists of uint32.
 
         Raises:

@@ -300,7 +300,7 @@ impl SemanticDedup {
             match look.cast::<UniversalSentenceEncoder>() {
                 Ok(encoder) => own = Some(OwnLook { encoder: &encoder.get().0, texts, buffers: Mutex::default() }),
                 Err(_) => {
-                    python = Some(PythonLook { function: look.clone().unbind(), progress, error: Mutex::default() })
+                    python = Some(PythonLook { function: look.clone().unbind(), progress, error: Mutex::default() });
                 }
             }
         }
