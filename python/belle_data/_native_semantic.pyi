@@ -4,7 +4,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any, Self, final
 
-from belle_data._native import ArrowBatch, _ArrowData, ArrowRows, Corpus, Ledger
+from belle_data._native import ArrowBatch, ArrowRows, Corpus, Ledger, _ArrowData
 
 @final
 class ComparedTexts:
