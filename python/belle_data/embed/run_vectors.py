@@ -163,7 +163,7 @@ class RunVectors:
             yield numbers, np.ascontiguousarray(vectors)
             done += len(numbers)
             listener.update(done)
-        listener.end(f"{total:,} texts")
+        listener.end(f"{total:,} text{'s' if total != 1 else ''}")
 
     def _cost(self, texts: _native.ComparedTexts, wanted: npt.NDArray[np.bool_]) -> Cost | None:
         """What embedding costs, if it costs anything."""
