@@ -26,6 +26,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 import pyarrow as pa
+import zstandard
 
 from belle_data import _native
 from belle_data.embed import DEFAULT_EMBEDDER, embedder_of
@@ -66,9 +67,8 @@ def main() -> None:
 
 def rows_of(data: Path, name: str) -> Iterator[dict[str, Any]]:
     """The rows of a corpus."""
-    with subprocess.Popen(["zstd", "-dc", str(data / name)], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
+    with zstandard.open(data / name, "rt", encoding="utf-8") as lines:
+        for line in lines:
             yield json.loads(line)
 
 
@@ -159,9 +159,8 @@ def write_prompts(data: Path, out: Path, count: int) -> None:
     alone = [row["instruction"].strip() for row in rows if not row["input"].strip()]
     about = [row["instruction"].strip() for row in rows if row["input"].strip()]
     inputs = [row["input"].strip() for row in rows if 0 < len(row["input"].strip()) <= 200]
-    with subprocess.Popen(["zstd", "-dc", str(data / "zh_text.txt.zst")], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        sentences = [line.decode().strip() for line in process.stdout]
+    with zstandard.open(data / "zh_text.txt.zst", "rt", encoding="utf-8") as lines:
+        sentences = [line.strip() for line in lines]
     sentences = [line for line in sentences if 8 <= len(line) <= 120]
     chance.shuffle(inputs)
     chance.shuffle(sentences)

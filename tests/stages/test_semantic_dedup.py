@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import subprocess
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -104,10 +105,8 @@ def test_what_goes_is_what_brute_force_says(
 
 
 def real_prompts(shared_data: Path, count: int) -> list[str]:
-    lines = subprocess.run(
-        ["zstd", "-dc", str(shared_data / "alpaca_zh.jsonl.zst")], capture_output=True, check=True
-    ).stdout.splitlines()
-    rows = [json.loads(line) for line in lines[:count]]
+    with zstandard.open(shared_data / "alpaca_zh.jsonl.zst", "rt", encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in islice(lines, count)]
     return [f"{row['instruction']}\n{row['input']}".strip() for row in rows]
 
 
