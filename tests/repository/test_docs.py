@@ -45,6 +45,7 @@ FOREIGN_FLAGS = {
     "--peers",
     "--python",
     "--repeat",
+    "--show",
 }
 # What differs from run to run and from machine to machine.
 MEASURED = [

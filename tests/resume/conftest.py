@@ -8,9 +8,9 @@ from tests.resume.generated import write_corpus
 
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """30,000 rows."""
+    """5,000 rows."""
     path = tmp_path_factory.mktemp("corpus") / "raw.jsonl"
-    write_corpus(path, 30_000)
+    write_corpus(path, 5_000)
     return path
 
 

@@ -39,6 +39,8 @@ MOMENTS = (
 """Files whose appearance is a moment to kill at: together they are every step of a run."""
 
 
+TEXT_STAGES = ("--stages", "normalise,rules,exact_dedup,near_dedup")
+"""For corpora whose prompts would take minutes to embed; the small ones go through every stage."""
 AS_TEXT = ("--set", "normalise.apply=text")
 DEADLY = """
 import os, signal, sys
@@ -114,7 +116,7 @@ class Interrupted:
 
 
 def test_killed_at_random_moments(corpus: Path, tmp_path: Path) -> None:
-    runs = Interrupted(tmp_path, corpus, "--shard-rows", 4_000)
+    runs = Interrupted(tmp_path, corpus, "--shard-rows", 700)
     runs.at_random(3, seed=1)
     assert runs.killed == 3
 
@@ -122,7 +124,7 @@ def test_killed_at_random_moments(corpus: Path, tmp_path: Path) -> None:
 def test_killed_at_each_step(corpus: Path, tmp_path: Path) -> None:
     packed = tmp_path / "raw.jsonl.gz"
     packed.write_bytes(gzip.compress(corpus.read_bytes(), 1))
-    runs = Interrupted(tmp_path, packed, "--shard-rows", 4_000, "--compress", "zst", "--to", "messages", *AS_TEXT)
+    runs = Interrupted(tmp_path, packed, "--shard-rows", 700, "--compress", "zst", "--to", "messages", *AS_TEXT)
     runs.at_files()
     assert runs.killed >= len(MOMENTS) // 2
 
@@ -147,14 +149,14 @@ def test_killed_between_stages(corpus: Path, tmp_path: Path, setting: tuple[str,
 
 @pytest.mark.slow
 def test_killed_at_twenty_random_moments(large_corpus: Path, tmp_path: Path) -> None:
-    runs = Interrupted(tmp_path, large_corpus, "--shard-rows", 20_000)
+    runs = Interrupted(tmp_path, large_corpus, "--shard-rows", 20_000, *TEXT_STAGES)
     runs.at_random(20, seed=2)
     assert runs.killed == 20
 
 
 @pytest.mark.slow
 def test_killed_again_and_again(large_corpus: Path, tmp_path: Path) -> None:
-    runs = Interrupted(tmp_path, large_corpus, "--shard-rows", 20_000)
+    runs = Interrupted(tmp_path, large_corpus, "--shard-rows", 20_000, *TEXT_STAGES)
     rng = random.Random(3)
     for _ in range(10):
         process = start_clean(*runs.arguments, "--out", tmp_path / "again")
