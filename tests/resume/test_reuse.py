@@ -135,13 +135,13 @@ def test_every_file_of_stages_is_known_and_in_the_manifest(first: Path) -> None:
 def test_no_stage_at_all(corpus: Path, first: Path, tmp_path: Path) -> None:
     report = cleaned(corpus, "--stages", "", out=first)
     assert report["stages"] == []
-    assert report["rows_out"] == report["rows_in"] == len(kept_rows(first)) == 30_000
+    assert report["rows_out"] == report["rows_in"] == len(kept_rows(first)) == 5_000
     cleaned(corpus, "--stages", "", out=tmp_path / "fresh")
     assert results(first) == results(tmp_path / "fresh")
 
 
 def test_stale_shards_disappear(corpus: Path, first: Path) -> None:
-    cleaned(corpus, "--shard-rows", "1000", out=first)
+    cleaned(corpus, "--shard-rows", "50", out=first)
     many = len(list((first / "shards").iterdir()))
     assert many > 20
     cleaned(corpus, "--shard-rows", "10000", out=first)
