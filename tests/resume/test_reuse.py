@@ -90,10 +90,11 @@ def test_the_same_command_again_computes_nothing(corpus: Path, first: Path) -> N
 def test_a_changed_setting_repeats_its_stage_and_those_that_follow(
     corpus: Path, first: Path, tmp_path: Path, stage: str, setting: str
 ) -> None:
-    before = results(first)["rows.parquet"]
+    before = kept_rows(first), results(first)["rows.parquet"]
     change = ("--set", f"{stage}.{setting}")
     assert reused(cleaned(corpus, *change, out=first)) == all_before(stage)
-    assert results(first)["rows.parquet"] != before
+    # A later stage may take what an earlier one took before: then only the ledger shows it.
+    assert (kept_rows(first), results(first)["rows.parquet"]) != before
     cleaned(corpus, *change, out=tmp_path / "fresh")
     assert results(first) == results(tmp_path / "fresh")
 
