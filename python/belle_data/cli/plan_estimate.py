@@ -23,8 +23,8 @@ _BASE_BYTES = 640 << 20
 """Private memory of a run beside the search: the encoder with its table, the index of rows, Arrow."""
 _CLUSTERED = 84.0
 """CPU seconds of a search over 1.6 million vectors; they grow with the power 1.5 of the number."""
-_EXACT = 25.0
-"""CPU seconds of a search over 140,000 vectors pair by pair; they grow with the square."""
+_EXACT = 6.0
+"""CPU seconds of a search over 143,000 vectors pair by pair; they grow with the square."""
 
 
 def estimate(recipe: Recipe, heads: Sequence[tuple[Source, bytes | None]]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ def estimate(recipe: Recipe, heads: Sequence[tuple[Source, bytes | None]]) -> di
     dimensions, each, cost = _tried(embedder, batch, round(rows * share))
     embedder.close()
     exact = config.mode == "exact" or rows < 100_000
-    search = _EXACT * (rows / 140_000) ** 2 if exact else _CLUSTERED * (rows / 1_600_000) ** 1.5
+    search = _EXACT * (rows / 143_000) ** 2 if exact else _CLUSTERED * (rows / 1_600_000) ** 1.5
     seconds = None if each is None else rows * share * each + search / threads
     found = {
         "rows_at_most": at_most,
