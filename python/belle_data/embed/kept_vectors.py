@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from belle_data import _native
-from belle_data.embed.run_vectors import ABOUT, TEXTS, VECTORS, mapped_vectors
+from belle_data.embed.run_vectors import ABOUT, RECORD, TEXTS, VECTORS, mapped_vectors
 from belle_data.errors import RunFolderError
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-_RECORD = np.dtype([("low", "<u8"), ("high", "<u8"), ("checksum", "<u8")])
 _ROWS_AT_ONCE = 1 << 14
 _ROUNDING = 1e-4
 """More than a product of float32 is off: so far below the last that is wanted, products are computed again."""
@@ -43,7 +42,7 @@ class KeptVectors:
         """The fingerprint of the embedder that made them."""
         try:
             size = (folder / VECTORS).stat().st_size // (4 * self.dimensions)
-            records = np.fromfile(folder / TEXTS, _RECORD)[:size]
+            records = np.fromfile(folder / TEXTS, RECORD)[:size]
             self._vectors = mapped_vectors(folder, len(records), self.dimensions)
         except (OSError, ValueError) as error:
             raise RunFolderError(f"the vectors cannot be read ({error})", path=folder, hint=_AGAIN) from None

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 ABOUT = "vectors.json"
 VECTORS = "vectors.f32"
 TEXTS = "texts.bin"
-_RECORD = np.dtype([("low", "<u8"), ("high", "<u8"), ("checksum", "<u8")])
+RECORD = np.dtype([("low", "<u8"), ("high", "<u8"), ("checksum", "<u8")])
+"""A line of `TEXTS`: the hash of a text in two halves, and that of its vector."""
 _COST_AT_ONCE = 100_000
 
 
@@ -64,7 +65,7 @@ class RunVectors:
         with _errors(self._folder):
             self._folder.mkdir(exist_ok=True)
             # The same text has another vector on another row.
-            known = np.zeros(0, _RECORD) if self._embedder.of_rows else self._kept()
+            known = np.zeros(0, RECORD) if self._embedder.of_rows else self._kept()
             places = _places_of(known, hashes)
             missing = places < 0
             first = len(known)
@@ -85,13 +86,13 @@ class RunVectors:
         assert self._folder is not None  # noqa: S101 - for the type checker
         dimensions = self._dimensions()
         if dimensions is None:
-            return np.zeros(0, _RECORD)
+            return np.zeros(0, RECORD)
         written, size = self._folder / TEXTS, self._folder / VECTORS
-        count = min(written.stat().st_size // _RECORD.itemsize, size.stat().st_size // (4 * dimensions))
+        count = min(written.stat().st_size // RECORD.itemsize, size.stat().st_size // (4 * dimensions))
         # What was being written when the run was killed.
-        os.truncate(written, count * _RECORD.itemsize)
+        os.truncate(written, count * RECORD.itemsize)
         os.truncate(size, count * 4 * dimensions)
-        records = np.fromfile(written, _RECORD, count)
+        records = np.fromfile(written, RECORD, count)
         vectors = self._mapped(count)
         found = np.frombuffer(_native.vector_checksums(vectors, dimensions), "<u8")
         damaged = found != records["checksum"]
@@ -126,7 +127,7 @@ class RunVectors:
             for numbers, vectors in self._embedded(texts, missing, listener):
                 if not first and values.tell() == 0:
                     self._write_about(vectors.shape[1])
-                records = np.zeros(len(numbers), _RECORD)
+                records = np.zeros(len(numbers), RECORD)
                 records["low"], records["high"] = hashes[numbers, 0], hashes[numbers, 1]
                 block = vectors.tobytes()
                 records["checksum"] = np.frombuffer(_native.vector_checksums(block, vectors.shape[1]), "<u8")
