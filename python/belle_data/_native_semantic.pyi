@@ -62,6 +62,9 @@ class SemanticDedup:
     Raises:
         ValueError: A setting is out of range.
     """
+
+    JUST_BELOW: Final[float]
+    """Below the threshold by so much pairs are still looked at, to show what just stayed."""
     def __new__(
         cls, *, threshold: float, tolerance: float = 0.0, field_threshold: float | None = None,
         field_tolerance: float = 0.0, exact: bool = False

@@ -15,7 +15,7 @@ import pytest
 
 from belle_data import __version__
 from belle_data.cli import clean as words
-from belle_data.cli import main
+from belle_data.cli import main, recipe_options
 from belle_data.cli.parser import COMMANDS
 from belle_data.config import Format, InputConfig, OutputConfig, OutputFormat
 
@@ -60,11 +60,11 @@ def test_help_names_every_command_and_flag(belle: Shell) -> None:
 
 def test_help_agrees_with_the_recipe() -> None:
     """The help is written by hand, as the models are too slow to load for it."""
-    assert get_args(Format) == words.FORMATS
+    assert get_args(Format) == recipe_options.FORMATS
     assert get_args(OutputFormat) == words.OUTPUT_FORMATS
     assert get_args(OutputConfig.model_fields["compress"].annotation) == words.COMPRESSIONS
     known = {"input": InputConfig.model_fields, "output": OutputConfig.model_fields}
-    assert all(key in known[table] for table, key in words.RECIPE_FLAGS.values())
+    assert all(key in known[table] for table, key in recipe_options.RECIPE_FLAGS.values())
     shown = words.parser().format_help()
     assert f"({OutputConfig().shard_rows})" in shown
     assert f"({InputConfig().max_line_bytes >> 20}MiB)" in shown

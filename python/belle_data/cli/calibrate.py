@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle_data.cli.clean import FORMATS, RECIPE_FLAGS
 from belle_data.cli.page import printable
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
+from belle_data.cli.recipe_options import add_reading, add_recipe, recipe_of
 from belle_data.cli.terminal import cut, emit, emit_json
 from belle_data.errors import UsageError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import argparse
 
     from belle_data.calibration.result import Calibration, Example, Histogram
-    from belle_data.config import Recipe
 
 INTERRUPTED = 130
 CHART_LINES = 5
@@ -25,7 +24,6 @@ EXAMPLES = 3
 _WIDE = 76
 _FEED = "\n"
 _BLOCKS, _PLAIN_BLOCKS = " ▁▂▃▄▅▆▇█", " .:|#"
-_READING = ("limit", "dataset_info", "format", "max_bad_lines", "max_line_bytes", "max_ratio")
 
 
 def parser() -> Parser:
@@ -55,21 +53,8 @@ def parser() -> Parser:
     words.add_argument("--html", metavar="FILE", help="write the pictures and tables as a page")
     words.add_argument("--json", action="store_true", help="print one JSON object")
     reading = words.add_argument_group("settings, as for clean")
-    reading.add_argument("--recipe", metavar="FILE", help="settings in TOML")
-    reading.add_argument(
-        "--set",
-        metavar="TABLE.KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="one setting on top of the recipe, such as semantic_dedup.guard=false; may be repeated",
-    )
-    reading.add_argument("--format", metavar="NAME", help=f"shape of the rows: {', '.join(FORMATS)}")
-    reading.add_argument("--dataset-info", metavar="FILE[:NAME]", help="names the columns of the input")
-    reading.add_argument("--limit", metavar="N", help="only the first N rows")
-    reading.add_argument("--max-bad-lines", metavar="N", help="fail above so many lines that are no rows")
-    reading.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
-    reading.add_argument("--max-ratio", metavar="N", help="compressed data that grows more is a bomb (1000)")
+    add_recipe(reading, "semantic_dedup.guard=false")
+    add_reading(reading)
     machine = words.add_argument_group("other")
     machine.add_argument("--cache", metavar="FOLDER", help="keep vectors that cost money here")
     machine.add_argument(
@@ -96,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html is not None:
         check_page(options.html)
-    recipe = _recipe_of(options)
+    recipe = recipe_of(options)
     listener = progress_for(sys.stderr, quiet=options.quiet)
     try:
         result = calibrate(
@@ -130,13 +115,6 @@ def _share(text: str) -> float:
         return float(text)
     except ValueError:
         raise UsageError("the false removal rate must be 0.0001 to 0.5", value=text, hint="such as 0.01") from None
-
-
-def _recipe_of(options: argparse.Namespace) -> Recipe:
-    from belle_data.config import load_recipe  # noqa: PLC0415 - a tenth of a second
-
-    given = {RECIPE_FLAGS[flag][1]: getattr(options, flag) for flag in _READING if getattr(options, flag) is not None}
-    return load_recipe(options.recipe, options.settings, {"input": given} if given else None)
 
 
 def _lines(result: Calibration, *, whole: bool) -> list[str]:

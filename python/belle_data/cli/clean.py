@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
+from belle_data.cli.recipe_options import add_reading, add_recipe, recipe_of
 from belle_data.cli.report import show_run
 from belle_data.cli.terminal import closest, emit, emit_json
 from belle_data.errors import UsageError
@@ -12,28 +13,13 @@ from belle_data.errors import UsageError
 if TYPE_CHECKING:
     import argparse
 
-    from belle_data.config import Recipe
     from belle_data.engine.progress import Listener
     from belle_data.report.summary import RunReport
 
 
-FORMATS = ("auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed")
 OUTPUT_FORMATS = ("same", "alpaca", "belle", "sharegpt", "messages")
 COMPRESSIONS = ("none", "gz", "zst")
 INSTRUCTION_SETS = ("auto", "avx512", "avx2", "baseline")
-
-# Flag, place in the recipe. The recipe knows what is allowed, so all mistakes are found together.
-RECIPE_FLAGS = {
-    "limit": ("input", "limit"),
-    "dataset_info": ("input", "dataset_info"),
-    "format": ("input", "format"),
-    "max_bad_lines": ("input", "max_bad_lines"),
-    "max_line_bytes": ("input", "max_line_bytes"),
-    "max_ratio": ("input", "max_ratio"),
-    "to": ("output", "to"),
-    "shard_rows": ("output", "shard_rows"),
-    "compress": ("output", "compress"),
-}
 
 
 def parser() -> Parser:
@@ -56,39 +42,14 @@ def parser() -> Parser:
     )
     words.add_argument("--out", metavar="FOLDER", help="the run folder; without it runs/<name of the input>")
     recipe = words.add_argument_group("what is done")
-    recipe.add_argument(
-        "--recipe", metavar="FILE", help="settings in TOML; recipes/clean.toml shows all with their defaults"
-    )
+    add_recipe(recipe, "near_dedup.threshold=0.85")
     recipe.add_argument("--stages", metavar="A,B", help="only these stages")
-    recipe.add_argument(
-        "--set",
-        metavar="TABLE.KEY=VALUE",
-        action="append",
-        default=[],
-        dest="settings",
-        help="one setting on top of the recipe, such as near_dedup.threshold=0.85; may be repeated",
-    )
     recipe.add_argument("--force", action="store_true", help="compute everything again, also over another run's folder")
     recipe.add_argument(
         "--dry-run", action="store_true", help="show what would be done; read only the files' heads, write nothing"
     )
     reading = words.add_argument_group("input")
-    reading.add_argument("--format", metavar="NAME", help=f"shape of the rows: {', '.join(FORMATS)}")
-    reading.add_argument(
-        "--dataset-info",
-        metavar="FILE[:NAME]",
-        help="a dataset_info.json as LLaMA-Factory has it: says how the columns of the input are named",
-    )
-    reading.add_argument("--limit", metavar="N", help="only the first N rows")
-    reading.add_argument(
-        "--max-bad-lines",
-        metavar="N",
-        help="fail above so many lines that are no rows (1 %% of the lines, at least 10)",
-    )
-    reading.add_argument("--max-line-bytes", metavar="SIZE", help="a longer line is no row (64MiB)")
-    reading.add_argument(
-        "--max-ratio", metavar="N", help="compressed data that grows more than so many times is a bomb (1000)"
-    )
+    add_reading(reading)
     writing = words.add_argument_group("output")
     writing.add_argument("--to", metavar="NAME", help=f"shape of the written rows: {', '.join(OUTPUT_FORMATS)}")
     writing.add_argument("--shard-rows", metavar="N", help="kept rows in a shard (100000)")
@@ -146,29 +107,6 @@ def run(options: argparse.Namespace) -> int:
         )
 
     return show_run(options, make)
-
-
-def settings_given(options: argparse.Namespace) -> dict[str, Any]:
-    """The settings that flags of their own name, nested as the recipe is."""
-    overrides: dict[str, Any] = {}
-    for flag, (table, key) in RECIPE_FLAGS.items():
-        value = getattr(options, flag)
-        if value is not None:
-            overrides.setdefault(table, {})[key] = value
-    if options.stages is not None:
-        overrides["stages"] = [name.strip() for name in options.stages.split(",") if name.strip()]
-    return overrides
-
-
-def recipe_of(options: argparse.Namespace) -> Recipe:
-    """The recipe, with ``--set`` on top of the file, and the flags on top of these.
-
-    Raises:
-        RecipeError: There are mistakes; all of them are named.
-    """
-    from belle_data.config import load_recipe  # noqa: PLC0415 - a tenth of a second
-
-    return load_recipe(options.recipe, options.settings, settings_given(options))
 
 
 def _use_instruction_set(name: str) -> None:

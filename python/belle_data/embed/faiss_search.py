@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 EXACT_BELOW = 100_000
 """Rows below which every pair is looked at: that is faster there."""
-NEAR = 0.01
-"""Below the threshold by so much pairs are still looked at, to show what just stayed."""
 _MOST_AT_ONCE = 1 << 22
 """Pairs that a task may find; rows that have more are compared in parts."""
 _MOST_OF_LIST = 1 << 23
@@ -109,7 +107,7 @@ class FaissSearch:
         self._groups = len(of_groups)
         # A product of blocks may be off by the rounding of each of its terms, and the one that decides too.
         rounding = 2 * vectors.shape[1] * 2.0**-24
-        self._least = settings.threshold - max(tolerance, NEAR) - rounding
+        self._least = settings.threshold - max(tolerance, _native.SemanticDedup.JUST_BELOW) - rounding
         self._numbers = _not_zero(vectors, of_groups)
         """Group of each row of the search: all but those whose vector is zero."""
         self._rows = groups["row"].to_numpy()[self._numbers].astype(np.int64)

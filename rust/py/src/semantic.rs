@@ -244,11 +244,13 @@ pub struct SemanticDedup {
 
 /// The sample is drawn by another hash than that from which clusters are made: rows near their centroids find more.
 const RECALL_SEED: u64 = 1;
-/// Below the threshold by so much pairs are still looked at, to show what just stayed.
-const JUST_BELOW: f32 = 0.01;
 
 #[pymethods]
 impl SemanticDedup {
+    /// Below the threshold by so much pairs are still looked at, to show what just stayed.
+    #[classattr]
+    const JUST_BELOW: f32 = 0.01;
+
     #[new]
     #[pyo3(signature = (*, threshold, tolerance=0.0, field_threshold=None, field_tolerance=0.0, exact=false))]
     fn new(
@@ -259,7 +261,7 @@ impl SemanticDedup {
         exact: bool,
     ) -> PyResult<Self> {
         let mode = if exact { Mode::Exact } else { Mode::Clustered };
-        let settings = Settings { mode, ..Settings::new(threshold, tolerance.max(JUST_BELOW)) };
+        let settings = Settings { mode, ..Settings::new(threshold, tolerance.max(Self::JUST_BELOW)) };
         settings.check().map_err(search_error)?;
         let others = Near { threshold: field_threshold.unwrap_or(threshold), tolerance: field_tolerance };
         Ok(Self { settings, first: Near { threshold, tolerance }, others, progress: Arc::default() })

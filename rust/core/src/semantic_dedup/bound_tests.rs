@@ -6,22 +6,10 @@ use super::*;
 use crate::dispatch::{Level, force};
 use crate::semantic_dedup::bound::WIDTHS;
 
-/// Numbers that look drawn by chance, from a seed.
-struct Draw(u64);
+#[path = "../../tests/draw/mod.rs"]
+mod draw;
 
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn normal(&mut self) -> f32 {
-        (0..4).map(|_| (self.next() >> 40) as f32 / (1 << 23) as f32 - 1.0).sum()
-    }
-}
+use draw::Draw;
 
 /// What vectors look like.
 #[derive(Clone, Copy, Debug)]
