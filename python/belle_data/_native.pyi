@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
+from belle_data._native_rows import language_names, row_languages, row_texts
 from belle_data._native_semantic import (
     ComparedTexts,
     Guard,
@@ -43,6 +44,9 @@ __all__ = [
     "detect_format",
     "guard_mapped_files",
     "instruction_sets",
+    "language_names",
+    "row_languages",
+    "row_texts",
     "search_memory",
     "set_instruction_set",
     "set_threads",

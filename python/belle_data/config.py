@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from belle_data.errors import RecipeError
+from belle_data.sizes import bytes_of
 from belle_data.sources.decode import MAX_RATIO
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
 from belle_data.stages.normalise import NormaliseConfig
+from belle_data.stages.quality import QualityConfig
 from belle_data.stages.rules import RulesConfig
 from belle_data.stages.semantic_dedup import SemanticDedupConfig
 
@@ -27,10 +29,7 @@ if TYPE_CHECKING:
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
-StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup"]
-
-_UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
-_UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
+StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality"]
 
 LARGEST_RECIPE = 1 << 20
 """Bytes; a larger file was not meant to be one, and may have no end."""
@@ -44,18 +43,6 @@ _PLAIN_MESSAGES = {
     "tuple_type": "must be a list",
 }
 """What pydantic says in words of Python, in those of TOML."""
-
-
-def bytes_of(size: object) -> object:
-    """Read a size such as ``"64MiB"``, ``"1.5 GB"`` or ``"4096"`` as bytes; anything else is given back unchanged."""
-    if not isinstance(size, str):
-        return size
-    match = re.fullmatch(r"(\d{1,15}(?:\.\d{1,6})?)\s*([a-z]*)", size.strip().replace("_", "").lower(), re.ASCII)
-    unit = _UNITS.get(match[2]) if match else None
-    if match is None or unit is None:
-        return size
-    count = float(match[1]) * unit
-    return int(count) if count == int(count) else size
 
 
 class InputConfig(BaseModel):
@@ -101,7 +88,7 @@ class Recipe(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     stages: tuple[StageName, ...] = Field(
-        ("normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup"),
+        ("normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality"),
         description="The stages that run, each at most once, in the order of the pipeline.",
     )
     input: InputConfig = Field(default_factory=InputConfig)
@@ -111,6 +98,7 @@ class Recipe(BaseModel):
     exact_dedup: ExactDedupConfig = Field(default_factory=ExactDedupConfig)
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
     semantic_dedup: SemanticDedupConfig = Field(default_factory=SemanticDedupConfig)
+    quality: QualityConfig = Field(default_factory=QualityConfig)
 
 
 def load_recipe(

@@ -8,6 +8,7 @@ from belle_data.errors import InternalError
 from belle_data.stages.exact_dedup import ExactDedup
 from belle_data.stages.near_dedup import NearDedup
 from belle_data.stages.normalise import Normalise
+from belle_data.stages.quality import Quality
 from belle_data.stages.rules import Rules
 from belle_data.stages.semantic_dedup import SemanticDedup
 
@@ -21,6 +22,7 @@ STAGES = (
     ExactDedup,
     NearDedup,
     SemanticDedup,
+    Quality,
 )
 
 READ_COLUMNS = ("row", "id", "has_id", "content_hash", "non_text_parts", "turns", "changes")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from belle_data.config import Recipe, bytes_of, load_recipe
+from belle_data.config import Recipe, load_recipe
 from belle_data.recipe_docs import recipe_page, recipe_toml, write
+from belle_data.sizes import bytes_of
 
 ROOT = Path(__file__).resolve().parents[2]
 HINT = "run: python -m belle_data.recipe_docs"

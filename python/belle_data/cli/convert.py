@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _size(flag: str, text: str) -> int:
-    from belle_data.config import bytes_of  # noqa: PLC0415
+    from belle_data.sizes import bytes_of  # noqa: PLC0415
 
     size = bytes_of(text)
     if isinstance(size, str) and size.isascii() and size.isdigit():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from belle_data.cli.page import Page, place, printable, similarity_text, stayed_text
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
+from belle_data.cli.perplexity import perplexity_lines
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
 
@@ -78,6 +79,8 @@ class _Explanations:
                     explanation.changes.difference, "only in the row as it came", "only in the normalised row"
                 )
         lines += self._findings(explanation)
+        if explanation.perplexity is not None:
+            lines += perplexity_lines(explanation.perplexity)
         for link in explanation.chain:
             if link is not explanation.chain[0]:
                 lines += ["", self._page.bold(printable(link.removed.id)) + f"  {place(link.removed)}"]

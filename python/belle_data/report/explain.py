@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from belle_data.errors import UsageError
 from belle_data.report.difference import turn_differences
 from belle_data.report.finished_run import FinishedRun, Row
+from belle_data.report.perplexity import Perplexities, Perplexity, parts_of
 from belle_data.report.row_findings import Changes, Finding, findings, normalised
 from belle_data.report.texts import turns_of
 
@@ -63,6 +64,8 @@ class Explanation:
     """What normalise changes in it; None if nothing, or if the run has no such stage."""
     findings: list[Finding]
     """What each rule finds in it, in their order; empty if the run has no such stage."""
+    perplexity: Perplexity | None
+    """What `quality` found; None if the row did not reach it, or the run has no such stage."""
     nearest: list[NearMiss]
     """For each stage the kept row that a kept one is nearly a duplicate of, if the stage noted one."""
     chain: list[Link]
@@ -123,7 +126,8 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
     row = run.row(number)
     batch = run.read(row, texts, notes)
     turns = None if batch is None else turns_of(batch)
-    changes, found = _by_itself(batch, run)
+    batch, changes, found = _by_itself(batch, run)
+    perplexity = _perplexity(number, batch, run)
     chain: list[Link] = []
     removed, removed_turns = row, turns
     # Each link is of a later stage than the one before, so there are no more links than stages.
@@ -145,17 +149,28 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
         removed, removed_turns = kept, kept_turns
     count, ids = run.removed_for(number)
     nearest = _nearest(number, run) if row.kept else []
-    return Explanation(row, turns, changes, found, nearest, chain, count, ids, list(dict.fromkeys(notes)))
+    return Explanation(row, turns, changes, found, perplexity, nearest, chain, count, ids, list(dict.fromkeys(notes)))
 
 
-def _by_itself(batch: Any, run: FinishedRun) -> tuple[Changes | None, list[Finding]]:
-    """What normalise and rules make of a row, as far as the run has these stages and the row can be read."""
+def _by_itself(batch: Any, run: FinishedRun) -> tuple[Any, Changes | None, list[Finding]]:
+    """What normalise and rules make of a row, as far as the run has these stages and the row can be read.
+
+    Returns:
+        The row as later stages saw it, what changed in it, and what the rules found.
+    """
     changes: Changes | None = None
     if batch is None:
-        return None, []
+        return None, None, []
     if "normalise" in run.stages:
         batch, changes = normalised(batch, run.settings_of("normalise"))
-    return changes, findings(batch, run.settings_of("rules")) if "rules" in run.stages else []
+    return batch, changes, findings(batch, run.settings_of("rules")) if "rules" in run.stages else []
+
+
+def _perplexity(number: int, batch: Any, run: FinishedRun) -> Perplexity | None:
+    """What `quality` found of a row."""
+    if "quality" not in run.stages:
+        return None
+    return Perplexities(run).of(number, None if batch is None else parts_of(batch))
 
 
 def _nearest(number: int, run: FinishedRun) -> list[NearMiss]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ from belle_data.errors import UsageError
 from belle_data.pipeline import STAGES
 from belle_data.report.difference import turn_differences
 from belle_data.report.finished_run import FinishedRun, Row
+from belle_data.report.perplexity import Perplexities
 from belle_data.report.row_findings import normalised
 from belle_data.report.texts import turns_of
 from belle_data.stages.normalise import Normalise
@@ -129,7 +131,7 @@ def _words(stage: type[Stage]) -> Sequence[str]:
 
 
 def _inspector(run: FinishedRun, texts: SourceTexts, stage: str) -> _Inspector:
-    kinds = {"normalise": _Changes, "rules": _Rules}
+    kinds = {"normalise": _Changes, "rules": _Rules, "quality": _Quality}
     return kinds.get(stage, _Pairs)(run, texts, stage)
 
 
@@ -284,6 +286,60 @@ class _Rule:
         return _distances(values, self.threshold)
 
 
+class _Quality(_Inspector):
+    """The stage that removes the rows in the tails of their stratum."""
+
+    def __init__(self, run: FinishedRun, texts: SourceTexts, stage: str) -> None:
+        super().__init__(run, texts, stage)
+        self._found = Perplexities(run)
+
+    def went(self, reason: str, count: int, order: Order) -> tuple[int, list[Example]]:
+        removals = self.removals(reason)
+        distances = None
+        if order == "nearest":
+            distances = self._beyond(removals["row"].to_pylist(), reason)
+        chosen = _chosen(removals.num_rows, count, distances)
+        return removals.num_rows, [self._example(removals["row"][place].as_py(), reason) for place in chosen]
+
+    def stayed(self, reason: str, count: int) -> list[Example]:
+        import pyarrow as pa  # noqa: PLC0415
+
+        if reason == "answer_does_not_belong":
+            return []
+        margins = pa.array(self._found.margins()[:, 1 if reason == "low_perplexity" else 0])
+        kept = self.run.kept().take(pa.array(self._found.rows))
+        places = _nearest(_where_finite(kept, margins), count)
+        if not places and count:
+            self.notes.append("nothing just stayed: no stratum of enough rows loses any for this reason")
+        return [self._example(int(self._found.rows[place]), reason) for place in places]
+
+    def _beyond(self, rows: Sequence[int], reason: str) -> Any:
+        """How far removed rows are beyond the border of their stratum."""
+        import pyarrow as pa  # noqa: PLC0415
+
+        distances = []
+        for row in rows:
+            value, border = self._value(row, reason)
+            distances.append(None if not value or not border else abs(math.log(value / border)))
+        return pa.array(distances, pa.float64())
+
+    def _value(self, row: int, reason: str) -> tuple[float | None, float | None]:
+        """What a row is judged by for a reason, and where the border is."""
+        found = self._found.of(row, None)
+        if reason == "answer_does_not_belong":
+            border = self._found.settings.most_difficulty
+            return None if found is None else found.difficulty, None if border == "off" else border
+        if found is None:
+            return None, None
+        return found.perplexity, found.lowest_kept if reason == "low_perplexity" else found.highest_kept
+
+    def _example(self, number: int, reason: str) -> Example:
+        row = self.run.row(number)
+        value, border = self._value(number, reason)
+        name = "difficulty" if reason == "answer_does_not_belong" else "perplexity"
+        return Example(row, name, value, border, None, self.run.turns(row, self.texts, self.notes), None)
+
+
 class _Changes(_Inspector):
     """The stage that changes rows and removes none."""
 
@@ -313,6 +369,12 @@ class _Changes(_Inspector):
         _, changes = normalised(batch, self.settings)
         difference = None if changes is None else changes.difference
         return Example(row, None, None, None, None, turns_of(batch), difference)
+
+
+def _where_finite(kept: Any, distances: Any) -> Any:
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    return pc.if_else(pc.and_(kept, pc.is_finite(distances)), distances, None)
 
 
 def _distances(values: Any, threshold: float | None) -> Any:

@@ -137,9 +137,6 @@ class SemanticDedup(StageDefaults):
             exact=self._settings.mode == "exact",
         )
 
-    def scan(self, batch: pa.RecordBatch) -> None:
-        """Remember nothing: `finish` reads the rows that stand."""
-
     def finish(self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None) -> None:
         """Decide over the rows that stand.
 

@@ -123,6 +123,9 @@ class StageDefaults:
         """Nothing: the settings decide."""
         return ""
 
+    def scan(self, batch: pa.RecordBatch) -> None:
+        """Remember nothing: `finish` reads the rows that stand."""
+
     def prepare(
         self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None, workplace: Workplace
     ) -> None:

@@ -33,7 +33,7 @@ impl ComparedField {
     }
 
     /// Appends the text of a row, without the white space at its ends.
-    fn append(self, turns: Turns<'_>, row: usize, out: &mut Vec<u8>) {
+    pub fn append(self, turns: Turns<'_>, row: usize, out: &mut Vec<u8>) {
         match self {
             Self::Prompt => append_joined(turns, row, Field::Prompt, out),
             Self::Output => append_joined(turns, row, Field::Output, out),

@@ -12,6 +12,7 @@ mod embed;
 mod guard;
 mod ledger;
 mod normalise;
+mod row_texts;
 mod rules;
 mod run;
 mod semantic;
@@ -41,6 +42,8 @@ mod _native {
     use crate::ledger::Ledger;
     #[pymodule_export]
     use crate::normalise::{Normalise, change_names};
+    #[pymodule_export]
+    use crate::row_texts::{language_names, row_languages, row_texts};
     #[pymodule_export]
     use crate::rules::Rules;
     #[pymodule_export]
