@@ -57,6 +57,7 @@ class SemanticDedup:
         tolerance: How far the cosine of two of the vectors may be from the one that counts, 0 to 2.
         field_threshold: Cosine from which on two texts of a further field are near; the threshold, without it.
         field_tolerance: The tolerance of these.
+        rows_kept: How many rows with equal texts stay, of those of which one stays.
         exact: Look at every pair, however many rows there are.
 
     Raises:
@@ -67,7 +68,7 @@ class SemanticDedup:
     """Below the threshold by so much pairs are still looked at, to show what just stayed."""
     def __new__(
         cls, *, threshold: float, tolerance: float = 0.0, field_threshold: float | None = None,
-        field_tolerance: float = 0.0, exact: bool = False
+        field_tolerance: float = 0.0, rows_kept: int = 1, exact: bool = False
     ) -> Self: ...  # fmt: skip
     def decide(
         self, texts: ComparedTexts, vectors: Any, dimensions: int, places: Any, *, guard: bool = True,

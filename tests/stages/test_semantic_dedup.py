@@ -195,6 +195,19 @@ def test_rows_of_a_group_follow_their_first_row() -> None:
     assert {similarity == 1 for _, similarity in gone.values()} == {True, False}
 
 
+def test_more_answers_to_a_prompt_stay_if_the_recipe_says_so() -> None:
+    prompts = ["写一首关于春天的诗。"] * 4 + ["请写一首关于春天的诗。"] * 2
+    data = conversations(prompts, [f"诗{number}" for number in range(6)])
+    for rows_per_prompt in (1, 2, 3, 9):
+        gone, _ = decided(data, threshold=0.8, rows_per_prompt=rows_per_prompt)
+        equal = [set(range(4)) - set(gone), set(range(4, 6)) - set(gone)]
+        # One of the two prompts is kept with so many of its rows, the other goes with all of them.
+        assert sorted(len(stay) for stay in equal) in ([0, min(rows_per_prompt, 4)], [0, min(rows_per_prompt, 2)])
+        first = decided(data, threshold=0.8)[0]
+        assert set(gone) <= set(first)
+        assert all(first[row] == removal for row, removal in gone.items())
+
+
 def test_a_row_without_a_prompt_is_compared_with_none() -> None:
     turns = [[{"role": "text", "text": "一段话"}], [{"role": "text", "text": "一段话"}]]
     turns += [[{"role": "user", "text": " \n"}, {"role": "assistant", "text": "好"}]] * 2

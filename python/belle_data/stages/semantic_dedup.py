@@ -39,6 +39,11 @@ class _SearchSettings(BaseModel):
         description="Cosine from which on the texts of a further field are near: what asks for something else about "
         "the same long text stays below it.",
     )
+    rows_per_prompt: Annotated[int, Field(ge=1, lt=2**32)] = Field(
+        1,
+        description="Rows that stay of those whose compared texts are equal: with more than one, several answers to a "
+        "prompt.",
+    )
     guard: bool = Field(
         default=True, description="Keep pairs whose first texts differ in a number, a negation or a name."
     )
@@ -70,7 +75,7 @@ class SemanticDedupConfig(EmbedderSettings, _SearchSettings):
 class SemanticDedup(StageDefaults):
     """Removes every row whose prompt has a cosine of at least the threshold to that of a row which is kept.
 
-    Rows with equal texts are one; of these the first in the order of keeping stays. In that order each row goes for the
+    Rows with equal texts are one; of these the first `rows_per_prompt` in the order of keeping stay. In that order each row goes for the
     kept row that it is nearest to, if every field of the two is near and the guard finds no difference between them.
     Cosines near the threshold are computed again from precise vectors. A row without a prompt is compared with none.
     """
@@ -134,6 +139,7 @@ class SemanticDedup(StageDefaults):
             tolerance=embedder.tolerance(threshold),
             field_threshold=field_threshold,
             field_tolerance=embedder.tolerance(field_threshold),
+            rows_kept=self._settings.rows_per_prompt,
             exact=self._settings.mode == "exact",
         )
 

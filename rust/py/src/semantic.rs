@@ -239,6 +239,7 @@ pub struct SemanticDedup {
     settings: Settings,
     first: Near,
     others: Near,
+    rows_kept: usize,
     progress: Arc<Progress>,
 }
 
@@ -252,19 +253,20 @@ impl SemanticDedup {
     const JUST_BELOW: f32 = 0.01;
 
     #[new]
-    #[pyo3(signature = (*, threshold, tolerance=0.0, field_threshold=None, field_tolerance=0.0, exact=false))]
+    #[pyo3(signature = (*, threshold, tolerance=0.0, field_threshold=None, field_tolerance=0.0, rows_kept=1, exact=false))]
     fn new(
         threshold: f32,
         tolerance: f32,
         field_threshold: Option<f32>,
         field_tolerance: f32,
+        rows_kept: usize,
         exact: bool,
     ) -> PyResult<Self> {
         let mode = if exact { Mode::Exact } else { Mode::Clustered };
         let settings = Settings { mode, ..Settings::new(threshold, tolerance.max(Self::JUST_BELOW)) };
         settings.check().map_err(search_error)?;
         let others = Near { threshold: field_threshold.unwrap_or(threshold), tolerance: field_tolerance };
-        Ok(Self { settings, first: Near { threshold, tolerance }, others, progress: Arc::default() })
+        Ok(Self { settings, first: Near { threshold, tolerance }, others, rows_kept, progress: Arc::default() })
     }
 
     /// Finds the pairs, or takes the candidates of another engine, and decides.
@@ -328,7 +330,7 @@ impl SemanticDedup {
         }
         let (decided, recall) = decided?;
         let statistics = statistics(py, &compared.fields, &decided, recall)?;
-        let removals = removals(texts, &decided);
+        let removals = removals(texts, &decided, self.rows_kept);
         let removals = record_batch(vec![
             ("row", Arc::new(UInt32Array::from_iter_values(removals.iter().map(|one| one.row)))),
             ("kept_row", Arc::new(UInt32Array::from_iter_values(removals.iter().map(|one| one.kept_row)))),

@@ -237,9 +237,9 @@ pub struct Removal {
 }
 
 /// The rows that go, by their numbers, given what was decided over the groups: of a group that is kept all but the
-/// first, of one that goes all.
+/// first `rows_kept`, of one that goes all.
 #[must_use]
-pub fn removals(texts: &ComparedTexts, decided: &Decided) -> Vec<Removal> {
+pub fn removals(texts: &ComparedTexts, decided: &Decided, rows_kept: usize) -> Vec<Removal> {
     let mut removals = Vec::new();
     for (group, (&kept, &similarity)) in decided.kept_row.iter().zip(&decided.similarity).enumerate() {
         let rows = texts.rows_of(group as u32);
@@ -247,7 +247,7 @@ pub fn removals(texts: &ComparedTexts, decided: &Decided) -> Vec<Removal> {
             KEPT => Removal { row, kept_row: rows[0], similarity: 1.0 },
             kept => Removal { row, kept_row: texts.rows_of(kept)[0], similarity },
         };
-        removals.extend(rows.iter().skip(usize::from(kept == KEPT)).map(gone));
+        removals.extend(rows.iter().skip(if kept == KEPT { rows_kept.max(1) } else { 0 }).map(gone));
     }
     removals.sort_unstable_by_key(|removal| removal.row);
     removals
