@@ -31,6 +31,7 @@ Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mix
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
 StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality"]
 
+_PRESETS = Path(__file__).with_name("recipes")
 LARGEST_RECIPE = 1 << 20
 """Bytes; a larger file was not meant to be one, and may have no end."""
 MOST_ROWS = 2**32
@@ -106,12 +107,17 @@ def load_recipe(
 ) -> Recipe:
     """Read a recipe file, apply ``table.key=value`` settings, then `overrides` (nested as the recipe is).
 
+    Args:
+        path: The file, or the name of one of `preset_names`; a file of that name goes before it.
+        settings: On top of it.
+        overrides: On top of these.
+
     Raises:
         RecipeError: The file cannot be read or is not TOML, or it has mistakes; all of them are named at once.
     """
     values: dict[str, Any] = {}
     if path is not None:
-        values = _read_toml(Path(path))
+        values = _read_toml(_preset(path) or Path(path))
     mistakes = _apply_all(values, settings)
     for table, entries in (overrides or {}).items():
         if not isinstance(entries, dict):
@@ -119,6 +125,18 @@ def load_recipe(
         elif isinstance(values.setdefault(table, {}), dict):
             values[table].update(entries)
     return _validated(values, mistakes, path)
+
+
+def preset_names() -> list[str]:
+    """The recipes that come with belle, by the names that `load_recipe` knows."""
+    return sorted(path.stem for path in _PRESETS.glob("*.toml"))
+
+
+def _preset(path: str | Path) -> Path | None:
+    """The file of a recipe that comes with belle, if its name is given and no file has it."""
+    if str(path) not in preset_names() or Path(path).is_file():
+        return None
+    return _PRESETS / f"{path}.toml"
 
 
 def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
@@ -183,7 +201,7 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise RecipeError(
             f"the recipe cannot be read ({error.strerror})",
             path=path,
-            hint="the recipes that come with belle are in recipes/",
+            hint=f"name a file, or a recipe that comes with belle: {', '.join(preset_names())}",
         ) from None
     except UnicodeDecodeError as error:
         raise RecipeError("the recipe is not UTF-8", path=path, byte=error.start) from None

@@ -28,7 +28,10 @@ RECIPE_FLAGS = {
 def add_recipe(words: argparse._ActionsContainer, example: str) -> None:
     """Add ``--recipe`` and ``--set``, the second with an example."""
     words.add_argument(
-        "--recipe", metavar="FILE", help="settings in TOML; recipes/clean.toml shows all with their defaults"
+        "--recipe",
+        metavar="FILE",
+        help="settings in TOML, or the name of a recipe that comes with belle, such as belle-0.5m; recipes/clean.toml "
+        "shows all with their defaults",
     )
     words.add_argument(
         "--set",

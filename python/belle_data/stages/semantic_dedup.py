@@ -75,8 +75,9 @@ class SemanticDedupConfig(EmbedderSettings, _SearchSettings):
 class SemanticDedup(StageDefaults):
     """Removes every row whose prompt has a cosine of at least the threshold to that of a row which is kept.
 
-    Rows with equal texts are one; of these the first `rows_per_prompt` in the order of keeping stay. In that order each row goes for the
-    kept row that it is nearest to, if every field of the two is near and the guard finds no difference between them.
+    Rows with equal texts are one; of these the first `rows_per_prompt` in the order of keeping stay. In that order each
+    row goes for the kept row that it is nearest to, if every field of the two is near and the guard finds no difference
+    between them.
     Cosines near the threshold are computed again from precise vectors. A row without a prompt is compared with none.
     """
 
