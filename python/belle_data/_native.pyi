@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
+from belle_data._native_language_model import LanguageModel, LanguageModelSteps
 from belle_data._native_semantic import (
     ComparedTexts,
     Guard,
@@ -29,6 +30,8 @@ __all__ = [
     "ExactDedup",
     "Guard",
     "KeySearch",
+    "LanguageModel",
+    "LanguageModelSteps",
     "Ledger",
     "Names",
     "NearDedup",

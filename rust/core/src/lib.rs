@@ -16,6 +16,7 @@ pub mod exact_dedup;
 pub mod groups;
 pub mod guard;
 pub mod json;
+pub mod language_model;
 pub mod ledger;
 pub mod memory;
 pub mod near_dedup;
