@@ -12,6 +12,7 @@ from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
 from belle_data._native_rows import language_names, row_languages, row_texts
+from belle_data._native_language_model import LanguageModel, LanguageModelSteps
 from belle_data._native_semantic import (
     ComparedTexts,
     Guard,
@@ -30,6 +31,8 @@ __all__ = [
     "ExactDedup",
     "Guard",
     "KeySearch",
+    "LanguageModel",
+    "LanguageModelSteps",
     "Ledger",
     "Names",
     "NearDedup",

@@ -211,17 +211,21 @@ impl<'a> Turns<'a> {
     /// A hash of each row's turns, texts and roles, that does not depend on where the row stands.
     #[must_use]
     pub fn content_hashes(self) -> Vec<u64> {
-        (0..self.rows())
-            .map(|row| {
-                let turns = self.turn_offsets[row] as usize..self.turn_offsets[row + 1] as usize;
-                let offsets = &self.text_offsets[turns.start..=turns.end];
-                let shape = offsets.windows(2).zip(&self.roles[turns]).fold(0, |shape: u64, (offset, &role)| {
-                    mix(shape ^ ((offset[1] - offset[0]) as u64) << 8 ^ role as u64)
-                });
-                let bytes = offsets[0] as usize..offsets[offsets.len() - 1] as usize;
-                xxh3_64_with_seed(&self.text_values[bytes], shape)
-            })
-            .collect()
+        (0..self.rows()).map(|row| self.content_hash(row)).collect()
+    }
+
+    /// The hash of one row's turns.
+    #[must_use]
+    #[inline]
+    pub fn content_hash(self, row: usize) -> u64 {
+        let turns = self.turn_offsets[row] as usize..self.turn_offsets[row + 1] as usize;
+        let offsets = &self.text_offsets[turns.start..=turns.end];
+        let shape = offsets
+            .windows(2)
+            .zip(&self.roles[turns])
+            .fold(0, |shape: u64, (offset, &role)| mix(shape ^ ((offset[1] - offset[0]) as u64) << 8 ^ role as u64));
+        let bytes = offsets[0] as usize..offsets[offsets.len() - 1] as usize;
+        xxh3_64_with_seed(&self.text_values[bytes], shape)
     }
 
     /// The turns of a row, as role code and UTF-8 text.

@@ -17,6 +17,7 @@ pub mod groups;
 pub mod guard;
 pub mod json;
 pub mod languages;
+pub mod language_model;
 pub mod ledger;
 pub mod memory;
 pub mod near_dedup;

@@ -10,6 +10,7 @@ mod corpus;
 mod datasketch;
 mod embed;
 mod guard;
+mod language_model;
 mod ledger;
 mod normalise;
 mod row_texts;
@@ -38,6 +39,8 @@ mod _native {
     use crate::embed::UniversalSentenceEncoder;
     #[pymodule_export]
     use crate::guard::guard_mapped_files;
+    #[pymodule_export]
+    use crate::language_model::{LanguageModel, LanguageModelSteps};
     #[pymodule_export]
     use crate::ledger::Ledger;
     #[pymodule_export]

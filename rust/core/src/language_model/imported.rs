@@ -1,0 +1,1 @@
+//! Reads ARPA files.

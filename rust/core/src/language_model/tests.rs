@@ -1,0 +1,1 @@
+//! The model beside a slow and obvious one.
