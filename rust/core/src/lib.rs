@@ -25,3 +25,4 @@ pub mod read;
 pub mod rules;
 pub mod semantic_dedup;
 pub mod text;
+pub mod words;
