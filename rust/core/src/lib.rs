@@ -11,6 +11,7 @@ pub mod compared_texts;
 pub mod corpus;
 pub mod decode;
 pub mod dispatch;
+pub mod diversity;
 pub mod embed;
 pub mod exact_dedup;
 pub mod groups;

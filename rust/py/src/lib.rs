@@ -17,6 +17,7 @@ mod run;
 mod semantic;
 mod settings;
 mod stages;
+mod words;
 
 use pyo3::prelude::*;
 
@@ -49,4 +50,6 @@ mod _native {
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]
     use crate::stages::{ExactDedup, NearDedup, candidate_probability};
+    #[pymodule_export]
+    use crate::words::{Diversity, Words, count_words, cut_words};
 }

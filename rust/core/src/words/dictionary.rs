@@ -309,7 +309,7 @@ fn double_array(branches: &[Branch], code_of: &[u16], ln_total: f64) -> Vec<Node
     (0..usize::from(FIRST_CODE)).for_each(|place| places.take(place));
     let mut bases = vec![0_u32; branches.len()];
     let mut codes = Vec::new();
-    let (mut block, mut before) = (0, 0);
+    let (mut block, mut before) = (1, 0);
     for branch in std::iter::once(0).chain(order) {
         codes.clear();
         let range = starts[branch as usize] as usize..starts[branch as usize + 1] as usize;
@@ -323,10 +323,9 @@ fn double_array(branches: &[Branch], code_of: &[u16], ln_total: f64) -> Vec<Node
                 block * 64 + places.block(block * 64).trailing_ones() as usize - usize::from(only)
             }
             _ => {
-                // Where the last ones with as many children found no room near by, the next do not look.
-                let from = if before == codes.len() { block } else { 1 };
-                let base = places.base(from, &codes);
-                block = from + (base / 64 - from) / 16;
+                // No long search: what room is left behind is for the nodes with one child.
+                let base = places.base(block, &codes);
+                block += (base / 64 - block) / 4;
                 base
             }
         };
