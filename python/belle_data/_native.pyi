@@ -21,6 +21,7 @@ from belle_data._native_semantic import (
     search_memory,
     vector_checksums,
 )  # fmt: skip
+from belle_data._native_words import Diversity, Words, count_words, cut_words
 
 __all__ = [
     "ArraySplitter",
@@ -28,6 +29,7 @@ __all__ = [
     "ArrowRows",
     "ComparedTexts",
     "Corpus",
+    "Diversity",
     "ExactDedup",
     "Guard",
     "KeySearch",
@@ -40,9 +42,12 @@ __all__ = [
     "Rules",
     "SemanticDedup",
     "UniversalSentenceEncoder",
+    "Words",
     "candidate_probability",
     "change_names",
     "convert_lines",
+    "count_words",
+    "cut_words",
     "datasketch_minhashes",
     "detect_format",
     "guard_mapped_files",

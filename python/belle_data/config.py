@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from belle_data.errors import RecipeError
 from belle_data.sizes import bytes_of
 from belle_data.sources.decode import MAX_RATIO
+from belle_data.stages.diversity import DiversityConfig
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
 from belle_data.stages.normalise import NormaliseConfig
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
-StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality"]
+StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality", "diversity"]
 
 _PRESETS = Path(__file__).with_name("recipes")
 LARGEST_RECIPE = 1 << 20
@@ -100,6 +101,7 @@ class Recipe(BaseModel):
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
     semantic_dedup: SemanticDedupConfig = Field(default_factory=SemanticDedupConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
+    diversity: DiversityConfig = Field(default_factory=DiversityConfig)
 
 
 def load_recipe(
@@ -179,6 +181,10 @@ def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | 
     except ValidationError as error:
         mistakes.extend(_mistake(one) for one in error.errors(include_url=False))
         raise RecipeError.of(mistakes, path) from None
+    missing = recipe.diversity.missing() if "diversity" in recipe.stages else None
+    if missing is not None:
+        hint = f"for example --set diversity.{missing}={500_000 if missing == 'target_rows' else 1000}"
+        mistakes.append(RecipeError(f"the stage diversity needs `diversity.{missing}`", hint=hint))
     if len(set(recipe.stages)) != len(recipe.stages):
         mistakes.append(RecipeError("a stage is named twice", value=list(recipe.stages), hint="name each stage once"))
     if mistakes:

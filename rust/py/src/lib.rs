@@ -19,6 +19,7 @@ mod run;
 mod semantic;
 mod settings;
 mod stages;
+mod words;
 
 use pyo3::prelude::*;
 
@@ -55,4 +56,6 @@ mod _native {
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]
     use crate::stages::{ExactDedup, NearDedup, candidate_probability};
+    #[pymodule_export]
+    use crate::words::{Diversity, Words, count_words, cut_words};
 }

@@ -135,7 +135,7 @@ impl Guard {
     }
 }
 
-fn strings(data: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+pub fn strings(data: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     let mut texts = Vec::new();
     for array in import(data)? {
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
