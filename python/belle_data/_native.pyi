@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
+from belle_data._native_decontaminate import EvaluationRows
 from belle_data._native_semantic import (
     ComparedTexts,
     Guard,
@@ -26,6 +27,7 @@ __all__ = [
     "ArrowRows",
     "ComparedTexts",
     "Corpus",
+    "EvaluationRows",
     "ExactDedup",
     "Guard",
     "KeySearch",

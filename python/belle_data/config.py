@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from belle_data.errors import RecipeError
 from belle_data.sources.decode import MAX_RATIO
+from belle_data.stages.decontaminate import NO_EVALUATION_FILE, DecontaminateConfig
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
 from belle_data.stages.normalise import NormaliseConfig
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
-StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup"]
+StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "decontaminate"]
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 _UNITS |= {"k": 2**10, "m": 2**20, "g": 2**30}
@@ -111,6 +112,7 @@ class Recipe(BaseModel):
     exact_dedup: ExactDedupConfig = Field(default_factory=ExactDedupConfig)
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
     semantic_dedup: SemanticDedupConfig = Field(default_factory=SemanticDedupConfig)
+    decontaminate: DecontaminateConfig = Field(default_factory=DecontaminateConfig)
 
 
 def load_recipe(
@@ -175,6 +177,8 @@ def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | 
         raise RecipeError.of(mistakes, path) from None
     if len(set(recipe.stages)) != len(recipe.stages):
         mistakes.append(RecipeError("a stage is named twice", value=list(recipe.stages), hint="name each stage once"))
+    if "decontaminate" in recipe.stages and not recipe.decontaminate.against:
+        mistakes.append(RecipeError("decontaminate has no evaluation rows to look for", hint=NO_EVALUATION_FILE))
     if mistakes:
         raise RecipeError.of(mistakes, path)
     return recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from belle_data.errors import InternalError
+from belle_data.stages.decontaminate import Decontaminate
 from belle_data.stages.exact_dedup import ExactDedup
 from belle_data.stages.near_dedup import NearDedup
 from belle_data.stages.normalise import Normalise
@@ -21,6 +22,7 @@ STAGES = (
     ExactDedup,
     NearDedup,
     SemanticDedup,
+    Decontaminate,
 )
 
 READ_COLUMNS = ("row", "id", "has_id", "content_hash", "non_text_parts", "turns", "changes")
