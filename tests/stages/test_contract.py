@@ -64,8 +64,10 @@ def conversations(texts: list[tuple[str, str]]) -> pa.RecordBatch:
 
 
 def corpus(count: int, seed: int = 1) -> list[tuple[str, str]]:
-    """Conversations of which each stage has something to do: same ones, near ones, near prompts with
-    other names, empty ones, blanks at ends."""
+    """Conversations of which each stage has something to do: same ones, near ones, empty ones, blanks at ends.
+
+    Two of the prompts are near, and differ in a number.
+    """
     chance = random.Random(seed)
     characters = "春夏秋冬风花雪月山水云雨江河湖海天地日月星辰东西南北金木水火土人口手足耳目"
     texts: list[tuple[str, str]] = []
@@ -81,7 +83,9 @@ def corpus(count: int, seed: int = 1) -> list[tuple[str, str]]:
             texts.append((chance.choice(["", "嗯", "ok", "What is it?"]), chance.choice(["", "好", "Yes."])))
         else:
             answer = "".join(chance.choice(characters) for _ in range(chance.randrange(20, 120)))
-            asked = chance.choice(["写一段话", "写一段话", "介绍法国的首都", "介绍德国的首都"])
+            asked = chance.choice(
+                ["写一段话", "写一段话", "写一篇300字的作文，题目是我的家乡。", "写一篇800字的作文，题目是我的家乡。"]
+            )
             texts.append((asked, answer + chance.choice(["", "", " ", "\r\n", "e\u0301"])))
     return texts
 
