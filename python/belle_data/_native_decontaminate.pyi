@@ -38,7 +38,7 @@ class EvaluationRows:
             uint32; ``part``, ``prompt`` or ``answer``; ``ngrams`` uint32, those in common; ``run`` uint32, the longest
             stretch of these in characters, a letter or digit counting a third; ``covered`` float64, the share of the
             evaluation text that is in such n-grams; ``similarity`` float64, one less the edits between the evaluation
-            text and this part, by its characters: 0.75 to 1, null below. No line for no rows.
+            text and this part, by its characters: 0.8 to 1, null below. No line for no rows.
 
         Raises:
             TypeError, ValueError: These are no rows, or the ledger is not of these.

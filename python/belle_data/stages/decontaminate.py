@@ -31,13 +31,14 @@ class DecontaminateConfig(BaseModel):
         (),
         description="The evaluation rows: files, folders, globs or URLs, in any format that the input may have.",
     )
-    threshold: Annotated[float, Field(ge=0.75, le=1)] | _Off = Field(
+    threshold: Annotated[float, Field(ge=0.8, le=1)] | _Off = Field(
         0.85,
         description="Similarity of an evaluation text and a part of a row from which on the row goes: one less the "
         "characters that must be inserted, deleted or replaced, as a share of the evaluation text.",
     )
     covered: Annotated[float, Field(ge=0.1, le=1)] | _Off = Field(
-        0.5, description="Share of an evaluation text in n-grams that a row shares with it from which on the row goes."
+        0.6,
+        description="Share of an evaluation text, by weight of its characters, in n-grams that a row shares with it from which on the row goes.",
     )
     run: Annotated[int, Field(ge=8, le=2**24)] | _Off = Field(
         "off", description="Characters in one stretch, shared with an evaluation text, from which on a row goes."
@@ -50,9 +51,7 @@ class DecontaminateConfig(BaseModel):
     common_texts: Annotated[int, Field(ge=1, le=2**31)] = Field(
         10, description="An n-gram in more evaluation texts than this is a phrase of a template, and does not count."
     )
-    answers: bool = Field(
-        default=True, description="Look for the answers of evaluation rows too, not only prompts."
-    )
+    answers: bool = Field(default=True, description="Look for the answers of evaluation rows too, not only prompts.")
     shortest_answer: Annotated[int, Field(ge=8, le=2**24)] = Field(
         40, description="Characters from which on an answer is looked for."
     )

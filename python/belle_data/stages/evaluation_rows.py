@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from belle_data import _native
+    from belle_data.engine.corpus import OpenSource
+    from belle_data.sources import Source
+
+QUESTIONS = ("question", "query", "prompt", "problem", "input", "text")
+"""Names under which evaluation sets keep what is asked, where their rows are in no format of the input."""
+ANSWERS = ("std_answer", "answer", "reference_answer", "reference", "target", "output", "response", "solution")
+"""The same for the answer that was expected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,11 @@ def read_evaluation_files(names: Sequence[str]) -> EvaluationFiles:
     with tempfile.TemporaryDirectory(prefix="belle-against-") as place:
         try:
             folder = RunFolder(Path(place) / "read")
-            opened = open_sources(find_sources(list(names)), Recipe(), folder, Silent())
+            sources = find_sources(list(names))
+            opened = open_sources(sources, Recipe(), folder, Silent())
+            described = [_described(one) for one in opened]
+            if described != sources:
+                opened = open_sources(described, Recipe(), folder, Silent())
             corpus, summaries = read_corpus(opened, Recipe(), folder, None, [keep], Silent())
         except (SourceError, UsageError) as error:
             raise _about_evaluation(error) from None
@@ -73,6 +85,28 @@ def read_evaluation_files(names: Sequence[str]) -> EvaluationFiles:
         }
     )
     return EvaluationFiles(corpus, about.combine_chunks(), {one.name: one.hash for one in summaries})
+
+
+def _described(opened: OpenSource) -> Source:
+    """The source; if no format was seen in it, with the names under which evaluation sets keep questions and answers."""
+    from belle_data.dataset_info import Description  # noqa: PLC0415 - few files need one
+    from belle_data.sources import sample  # noqa: PLC0415
+
+    source = opened.source
+    if opened.format != "mixed" or source.dataset is not None:
+        return source
+    try:
+        row = json.loads(sample(opened.local).lstrip().partition(b"\n")[0])
+    except (ValueError, RecursionError):
+        return source
+    known = {name for name, value in row.items() if isinstance(value, str)} if isinstance(row, dict) else set()
+    question = next((name for name in QUESTIONS if name in known), None)
+    answer = next((name for name in ANSWERS if name in known), None)
+    if question is None:
+        return source
+    columns = {"prompt": question, **({} if answer is None else {"response": answer})}
+    description = Description(source.name, source.name, "alpaca", columns, {})
+    return replace(source, dataset=description)
 
 
 def _or_null(ids: Any, known: Any) -> Any:

@@ -1,6 +1,9 @@
 //! The fewest edits that make a text out of some part of another: Sellers' problem, by the furthest-reaching diagonals
 //! of Ukkonen (1985) and Landau and Vishkin (1989). O(k²) beside the comparisons, exact up to k edits.
 
+/// Steps after which a search ends without a result: a bound on time for long texts that repeat themselves.
+const MOST_STEPS: usize = 1 << 24;
+
 /// A part of a text, and how many characters must be inserted, deleted or substituted to make the pattern of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Aligned {
@@ -30,7 +33,7 @@ const NOWHERE: Reached = Reached { row: i64::MIN / 2, origin: 0 };
 
 impl Aligner {
     /// The part of `text` nearest to `pattern`, among those that begin at a diagonal (place in the text less place in
-    /// the pattern) of `diagonals`; None if that takes more than `most` edits.
+    /// the pattern) of `diagonals`; None if that takes more than `most` edits, or more than 16 million steps.
     ///
     /// Of several with as few edits the one that begins first, and of these the shortest reach of the search.
     pub fn align(
@@ -54,10 +57,14 @@ impl Aligner {
         // Place `at` stands for the diagonal `low - margin + at - 1`; one place on each side is never filled.
         let base = low - margin - 1;
         let mut best: Option<Aligned> = None;
+        let mut steps = 0;
         for edits in 0..=most as i64 {
             let (from, to) = (low - edits, high + edits);
             for diagonal in from..=to {
                 let at = (diagonal - base) as usize;
+                if steps > MOST_STEPS {
+                    break;
+                }
                 let mut reached = if edits == 0 {
                     Reached { row: 0, origin: diagonal }
                 } else {
@@ -76,7 +83,9 @@ impl Aligner {
                     }
                 }
                 let rest = &text[(reached.row + diagonal) as usize..];
-                reached.row += common(&pattern[reached.row as usize..], rest) as i64;
+                let equal = common(&pattern[reached.row as usize..], rest);
+                reached.row += equal as i64;
+                steps += 1 + equal;
                 self.next[at] = reached;
                 if reached.row == m {
                     let found = Aligned {
@@ -89,7 +98,7 @@ impl Aligner {
                     }
                 }
             }
-            if best.is_some() {
+            if best.is_some() || steps > MOST_STEPS {
                 return best;
             }
             std::mem::swap(&mut self.last, &mut self.next);

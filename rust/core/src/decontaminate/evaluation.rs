@@ -26,7 +26,7 @@ pub struct Text {
     pub ngrams: Vec<u32>,
     /// Which of these stand in so many texts that they count for nothing.
     pub common: Vec<bool>,
-    /// Characters in n-grams that count.
+    /// Weight of the characters in n-grams that count.
     pub counted: u32,
     /// Whether it is so short that it is only compared whole.
     pub short: bool,
@@ -138,12 +138,12 @@ impl Evaluation {
         !self.whole.is_empty()
     }
 
-    /// Whether a seed may stand anywhere: a look at one bit.
+    /// Whether a seed may stand anywhere: a look at two bits of a word.
     #[inline]
     #[must_use]
     pub fn may_have(&self, seed: u64) -> bool {
-        let at = seed >> self.shift;
-        self.filter[(at >> 6) as usize] >> (at & 63) & 1 == 1
+        let bits = bits_of(seed);
+        self.filter[(seed >> self.shift) as usize] & bits == bits
     }
 
     /// Where a seed stands.
@@ -176,7 +176,7 @@ impl Evaluation {
             text.common = counts.map(|count| count > most).collect();
             let mut behind = 0;
             for (start, &end) in text.ngrams.iter().enumerate().filter(|&(start, _)| !text.common[start]) {
-                text.counted += end - behind.max(start as u32);
+                text.counted += weight_of(&text.points[behind.max(start as u32) as usize..end as usize]);
                 behind = end;
             }
         }
@@ -204,15 +204,21 @@ impl Evaluation {
             self.places.extend(texts.flat_map(|places| places.iter().take(MOST_PLACES_OF_SEED)).map(|seed| seed.1));
             self.table.insert(same[0].0, (start as u32, self.places.len() as u32));
         }
-        let bits = (self.table.len() * 16).next_power_of_two().clamp(1 << 10, 1 << 27);
-        self.filter = vec![0; bits / 64];
-        self.shift = 64 - bits.trailing_zeros();
-        for seed in self.table.keys() {
-            let at = seed >> self.shift;
-            self.filter[(at >> 6) as usize] |= 1 << (at & 63);
+        // 16 to 32 bits for each seed: for a thousand evaluation rows it fits the second-level cache.
+        let words = (self.table.len() / 4).next_power_of_two().clamp(2, 1 << 22);
+        self.filter = vec![0; words];
+        self.shift = 64 - words.trailing_zeros();
+        for &seed in self.table.keys() {
+            self.filter[(seed >> self.shift) as usize] |= bits_of(seed);
         }
         Ok(())
     }
+}
+
+/// The two bits of a seed in its word of the filter.
+#[inline]
+fn bits_of(seed: u64) -> u64 {
+    1 << (seed & 63) | 1 << (seed >> 6 & 63)
 }
 
 /// The texts of all rows, equal ones joined.

@@ -61,9 +61,9 @@ impl Folded {
         let one = std::iter::once(character);
         // Accents go with the decomposition; kana and hangul would lose more than that.
         if point < 0x2000 {
-            self.push_parts(one.nfkd(), place, signs)
+            self.push_parts(one.nfkd(), place, signs);
         } else {
-            self.push_parts(one.nfkc(), place, signs)
+            self.push_parts(one.nfkc(), place, signs);
         }
     }
 
@@ -99,7 +99,14 @@ fn is_sign(character: char) -> bool {
 #[must_use]
 #[inline]
 pub fn weight(point: u32) -> u32 {
-    if is_east_asian(point) { 3 } else { 1 }
+    if is_wide(point) { 3 } else { 1 }
+}
+
+/// Whether a character is Han, kana or hangul; quick for letters.
+#[must_use]
+#[inline]
+pub fn is_wide(point: u32) -> bool {
+    point >= 0x1100 && is_east_asian(point)
 }
 
 /// The weight of a text.

@@ -64,10 +64,11 @@ pub struct Match {
     pub ngrams: u32,
     /// The longest stretch of these, in characters, of which a letter or digit is a third.
     pub run: u32,
-    /// Share of the evaluation text that is in such n-grams of both, of what is in any of its own; 0 to 1.
+    /// Share of the evaluation text that is in such n-grams of both, of what is in any of its own, where a Han
+    /// character counts as three letters; 0 to 1.
     pub covered: f64,
     /// One less the edits that make the evaluation text of this part of the turn, as a share of its characters. 0 if
-    /// they are more than a quarter.
+    /// they are more than a fifth.
     pub similarity: f64,
 }
 

@@ -3,16 +3,18 @@
 use super::Match;
 use super::distance::{Aligner, common};
 use super::evaluation::{Evaluation, Text, is_prompt};
-use super::fold::{Folded, weight};
+use super::fold::{Folded, weight, weight_of};
 use super::windows::{Hashes, Size, each_run};
 use crate::batch::Turns;
 
 /// Seeds found in one text before they are looked at: a bound on memory for texts that repeat themselves.
 const MOST_SEEDS: usize = 1 << 20;
+/// Characters compared for the stretches of one text, the same bound on time.
+const MOST_COMPARED: usize = 1 << 22;
 /// Edits in a hundred characters up to which no copy is missed.
 const SURE_EDITS: usize = 10;
 /// Edits in a hundred characters that are measured at most.
-const MOST_EDITS: usize = 25;
+const MOST_EDITS: usize = 20;
 /// Share of a text's n-grams, in characters, from which on a match is written down.
 const LEAST_COVERED: f64 = 0.1;
 
@@ -44,6 +46,39 @@ pub struct Finder {
     runs: Vec<Run>,
     shared: Vec<bool>,
     aligner: Aligner,
+    pairs: Pairs,
+}
+
+/// Counts pairs of neighbouring characters: an edit takes at most two away, so few in common mean many edits.
+#[derive(Debug)]
+struct Pairs(Vec<u32>);
+
+impl Default for Pairs {
+    fn default() -> Self {
+        Self(vec![0; 1 << 11])
+    }
+}
+
+impl Pairs {
+    /// How many of the pairs of `text` the other one lacks at least.
+    fn missing(&mut self, text: &[u32], other: &[u32]) -> usize {
+        let place =
+            |pair: &[u32]| (pair[0].wrapping_mul(0x9e37_79b1) ^ pair[1].wrapping_mul(0x85eb_ca77)) as usize >> 21;
+        for pair in text.windows(2) {
+            let count = &mut self.0[place(pair)];
+            *count = count.saturating_add(1);
+        }
+        let mut found = 0;
+        for pair in other.windows(2) {
+            let count = &mut self.0[place(pair)];
+            found += usize::from(*count > 0);
+            *count = count.saturating_sub(1);
+        }
+        for pair in text.windows(2) {
+            self.0[place(pair)] = 0;
+        }
+        (text.len().max(1) - 1).saturating_sub(found)
+    }
 }
 
 impl Finder {
@@ -123,7 +158,7 @@ impl Finder {
                 }
                 if !text.common[start] {
                     one.ngrams += 1;
-                    covered += text.points[behind.max(start)..end].iter().map(|&point| weight(point)).sum::<u32>();
+                    covered += weight_of(&text.points[behind.max(start)..end]);
                     self.shared[behind.max(start)..end].fill(true);
                     behind = end;
                 }
@@ -136,14 +171,20 @@ impl Finder {
         }
         one.run = longest / 3;
         if text.counted > 0 {
-            one.covered = self.shared.iter().filter(|&&shared| shared).count() as f64 / f64::from(text.counted);
+            let shared = text.points.iter().zip(&self.shared).filter(|(_, shared)| **shared);
+            let covered: u32 = shared.map(|(&point, _)| weight(point)).sum();
+            one.covered = f64::from(covered) / f64::from(text.counted);
         }
     }
 
     /// The longest stretches in common around the seeds; each once.
     fn find_runs(&mut self, text: &Text, seeds: &[Seed]) {
         self.runs.clear();
+        let mut compared = 0;
         for seed in seeds {
+            if compared > MOST_COMPARED {
+                return;
+            }
             let (diagonal, offset) = (i64::from(seed.diagonal), seed.offset as usize);
             if self.runs.last().is_some_and(|run| run.diagonal == diagonal && offset < run.end) {
                 continue;
@@ -158,6 +199,7 @@ impl Finder {
                 .count();
             let end = offset + common(&text.points[offset..], &points[at..]);
             // Two texts whose seeds have one hash and nothing else in common.
+            compared += before + end - offset;
             if end > offset {
                 self.runs.push(Run { diagonal, start: offset - before, end });
             }
@@ -178,6 +220,9 @@ impl Finder {
             let (low, high) = (near[0].diagonal, near[near.len() - 1].diagonal);
             let diagonals = i64::from(low) - most as i64..=i64::from(high) + most as i64;
             let limit = best.map_or(most, |best| best.edits);
+            if self.pairs.missing(&text.points, part(&self.folded.points, &diagonals, characters)) > 2 * limit {
+                continue;
+            }
             let aligned = self.aligner.align(&text.points, &self.folded.points, diagonals, limit);
             if let Some(aligned) = aligned.filter(|aligned| best.is_none_or(|best| aligned.edits < best.edits)) {
                 best = Some(aligned);
@@ -188,6 +233,13 @@ impl Finder {
         one.start = self.folded.places[aligned.start];
         one.end = self.folded.places[aligned.end - 1] + 1;
     }
+}
+
+/// What of a text lies on some diagonals beside so many characters.
+fn part<'a>(points: &'a [u32], diagonals: &std::ops::RangeInclusive<i64>, characters: usize) -> &'a [u32] {
+    let at = |place: i64| usize::try_from(place).unwrap_or(0).min(points.len());
+    let end = at(diagonals.end().saturating_add(characters as i64));
+    &points[at(*diagonals.start()).min(end)..end]
 }
 
 /// Characters of the longest seed that may stand in a text.

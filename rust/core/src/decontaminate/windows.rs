@@ -1,8 +1,6 @@
 //! Hashes of the runs of characters that texts are searched by.
 
-use super::fold::weight;
-use crate::near_dedup::shingle::mix;
-use crate::text::is_east_asian;
+use super::fold::{is_wide, weight};
 
 /// Odd, with no structure.
 const BASE: u64 = 0x9e6c_63d0_876a_68dd;
@@ -33,7 +31,7 @@ impl Size {
     }
 
     fn of(self, point: u32) -> u32 {
-        if is_east_asian(point) { self.wide } else { self.narrow }
+        if is_wide(point) { self.wide } else { self.narrow }
     }
 }
 
@@ -65,7 +63,8 @@ impl Hashes {
     #[inline]
     #[must_use]
     pub fn part(&self, start: usize, end: usize) -> u64 {
-        mix(self.prefix[end].wrapping_sub(self.prefix[start].wrapping_mul(self.powers[end - start])))
+        let part = self.prefix[end].wrapping_sub(self.prefix[start].wrapping_mul(self.powers[end - start]));
+        (part ^ (part >> 32)).wrapping_mul(FACTOR)
     }
 }
 
