@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from mmap import mmap
 from typing import Any, Protocol, Self, TypeAlias, final
 
-from belle_data._native_rows import language_names, row_languages, row_texts
+from belle_data._native_decontaminate import EvaluationRows
 from belle_data._native_language_model import LanguageModel, LanguageModelSteps
+from belle_data._native_rows import language_names, row_languages, row_texts
 from belle_data._native_semantic import (
     ComparedTexts,
     Guard,
@@ -30,6 +31,7 @@ __all__ = [
     "ComparedTexts",
     "Corpus",
     "Diversity",
+    "EvaluationRows",
     "ExactDedup",
     "Guard",
     "KeySearch",

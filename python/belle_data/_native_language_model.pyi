@@ -29,9 +29,17 @@ class LanguageModel:
         """Bytes of the model."""
     @staticmethod
     def train_rows(
-        rows: Corpus | ArrowRows, ledger: Ledger | None, *, order: int, memory: int, fold: int | None = None,
-        folds: int = 1, most_characters: int | None = None, notes: bytes = b"",
-        steps: LanguageModelSteps | None = None, arpa: Callable[[bytes], object] | None = None,
+        rows: Corpus | ArrowRows,
+        ledger: Ledger | None,
+        *,
+        order: int,
+        memory: int,
+        fold: int | None = None,
+        folds: int = 1,
+        most_characters: int | None = None,
+        notes: bytes = b"",
+        steps: LanguageModelSteps | None = None,
+        arpa: Callable[[bytes], object] | None = None,
     ) -> LanguageModel:
         """Train on the characters of rows, each turn a text by itself.
 
@@ -57,8 +65,13 @@ class LanguageModel:
         """
     @staticmethod
     def train_lines(
-        files: list[bytes | memoryview | mmap], *, order: int, memory: int, notes: bytes = b"",
-        steps: LanguageModelSteps | None = None, arpa: Callable[[bytes], object] | None = None,
+        files: list[bytes | memoryview | mmap],
+        *,
+        order: int,
+        memory: int,
+        notes: bytes = b"",
+        steps: LanguageModelSteps | None = None,
+        arpa: Callable[[bytes], object] | None = None,
     ) -> LanguageModel:
         """Train on the characters of lines of UTF-8, each a text; see `train_rows`.
 
@@ -68,8 +81,15 @@ class LanguageModel:
         """
     @staticmethod
     def train_ids(
-        ids: Any, ends: Any, pieces: list[str], *, order: int, memory: int, notes: bytes = b"",
-        steps: LanguageModelSteps | None = None, arpa: Callable[[bytes], object] | None = None,
+        ids: Any,
+        ends: Any,
+        pieces: list[str],
+        *,
+        order: int,
+        memory: int,
+        notes: bytes = b"",
+        steps: LanguageModelSteps | None = None,
+        arpa: Callable[[bytes], object] | None = None,
     ) -> LanguageModel:
         """Train on texts that a tokenizer has cut; see `train_rows`.
 

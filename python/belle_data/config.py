@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from belle_data.errors import RecipeError
 from belle_data.sizes import bytes_of
 from belle_data.sources.decode import MAX_RATIO
+from belle_data.stages.decontaminate import NO_EVALUATION_FILE, DecontaminateConfig
 from belle_data.stages.diversity import DiversityConfig
 from belle_data.stages.exact_dedup import ExactDedupConfig
 from belle_data.stages.near_dedup import NearDedupConfig
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
-StageName = Literal["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality", "diversity"]
+StageName = Literal[
+    "normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "decontaminate", "quality", "diversity"
+]
 
 _PRESETS = Path(__file__).with_name("recipes")
 LARGEST_RECIPE = 1 << 20
@@ -100,6 +103,7 @@ class Recipe(BaseModel):
     exact_dedup: ExactDedupConfig = Field(default_factory=ExactDedupConfig)
     near_dedup: NearDedupConfig = Field(default_factory=NearDedupConfig)
     semantic_dedup: SemanticDedupConfig = Field(default_factory=SemanticDedupConfig)
+    decontaminate: DecontaminateConfig = Field(default_factory=DecontaminateConfig)
     quality: QualityConfig = Field(default_factory=QualityConfig)
     diversity: DiversityConfig = Field(default_factory=DiversityConfig)
 
@@ -187,6 +191,8 @@ def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | 
         mistakes.append(RecipeError(f"the stage diversity needs `diversity.{missing}`", hint=hint))
     if len(set(recipe.stages)) != len(recipe.stages):
         mistakes.append(RecipeError("a stage is named twice", value=list(recipe.stages), hint="name each stage once"))
+    if "decontaminate" in recipe.stages and not recipe.decontaminate.against:
+        mistakes.append(RecipeError("decontaminate has no evaluation rows to look for", hint=NO_EVALUATION_FILE))
     if mistakes:
         raise RecipeError.of(mistakes, path)
     return recipe

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from belle_data.errors import InternalError
+from belle_data.stages.decontaminate import Decontaminate
 from belle_data.stages.diversity import Diversity
 from belle_data.stages.exact_dedup import ExactDedup
 from belle_data.stages.near_dedup import NearDedup
@@ -23,6 +24,7 @@ STAGES = (
     ExactDedup,
     NearDedup,
     SemanticDedup,
+    Decontaminate,
     Quality,
     Diversity,
 )

@@ -127,7 +127,8 @@ def _allowed(about: dict[str, Any]) -> str:
     if "enum" in about:
         return "one of " + ", ".join(f"`{value}`" for value in about["enum"])
     if about["type"] == "array":
-        return "any of " + ", ".join(f"`{value}`" for value in about["items"]["enum"])
+        known = about["items"].get("enum")
+        return "a list of texts" if known is None else "any of " + ", ".join(f"`{value}`" for value in known)
     noun = {"integer": "a whole number", "number": "a number", "string": "a text", "boolean": "true or false"}
     bounds = []
     for key, words in (("minimum", "from"), ("exclusiveMinimum", "above")):

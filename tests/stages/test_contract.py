@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, get_args
 
 import pyarrow as pa
 import pytest
@@ -13,19 +14,42 @@ from belle_data.config import Recipe, StageName
 from belle_data.errors import InternalError, UsageError
 from belle_data.kernels import run_stage
 from belle_data.pipeline import READ_COLUMNS, STAGES, stages_of
+from belle_data.stages.decontaminate import Decontaminate, DecontaminateConfig
 from belle_data.stages.normalise import Normalise
 from belle_data.stages.rules import Rules
+from belle_data.stages.semantic_dedup import SemanticDedup
 from belle_data.stages.stage import removals_schema, row_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-every_stage = pytest.mark.parametrize("stage", STAGES, ids=[stage.name for stage in STAGES])
-REMOVING: list[Any] = [stage for stage in STAGES if stage.reasons]
+
+class WithFile(Decontaminate):
+    """decontaminate, against a file of these tests where none is named."""
+
+    file: ClassVar[str] = ""
+
+    def __init__(self, config: DecontaminateConfig | None = None) -> None:
+        super().__init__(config or DecontaminateConfig(against=(self.file,)))
+
+
+KINDS: list[Any] = [WithFile if stage is Decontaminate else stage for stage in STAGES]
+every_stage = pytest.mark.parametrize("stage", KINDS, ids=[stage.name for stage in KINDS])
+REMOVING: list[Any] = [stage for stage in KINDS if stage.reasons]
 """normalise changes texts and removes no row."""
 every_removing_stage = pytest.mark.parametrize("stage", REMOVING, ids=[stage.name for stage in REMOVING])
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("text", pa.string())]))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _evaluation_file(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """One prompt that many rows have, and the longest answer there is, of which some rows have a near copy."""
+    longest = max((answer for _, answer in corpus(500)), key=len)
+    rows = [{"instruction": "介绍法国的首都", "output": ""}, {"instruction": longest, "output": ""}]
+    path = tmp_path_factory.mktemp("evaluation") / "evaluation.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    WithFile.file = str(path)
 
 
 @pytest.fixture(autouse=True)
@@ -83,8 +107,10 @@ def found(stage: Any, data: Any) -> dict[str, list[dict[str, Any]]]:
 
 def test_the_pipeline_is_the_recipe() -> None:
     """A stage's name is its table in the recipe and stands in the list of names."""
-    assert tuple(stage.name for stage in STAGES) == get_args(StageName) == Recipe().stages
-    assert [stage.name for stage in REMOVING] == ["rules", "exact_dedup", "near_dedup", "semantic_dedup"]
+    names = tuple(stage.name for stage in STAGES)
+    assert names == get_args(StageName)
+    assert Recipe().stages == tuple(name for name in names if name != "decontaminate")
+    assert [stage.name for stage in KINDS if not stage.reasons] == ["normalise"]
     for stage in STAGES:
         assert type(getattr(Recipe(), stage.name)) is stage.Config
 
@@ -212,7 +238,7 @@ def test_what_it_writes_down_beside_is_named_and_about_rows(stage: Any) -> None:
     one = stage()
     run_stage(one, data)
     tables = one.evidence()
-    assert set(tables) <= {"changes", "scores", "near_misses", "components", "texts"}
+    assert set(tables) <= {"changes", "scores", "near_misses", "components", "texts", "matches", "evaluation"}
     for name, table in tables.items():
         assert table.num_rows, name
         assert all(0 <= row < data.num_rows for row in table["row"].to_pylist()), name
@@ -275,8 +301,8 @@ def test_missing_columns_are_named(stage: Any) -> None:
 
 
 def test_the_chain_of_columns_is_checked_before_a_byte_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [stage.name for stage in stages_of(Recipe())] == [stage.name for stage in STAGES]
-    last = STAGES[-1]
+    assert [stage.name for stage in stages_of(Recipe())] == list(Recipe().stages)
+    last: Any = SemanticDedup
     monkeypatch.setattr(last, "needs", (*last.needs, "perplexity"))
     with pytest.raises(InternalError, match=f"{last.name} needs columns that no stage before it adds.*perplexity"):
         stages_of(Recipe())

@@ -44,6 +44,12 @@ def parser() -> Parser:
     recipe = words.add_argument_group("what is done")
     add_recipe(recipe, "near_dedup.threshold=0.85")
     recipe.add_argument("--stages", metavar="A,B", help="only these stages")
+    recipe.add_argument(
+        "--against",
+        metavar="FILE",
+        action="append",
+        help="evaluation rows, in any format of INPUT: rows that hold text of them go; may be repeated",
+    )
     recipe.add_argument("--force", action="store_true", help="compute everything again, also over another run's folder")
     recipe.add_argument(
         "--dry-run", action="store_true", help="show what would be done; read only the files' heads, write nothing"

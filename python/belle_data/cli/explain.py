@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from belle_data.cli.page import Page, place, printable, similarity_text, stayed_text
+from belle_data.cli.page import Page, evaluation_lines, place, printable, similarity_text, stayed_text
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.perplexity import perplexity_lines
 from belle_data.cli.terminal import emit, emit_json, may_colour
@@ -81,6 +81,8 @@ class _Explanations:
         lines += self._findings(explanation)
         if explanation.perplexity is not None:
             lines += perplexity_lines(explanation.perplexity)
+        for match in explanation.evaluation:
+            lines += evaluation_lines(match, self._page)
         for link in explanation.chain:
             if link is not explanation.chain[0]:
                 lines += ["", self._page.bold(printable(link.removed.id)) + f"  {place(link.removed)}"]

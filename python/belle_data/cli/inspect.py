@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from belle_data.cli.page import Page, place, printable, similarity_text, stayed_text
+from belle_data.cli.page import Page, evaluation_lines, place, printable, similarity_text, stayed_text
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
@@ -89,6 +89,8 @@ def _example(example: Example, page: Page) -> list[str]:
             lines.append(f"  {stayed_text(example.why)}")
     elif example.rule is not None and example.value is not None:
         lines.append(f"  {example.rule} {example.value:.4g}{threshold}")
+    if example.evaluation is not None:
+        return lines + evaluation_lines(example.evaluation, page)
     if example.difference is not None:
         others = ("only in this row", "only in the other row")
         changes = ("only in the row as it came", "only in the normalised row")

@@ -8,6 +8,7 @@ from belle_data.errors import escaped
 
 if TYPE_CHECKING:
     from belle_data.report.difference import Part
+    from belle_data.report.evaluation_matches import EvaluationMatch
     from belle_data.report.finished_run import Row
 
 CONTEXT = 30
@@ -124,3 +125,16 @@ _STAYED = {
 def stayed_text(why: str) -> str:
     """Why a row stayed, from the word of a near miss."""
     return _STAYED.get(why, f"it stayed because of: {printable(why)}")
+
+
+def evaluation_lines(match: EvaluationMatch, page: Page) -> list[str]:
+    """Which evaluation row a row holds a text of, how much of it, and where."""
+    name = f"{printable(match.against)}, row {match.against_row:,}"
+    if match.against_id is not None:
+        name += f" ({printable(match.against_id)})"
+    values = f"{match.covered:.2%} of it in {match.ngrams:,} shared n-grams"
+    if match.similarity is not None:
+        values = f"similarity {match.similarity:.4f}, {values}"
+    says = "holds" if match.reason is not None else "resembles, not enough to go,"
+    span = [] if match.span is None else page.span(match.span)
+    return [f"  {says} the {match.part} of {name}: {values}", *span]

@@ -76,7 +76,13 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         value = getattr(options, flag, None)
         if value is not None:
             overrides.setdefault(table, {})[key] = value
+    against = getattr(options, "against", None)
+    if against:
+        overrides["decontaminate"] = {"against": against}
     stages = getattr(options, "stages", None)
     if stages is not None:
         overrides["stages"] = [name.strip() for name in stages.split(",") if name.strip()]
-    return load_recipe(options.recipe, options.settings, overrides)
+    recipe = load_recipe(options.recipe, options.settings, overrides)
+    if against and "decontaminate" not in recipe.stages:
+        recipe = recipe.model_copy(update={"stages": (*recipe.stages, "decontaminate")})
+    return recipe

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import UsageError
 from belle_data.report.difference import turn_differences
+from belle_data.report.evaluation_matches import EvaluationMatch, evaluation_matches
 from belle_data.report.finished_run import FinishedRun, Row
 from belle_data.report.perplexity import Perplexities, Perplexity, parts_of
 from belle_data.report.row_findings import Changes, Finding, findings, normalised
 from belle_data.report.texts import turns_of
+from belle_data.stages.decontaminate import Decontaminate, DecontaminateConfig
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,8 @@ class Explanation:
     """What `quality` found; None if the row did not reach it, or the run has no such stage."""
     nearest: list[NearMiss]
     """For each stage the kept row that a kept one is nearly a duplicate of, if the stage noted one."""
+    evaluation: list[EvaluationMatch]
+    """What it holds of evaluation rows, the strongest first; empty if nothing, or if the run did not look for any."""
     chain: list[Link]
     removed_for_it: int
     """How many rows were removed for this one."""
@@ -126,6 +130,7 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
     row = run.row(number)
     batch = run.read(row, texts, notes)
     turns = None if batch is None else turns_of(batch)
+    evaluation = evaluation_matches(number, run, batch)
     batch, changes, found = _by_itself(batch, run)
     perplexity = _perplexity(number, batch, run)
     chain: list[Link] = []
@@ -139,7 +144,7 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
         link = Link(
             removed=removed,
             kept=kept,
-            threshold=settings.get("threshold"),
+            threshold=_threshold(removed, settings),
             compared=settings.get("field") or next(iter(settings.get("fields", [])), None),
             difference=turn_differences(removed_turns or [], kept_turns or []) if both else None,
         )
@@ -149,7 +154,15 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
         removed, removed_turns = kept, kept_turns
     count, ids = run.removed_for(number)
     nearest = _nearest(number, run) if row.kept else []
-    return Explanation(row, turns, changes, found, perplexity, nearest, chain, count, ids, list(dict.fromkeys(notes)))
+    notes = list(dict.fromkeys(notes))
+    return Explanation(row, turns, changes, found, perplexity, nearest, evaluation, chain, count, ids, notes)
+
+
+def _threshold(removed: Row, settings: dict[str, Any]) -> float | None:
+    """The value from which on a row goes for what this one went for."""
+    if removed.stage != Decontaminate.name or removed.reason is None:
+        return settings.get("threshold")
+    return Decontaminate.threshold_of(DecontaminateConfig(**settings), removed.reason)
 
 
 def _by_itself(batch: Any, run: FinishedRun) -> tuple[Any, Changes | None, list[Finding]]:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 from belle_data.errors import UsageError
 from belle_data.pipeline import STAGES
 from belle_data.report.difference import turn_differences
+from belle_data.report.evaluation_matches import EvaluationMatch, evaluation_matches
 from belle_data.report.finished_run import FinishedRun, Row
 from belle_data.report.perplexity import Perplexities
 from belle_data.report.row_findings import normalised
 from belle_data.report.texts import turns_of
+from belle_data.stages.decontaminate import Decontaminate, DecontaminateConfig
 from belle_data.stages.normalise import Normalise
 from belle_data.stages.rules import RulesConfig
 
@@ -47,6 +49,8 @@ class Example:
     """Speaker and parts of each turn beside those of `other`, or of the row as it was changed; None without these."""
     why: str | None = None
     """Why the row stayed, in the words of the stage; None where it is the threshold, or went."""
+    evaluation: EvaluationMatch | None = None
+    """What it holds of an evaluation row, of the stage that looks for these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def _words(stage: type[Stage]) -> Sequence[str]:
 
 
 def _inspector(run: FinishedRun, texts: SourceTexts, stage: str) -> _Inspector:
-    kinds = {"normalise": _Changes, "rules": _Rules, "quality": _Quality}
+    kinds = {"normalise": _Changes, "rules": _Rules, "decontaminate": _Evaluation, "quality": _Quality}
     return kinds.get(stage, _Pairs)(run, texts, stage)
 
 
@@ -375,6 +379,50 @@ def _where_finite(kept: Any, distances: Any) -> Any:
     import pyarrow.compute as pc  # noqa: PLC0415
 
     return pc.if_else(pc.and_(kept, pc.is_finite(distances)), distances, None)
+
+
+class _Evaluation(_Inspector):
+    """The stage that removes rows for what they hold of evaluation rows."""
+
+    def went(self, reason: str, count: int, order: Order) -> tuple[int, list[Example]]:
+        removals = self.removals(reason)
+        distances = _distances(removals["similarity"], self._threshold(reason)) if order == "nearest" else None
+        places = _chosen(removals.num_rows, count, distances)
+        rows = [removals["row"][place].as_py() for place in places]
+        return removals.num_rows, [example for row in rows for example in self._examples(row, reason)]
+
+    def stayed(self, reason: str, count: int) -> list[Example]:
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        column = "covered" if reason == "shared_ngrams" else "similarity"
+        matches = self.run.evidence(self.stage, "matches")
+        if matches is None or self._threshold(reason) is None:
+            return []
+        near = matches.filter(pc.and_(self.run.kept().take(matches["row"]), pc.greater(matches[column], 0)))
+        best = (
+            near.group_by("row")
+            .aggregate([(column, "max")])
+            .sort_by([(f"{column}_max", "descending"), ("row", "ascending")])
+        )
+        if not best.num_rows and count:
+            self.notes.append("nothing just stayed: no row that is kept holds anything like an evaluation row")
+        return [example for row in best["row"][:count].to_pylist() for example in self._examples(row, reason)]
+
+    def _examples(self, number: int, reason: str) -> list[Example]:
+        """The row with its strongest match for the reason."""
+        row = self.run.row(number)
+        batch = self.run.read(row, self.texts, self.notes)
+        matches = evaluation_matches(number, self.run, batch)
+        value = (lambda one: one.covered) if reason == "shared_ngrams" else (lambda one: one.similarity or 0.0)
+        match = max(matches, key=lambda one: (one.reason == reason, value(one)), default=None)
+        if match is None:
+            return []
+        turns = None if batch is None else turns_of(batch)
+        rule = "covered" if reason == "shared_ngrams" else "similarity"
+        return [Example(row, rule, value(match), self._threshold(reason), None, turns, None, evaluation=match)]
+
+    def _threshold(self, reason: str) -> float | None:
+        return Decontaminate.threshold_of(DecontaminateConfig(**self.settings), reason)
 
 
 def _distances(values: Any, threshold: float | None) -> Any:

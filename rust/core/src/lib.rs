@@ -10,6 +10,7 @@ pub mod batch;
 pub mod compared_texts;
 pub mod corpus;
 pub mod decode;
+pub mod decontaminate;
 pub mod dispatch;
 pub mod diversity;
 pub mod embed;

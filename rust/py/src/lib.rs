@@ -8,6 +8,7 @@ mod arrow_data;
 mod convert;
 mod corpus;
 mod datasketch;
+mod decontaminate;
 mod embed;
 mod guard;
 mod language_model;
@@ -36,6 +37,8 @@ mod _native {
     use crate::corpus::{Corpus, detect_format};
     #[pymodule_export]
     use crate::datasketch::datasketch_minhashes;
+    #[pymodule_export]
+    use crate::decontaminate::EvaluationRows;
     #[pymodule_export]
     use crate::embed::UniversalSentenceEncoder;
     #[pymodule_export]
