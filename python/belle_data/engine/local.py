@@ -318,12 +318,14 @@ class _Run:
 
         ledger = _native.Ledger(len(corpus))
         reports = []
+        decided: dict[str, Decision] = {}
         for number, (stage, fingerprint) in enumerate(zip(self.stages, fingerprints, strict=True)):
             rows_in, watch = ledger.kept(), Stopwatch()
             decision = reusable.get(stage.name)
             reused = decision is not None
             if decision is None:
-                decision = self._decision_of(stage, corpus, ledger)
+                decision = self._decision_of(stage, corpus, ledger, decided)
+            decided[stage.name] = decision
             removed = count_reasons(stage, decision.removals)
             ledger.remove(number, decision.removals)
             manifest["stages"].append(
@@ -350,7 +352,9 @@ class _Run:
         self.folder.remove_except("stages", {name for record in manifest["stages"] for name in record["files"]})
         return ledger, reports
 
-    def _decision_of(self, stage: Stage, corpus: _native.Corpus, ledger: _native.Ledger) -> Decision:
+    def _decision_of(
+        self, stage: Stage, corpus: _native.Corpus, ledger: _native.Ledger, decided: dict[str, Decision]
+    ) -> Decision:
         """Let a stage decide over the rows that stand, or take over what the origin's decided."""
         import pyarrow as pa  # noqa: PLC0415
 
@@ -358,7 +362,7 @@ class _Run:
         if before is not None and self.origin is not None and self.origin.redecided != stage.name:
             self.listener.begin(stage.name, 0, "steps")
             return before
-        stage.prepare(corpus, ledger, self._workplace())
+        stage.prepare(corpus, ledger, self._workplace(decided))
         self.listener.begin(stage.name, 0, "steps")
         with polled(self.listener, stage.progress):
             if before is None:
@@ -380,12 +384,12 @@ class _Run:
             return None
         return self.origin.before[stage.name]
 
-    def _workplace(self) -> Workplace:
+    def _workplace(self, decided: dict[str, Decision]) -> Workplace:
         """What a stage may use; vectors that the origin keeps are there already."""
         vectors = self.folder.path / "vectors"
         if self.origin is not None and not vectors.exists():
             self.folder.copy_from(self.origin.folder, "vectors")
-        return Workplace(vectors, self.listener, self.threads)
+        return Workplace(vectors, self.listener, self.threads, decided)
 
     def _describe(self, summaries: Sequence[SourceSummary], shards: Sequence[Shard]) -> None:
         """Write ``dataset_info.json``, with which LLaMA-Factory trains on the shards as they are, if one can.

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from hashlib import file_digest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from belle_data import _native
+from belle_data.errors import RecipeError
 from belle_data.language_model import open_model
 
 if TYPE_CHECKING:
     from belle_data.stages.quality import QualityConfig
     from belle_data.stages.stage import Workplace
 
+_ROWS_AT_ONCE = 1 << 13
 FOLDS = 2
 """Parts of the rows; each is scored by a model of the others."""
+
+
+NO_TEXT = "there is no text to train on"
+"""What the kernel says of a fold without rows."""
+NOTHING = pa.table(
+    {
+        "row": pa.array([], pa.uint32()),
+        "prompt_log_probability": pa.array([], pa.float64()),
+        "prompt_tokens": pa.array([], pa.uint32()),
+        "answer_log_probability": pa.array([], pa.float64()),
+        "answer_tokens": pa.array([], pa.uint32()),
+        "fold": pa.array([], pa.uint8()),
+    }
+)
+"""The scores of no row."""
 
 
 class Scorer(Protocol):
@@ -75,7 +96,7 @@ class ModelsOfRows:
     def __init__(self, settings: QualityConfig) -> None:
         self._settings = settings
         self._models: list[Any] = []
-        self._done = 0
+        self._steps = _native.LanguageModelSteps()
 
     @property
     def fingerprint(self) -> str:
@@ -87,9 +108,14 @@ class ModelsOfRows:
     ) -> pa.Table:
         """Make both models, and score each half by the model of the other."""
         del workplace
-        parts = []
-        for fold in range(FOLDS):
-            model = _native.LanguageModel.train_rows(
+        self._models = [self._trained(rows, ledger, fold) for fold in range(FOLDS)]
+        parts = [_scored(model, rows, ledger, fold, FOLDS) for fold, model in enumerate(self._models) if model]
+        return pa.concat_tables(parts or [NOTHING]).combine_chunks().sort_by("row")
+
+    def _trained(self, rows: Any, ledger: Any, fold: int) -> Any:
+        """A model of all rows but those of a fold; None if these have no text, and there is nothing to compare with."""
+        try:
+            return _native.LanguageModel.train_rows(
                 rows,
                 ledger,
                 order=self._settings.order,
@@ -97,20 +123,27 @@ class ModelsOfRows:
                 fold=fold,
                 folds=FOLDS,
                 most_characters=self._settings.training_characters,
+                steps=self._steps,
             )
-            self._done += 1
-            self._models.append(model)
-            parts.append(_scored(model, rows, ledger, fold, FOLDS))
-            self._done += 1
-        return pa.concat_tables(parts).combine_chunks().sort_by("row")
+        except MemoryError as error:
+            message, needed = error.args
+            raise RecipeError(
+                f"quality.memory is too small: {message}",
+                value=self._settings.memory,
+                hint=f"set quality.memory to {needed:,} bytes, or quality.training_characters to less",
+            ) from None
+        except ValueError as error:
+            if str(error) == NO_TEXT:
+                return None
+            raise
 
     def tokens(self, text: str, fold: int) -> pa.RecordBatch | None:
         """By the model that scored the row."""
         return pa.record_batch(self._models[fold].tokens_of(text))
 
     def progress(self) -> tuple[int, int]:
-        """Two steps for each fold."""
-        return self._done, 2 * FOLDS
+        """Those of the training."""
+        return self._steps.state()
 
     def close(self) -> None:
         """Let go of the models."""
@@ -118,34 +151,56 @@ class ModelsOfRows:
 
 
 class ModelOfFile:
-    """An n-gram model that `lm train` has written, mapped into memory."""
+    """An n-gram model that `lm train` has written, mapped into memory.
+
+    Raises:
+        SourceError: The file is no model.
+    """
 
     def __init__(self, path: str) -> None:
+        self._path = Path(path)
         self._model = open_model(path)
-        self._done = 0
+        self._by_pieces = self._model.info["tokens"] == "pieces"
+        self._done, self._total = 0, 0
 
     @property
     def fingerprint(self) -> str:
-        """The checksum of the file."""
-        return f"file {self._model.fingerprint}"
+        """The hash of the file."""
+        with self._path.open("rb") as handle:
+            return f"file {file_digest(handle, 'blake2b').hexdigest()[:32]}"
 
     def score(
         self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None, workplace: Workplace
     ) -> pa.Table:
         """Score all rows by it."""
         del workplace
-        scored = _scored(self._model.native, rows, ledger, None, 1)
-        self._done = 1
-        return scored
+        if not self._by_pieces:
+            return _scored(self._model.native, rows, ledger, None, 1)
+        standing = pa.record_batch(_native.row_languages(rows, ledger))["row"]
+        self._total, parts = len(standing), [NOTHING]
+        for start in range(0, len(standing), _ROWS_AT_ONCE):
+            numbers = standing.slice(start, _ROWS_AT_ONCE)
+            parts.append(self._scored_by_pieces(numbers, pa.record_batch(_native.row_texts(rows, numbers))))
+            self._done += len(numbers)
+        return pa.concat_tables(parts)
+
+    def _scored_by_pieces(self, numbers: pa.Array, texts: pa.RecordBatch) -> pa.Table:
+        columns: dict[str, Any] = {"row": numbers}
+        for name, column in (("prompt", texts["prompt"]), ("answer", texts["output"])):
+            scores = self._model.score(column)
+            there = np.array(pc.greater(pc.utf8_length(column), 0))
+            columns[f"{name}_log_probability"] = np.array(scores.log_probability) * there
+            columns[f"{name}_tokens"] = (np.array(scores.tokens) * there).astype(np.uint32)
+        return pa.table({**columns, "fold": np.zeros(len(numbers), np.uint8)})
 
     def tokens(self, text: str, fold: int) -> pa.RecordBatch | None:
-        """By the model."""
+        """By the model; None if its tokens are pieces, which have no place in the text."""
         del fold
-        return pa.record_batch(self._model.native.tokens_of(text))
+        return None if self._by_pieces else pa.record_batch(self._model.native.tokens_of(text))
 
     def progress(self) -> tuple[int, int]:
-        """One step."""
-        return self._done, 1
+        """Rows that are scored, if the model cuts them into pieces."""
+        return self._done, self._total
 
     def close(self) -> None:
         """Nothing: the file is mapped."""

@@ -14,6 +14,7 @@ from belle_data.engine.progress import Silent
 from belle_data.errors import InternalError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     import pyarrow as pa
@@ -34,6 +35,8 @@ class Workplace:
     """Is told what is going on."""
     threads: int = 0
     """For what does not compute in the kernels: how many to use; 0 for one for each processor."""
+    before: Mapping[str, Decision] = field(default_factory=dict)
+    """What the stages before it decided in this run, by their names."""
 
 
 class Stage(Protocol):
