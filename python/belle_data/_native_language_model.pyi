@@ -29,9 +29,17 @@ class LanguageModel:
         """Bytes of the model."""
     @staticmethod
     def train_rows(
-        rows: Corpus | ArrowRows, ledger: Ledger | None, *, order: int, memory: int, fold: int | None = None,
-        folds: int = 1, most_characters: int | None = None, notes: bytes = b"",
-        steps: LanguageModelSteps | None = None, arpa: Callable[[bytes], object] | None = None,
+        rows: Corpus | ArrowRows,
+        ledger: Ledger | None,
+        *,
+        order: int,
+        memory: int,
+        fold: int | None = None,
+        folds: int = 1,
+        most_characters: int | None = None,
+        notes: bytes = b"",
+        steps: LanguageModelSteps | None = None,
+        arpa: Callable[[bytes], object] | None = None,
     ) -> LanguageModel:
         """Train on the characters of rows, each turn a text by itself.
 
@@ -57,8 +65,13 @@ class LanguageModel:
         """
     @staticmethod
     def train_lines(
-        files: list[bytes | memoryview | mmap], *, order: int, memory: int, notes: bytes = b"",
-        steps: LanguageModelSteps | None = None, arpa: Callable[[bytes], object] | None = None,
+        files: list[bytes | memoryview | mmap],
+        *,
+        order: int,
+        memory: int,
+        notes: bytes = b"",
+        steps: LanguageModelSteps | None = None,
+        arpa: Callable[[bytes], object] | None = None,
     ) -> LanguageModel:
         """Train on the characters of lines of UTF-8, each a text; see `train_rows`.
 
@@ -68,19 +81,36 @@ class LanguageModel:
         """
     @staticmethod
     def train_ids(
-        ids: Any, ends: Any, pieces: list[str], *, order: int, memory: int, notes: bytes = b"",
-        steps: LanguageModelSteps | None = None, arpa: Callable[[bytes], object] | None = None,
+        ids: Any,
+        ends: Any,
+        pieces: list[str],
+        *,
+        order: int,
+        memory: int,
+        notes: bytes = b"",
+        steps: LanguageModelSteps | None = None,
+        arpa: Callable[[bytes], object] | None = None,
     ) -> LanguageModel:
-        """Train on texts that a tokenizer has cut; see `train_rows`.
+        """Train on texts that a tokenizer has cut; see `train_rows`. The ids are beside the memory.
 
-        Args:
-            ids: The numbers of the pieces of all texts, a read-only buffer of ``uint32``.
-            ends: Where those of each text end, ``uint64``, ascending to the number of ids.
-            pieces: The name of each piece, by its number.
-            order, memory, notes, steps, arpa: As for `train_rows`; the ids are beside the memory.
+        ``ids`` are the numbers of the pieces of all texts, a read-only buffer of ``uint32``; ``ends`` says where those of
+        each text end, ``uint64``, ascending to the number of ids; ``pieces`` is the name of each piece, by its number.
 
         Raises:
             MemoryError, ValueError, KeyboardInterrupt: As `train_rows`.
+        """
+    @staticmethod
+    def from_arpa(
+        file: bytes | memoryview | mmap, *, notes: bytes = b"", steps: LanguageModelSteps | None = None
+    ) -> LanguageModel:
+        """Read an ARPA file of an order of at most 6, of this or another tool.
+
+        Its tokens are characters if all of its words are such (``<U+0020>`` stands for a space), else words, which are
+        cut at white space.
+
+        Raises:
+            ValueError: A line is wrong; the arguments are a sentence and the number of the line.
+            KeyboardInterrupt: The user pressed Ctrl-C.
         """
     def image(self, start: int, end: int) -> bytes:
         """Give bytes of the model, as they are written into a file.
@@ -108,6 +138,8 @@ class LanguageModel:
             ValueError: The model's tokens are no pieces, or the ends do not ascend to the number of ids.
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
+    def names(self) -> list[str]:
+        """Give the name of each token, by its number; the first three are ``<unk>``, ``<s>`` and ``</s>``."""
     def tokens_of(self, text: str) -> ArrowBatch:
         """Give each token of a text, ``</s>`` the last.
 
