@@ -152,11 +152,10 @@ def test_rows_are_scored_by_the_fold_that_did_not_see_them(model: Model) -> None
 def test_folds_and_samples_do_not_follow_the_order_of_rows() -> None:
     pairs = [(f"问题{number}", f"回答{number % 7}") for number in range(300)]
     settings: dict[str, Any] = {"order": 3, "memory": GIB, "fold": 1, "folds": 3, "most_characters": 500}
-    images = []
-    for order in (pairs, pairs[::-1]):
-        model = _native.LanguageModel.train_rows(rows_of(order), None, **settings)
-        images.append(model.image(0, len(model)))
-    assert images[0] == images[1]
+    model, other = (
+        _native.LanguageModel.train_rows(rows_of(order), None, **settings) for order in (pairs, pairs[::-1])
+    )
+    assert model.image(0, len(model)) == other.image(0, len(other))
     ledger = _native.Ledger(300)
     assert len(pa.record_batch(model.score_rows(rows_of(pairs), ledger, fold=1, folds=3))) < 150
     with pytest.raises(ValueError, match="fold is 3 of 3"):
