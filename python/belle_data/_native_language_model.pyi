@@ -91,16 +91,26 @@ class LanguageModel:
         steps: LanguageModelSteps | None = None,
         arpa: Callable[[bytes], object] | None = None,
     ) -> LanguageModel:
-        """Train on texts that a tokenizer has cut; see `train_rows`.
+        """Train on texts that a tokenizer has cut; see `train_rows`. The ids are beside the memory.
 
-        Args:
-            ids: The numbers of the pieces of all texts, a read-only buffer of ``uint32``.
-            ends: Where those of each text end, ``uint64``, ascending to the number of ids.
-            pieces: The name of each piece, by its number.
-            order, memory, notes, steps, arpa: As for `train_rows`; the ids are beside the memory.
+        ``ids`` are the numbers of the pieces of all texts, a read-only buffer of ``uint32``; ``ends`` says where those of
+        each text end, ``uint64``, ascending to the number of ids; ``pieces`` is the name of each piece, by its number.
 
         Raises:
             MemoryError, ValueError, KeyboardInterrupt: As `train_rows`.
+        """
+    @staticmethod
+    def from_arpa(
+        file: bytes | memoryview | mmap, *, notes: bytes = b"", steps: LanguageModelSteps | None = None
+    ) -> LanguageModel:
+        """Read an ARPA file of an order of at most 6, of this or another tool.
+
+        Its tokens are characters if all of its words are such (``<U+0020>`` stands for a space), else words, which are
+        cut at white space.
+
+        Raises:
+            ValueError: A line is wrong; the arguments are a sentence and the number of the line.
+            KeyboardInterrupt: The user pressed Ctrl-C.
         """
     def image(self, start: int, end: int) -> bytes:
         """Give bytes of the model, as they are written into a file.
@@ -128,6 +138,8 @@ class LanguageModel:
             ValueError: The model's tokens are no pieces, or the ends do not ascend to the number of ids.
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
+    def names(self) -> list[str]:
+        """Give the name of each token, by its number; the first three are ``<unk>``, ``<s>`` and ``</s>``."""
     def tokens_of(self, text: str) -> ArrowBatch:
         """Give each token of a text, ``</s>`` the last.
 

@@ -21,6 +21,7 @@ COMMANDS = {
     "rethreshold": "make a new run with other thresholds out of a finished one",
     "undo": "make a new run without one stage or reason out of a finished one",
     "calibrate": "show how similar the prompts are, and propose a threshold for semantic_dedup",
+    "lm": "train n-gram language models, and tell how probable texts are by one",
     "convert": "write rows in another format, so that they can come back byte for byte",
     "recipe": "show a recipe whole, or check it",
 }

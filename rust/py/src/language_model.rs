@@ -213,6 +213,19 @@ impl LanguageModel {
         task.make(|progress| train_ids(&ids, &ends, vocabulary, Parameters { order, memory }, progress))
     }
 
+    /// The model of an ARPA file.
+    #[staticmethod]
+    #[pyo3(signature = (file, *, notes=Vec::new(), steps=None))]
+    fn from_arpa(
+        py: Python<'_>,
+        file: &Bound<'_, PyAny>,
+        notes: Vec<u8>,
+        steps: Option<PyRef<'_, LanguageModelSteps>>,
+    ) -> PyResult<Self> {
+        let lent = Lent::new(file)?;
+        Task::new(py, steps, notes, None).make(|progress| arpa::read(lent.as_ref(), progress))
+    }
+
     /// Bytes of the model.
     fn __len__(&self) -> usize {
         self.0.image().len()
@@ -252,6 +265,11 @@ impl LanguageModel {
         let (ids, ends) = (numbers32(ids)?, numbers64(ends)?);
         let progress = Progress::default();
         scores(&long(py, &progress, || score_ids(&self.0, &ids, &ends, &progress))?)
+    }
+
+    /// The name of each token.
+    fn names(&self) -> Vec<&str> {
+        (0..self.0.vocabulary().len() as u32).map(|token| self.0.vocabulary().name(token)).collect()
     }
 
     /// The tokens of a text with the log-probability of each.

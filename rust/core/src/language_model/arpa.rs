@@ -7,6 +7,8 @@ use super::estimate::Estimated;
 use super::{BEGIN, LanguageModelError};
 use crate::progress::Progress;
 
+pub use super::imported::read;
+
 /// Bytes that are handed over at once.
 const CHUNK: usize = 1 << 20;
 /// What stands for the probability of `<s>`, which no text can have: ten to the power of this, as other tools write it.

@@ -13,6 +13,8 @@ use crate::progress::{Cancelled, Progress};
 const FINEST: u32 = 18;
 /// Values of tables have so many bits before and after the point, beside the sign.
 const VALUE_BITS: u32 = 23;
+/// The largest value of a table.
+const LARGEST: i32 = (1 << VALUE_BITS) - 1;
 /// N-grams between asking for a bucket and entering what belongs there.
 const LOOK_AHEAD: usize = 32;
 /// Seeds that are tried. Two n-grams in a hundred million look the same by chance; so the second seed does.
@@ -160,7 +162,10 @@ impl Fill<'_> {
         for child in first as usize..self.levels[order].first_child[parent + 1] as usize {
             let hash = longer_hash(hash, level.tokens[child]);
             if task.parts[order].0.home(hash).is_some() {
-                let fixed = |value: f32| (f64::from(value) * f64::from(1_u32 << self.scale)).round_ties_even() as i32;
+                let fixed = |value: f32| {
+                    let rounded = (f64::from(value) * f64::from(1_u32 << self.scale)).round_ties_even() as i32;
+                    rounded.clamp(-LARGEST, LARGEST)
+                };
                 let backoff = level.backoff.get(child).map_or(0, |&weight| fixed(weight));
                 task.push((order as u8 + 1, hash, fixed(level.worth[child]), backoff))?;
             }

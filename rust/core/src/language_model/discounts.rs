@@ -14,7 +14,7 @@ impl Discount {
         let n = counts.map(|count| count as f64);
         let y = n[0] / (n[0] + 2.0 * n[1]);
         let discount = [1.0 - 2.0 * y * n[1] / n[0], 2.0 - 3.0 * y * n[2] / n[1], 3.0 - 4.0 * y * n[3] / n[2]];
-        let fits = |(place, &value): (usize, &f64)| value >= 0.0 && value <= (place + 1) as f64;
+        let fits = |(place, &value): (usize, &f64)| value > 0.0 && value <= (place + 1) as f64;
         if counts[..3].iter().all(|&count| count > 0) && discount.iter().enumerate().all(fits) {
             (Self(discount), true)
         } else {

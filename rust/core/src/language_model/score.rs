@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::image::LanguageModel;
-use super::table::{Bucket, find, first_hash, home, longer_hash};
+use super::table::{Bucket, first_hash, home, longer_hash, look};
 use super::vocabulary::Kind;
 use super::{BEGIN, END, LanguageModelError};
 use crate::memory::prefetch;
@@ -26,8 +26,8 @@ impl Score {
     }
 }
 
-/// Tokens that are looked up together.
-const BATCH: usize = 2048;
+/// Tokens that are looked up together, or twice as many: what is known of them stays in the first cache.
+const BATCH: usize = 512;
 /// N-grams between asking for a bucket and looking into it.
 const LOOK_AHEAD: usize = 32;
 
@@ -53,7 +53,6 @@ pub struct Scorer<'a> {
     sums: Vec<i64>,
     /// Tokens whose n-gram of the order before is known, ascending.
     found: Vec<u32>,
-    candidates: Vec<u32>,
     pieces: Vec<Piece>,
     /// The sum and the number of tokens of each text.
     totals: Vec<(i64, u32)>,
@@ -71,7 +70,6 @@ impl<'a> Scorer<'a> {
             matched: Vec::new(),
             sums: Vec::new(),
             found: Vec::new(),
-            candidates: Vec::new(),
             pieces: Vec::new(),
             totals: Vec::new(),
         }
@@ -178,43 +176,49 @@ impl<'a> Scorer<'a> {
     }
 
     /// Looks up the n-grams of one token more than `order`, where both of those of `order` are known.
+    ///
+    /// Whether an n-gram is known cannot be guessed, so that nothing here branches on it: what is not known adds 0, and
+    /// the next one takes its place in the list.
     fn longer(&mut self, order: usize) {
         let table = self.tables[order - 1];
         if table.is_empty() {
             self.found.clear();
             return;
         }
-        let buckets = table.len();
         let level = order as u8;
-        self.candidates.clear();
-        let (mut kept, mut looked) = (0, 0);
-        let mut look = |at: u32, hashes: &[u64], matched: &mut [u8], sums: &mut [i64], found: &mut [u32]| {
-            if let Some((bucket, slot)) = find(table, hashes[at as usize]) {
-                sums[at as usize] += i64::from(table[bucket].value(slot));
-                matched[at as usize] = level + 1;
-                found[kept] = at;
-                kept += 1;
-            }
-        };
+        let mut count = 0;
         for place in 0..self.found.len() {
             let at = self.found[place];
-            let end = at as usize;
             // A token that is context only may lack those before it: then what it matched is short.
-            if self.matched[end - 1] < level {
-                continue;
-            }
-            let hash = longer_hash(self.hashes[end], self.tokens[end - order]);
-            self.hashes[end] = hash;
-            prefetch(std::ptr::from_ref(&table[home(hash, buckets)]).cast());
-            self.candidates.push(at);
-            if self.candidates.len() > looked + LOOK_AHEAD {
-                // What is found is written where it was read before: as many were taken out.
-                look(self.candidates[looked], &self.hashes, &mut self.matched, &mut self.sums, &mut self.found);
-                looked += 1;
-            }
+            self.found[count] = at;
+            count += usize::from(self.matched[at as usize - 1] >= level);
         }
-        for &at in &self.candidates[looked..] {
-            look(at, &self.hashes, &mut self.matched, &mut self.sums, &mut self.found);
+        let buckets = table.len();
+        let (hashes, tokens) = (&mut self.hashes[..], &self.tokens[..]);
+        let mut ask = |at: u32| {
+            let end = at as usize;
+            let hash = longer_hash(hashes[end], tokens[end - order]);
+            hashes[end] = hash;
+            prefetch(table.as_ptr().wrapping_add(home(hash, buckets)).cast());
+            hash
+        };
+        let mut asked = [0; LOOK_AHEAD];
+        for (place, hash) in asked.iter_mut().enumerate().take(count) {
+            *hash = ask(self.found[place]);
+        }
+        let mut kept = 0;
+        for place in 0..count {
+            let at = self.found[place];
+            let waiting = &mut asked[place % LOOK_AHEAD];
+            let hash = *waiting;
+            if place + LOOK_AHEAD < count {
+                *waiting = ask(self.found[place + LOOK_AHEAD]);
+            }
+            let (value, known) = look(table, hash);
+            self.sums[at as usize] += i64::from(value);
+            self.matched[at as usize] = level + u8::from(known);
+            self.found[kept] = at;
+            kept += usize::from(known);
         }
         self.found.truncate(kept);
     }
