@@ -42,9 +42,9 @@ class DiversityConfig(BaseModel):
         3.0, description="`greedy`: a word of a prompt counts as so many of an answer; 0 looks at the answers alone."
     )
     length_normalisation: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5,
-        description="`greedy`: the words of a row count by its length to this power less. 0 prefers long rows, 1 short "
-        "ones.",
+        1.0,
+        description="`greedy`: the words of a row count by its length to this power less: 0 prefers long rows, 1 makes "
+        "all rows count the same.",
     )
 
     def missing(self) -> str | None:
