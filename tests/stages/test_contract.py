@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-
 class FewRows(Diversity):
     """diversity with a number of rows, without which it does not run."""
 

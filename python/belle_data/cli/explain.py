@@ -9,6 +9,7 @@ from belle_data.cli.page import Page, place, printable, similarity_text, stayed_
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
+from belle_data.report.choice import choice_text
 
 if TYPE_CHECKING:
     import argparse
@@ -78,6 +79,8 @@ class _Explanations:
                     explanation.changes.difference, "only in the row as it came", "only in the normalised row"
                 )
         lines += self._findings(explanation)
+        if explanation.choice is not None:
+            lines.append(f"  {printable(choice_text(explanation.choice))}")
         for link in explanation.chain:
             if link is not explanation.chain[0]:
                 lines += ["", self._page.bold(printable(link.removed.id)) + f"  {place(link.removed)}"]

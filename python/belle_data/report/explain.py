@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import UsageError
+from belle_data.report.choice import RowChoice, choice_of
 from belle_data.report.difference import turn_differences
 from belle_data.report.finished_run import FinishedRun, Row
 from belle_data.report.row_findings import Changes, Finding, findings, normalised
@@ -63,6 +64,8 @@ class Explanation:
     """What normalise changes in it; None if nothing, or if the run has no such stage."""
     findings: list[Finding]
     """What each rule finds in it, in their order; empty if the run has no such stage."""
+    choice: RowChoice | None
+    """How it stood when rows were chosen by their words; None if it had gone before, or the run has no such stage."""
     nearest: list[NearMiss]
     """For each stage the kept row that a kept one is nearly a duplicate of, if the stage noted one."""
     chain: list[Link]
@@ -145,7 +148,8 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
         removed, removed_turns = kept, kept_turns
     count, ids = run.removed_for(number)
     nearest = _nearest(number, run) if row.kept else []
-    return Explanation(row, turns, changes, found, nearest, chain, count, ids, list(dict.fromkeys(notes)))
+    choice = choice_of(number, run)
+    return Explanation(row, turns, changes, found, choice, nearest, chain, count, ids, list(dict.fromkeys(notes)))
 
 
 def _by_itself(batch: Any, run: FinishedRun) -> tuple[Changes | None, list[Finding]]:

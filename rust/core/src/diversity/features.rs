@@ -2,6 +2,7 @@
 
 use rayon::prelude::*;
 
+use crate::memory::prefetch;
 use crate::progress::{Cancelled, Progress};
 use crate::words::{RowWords, TURN_END};
 
@@ -113,6 +114,18 @@ impl Features {
     pub fn of(&self, row: usize) -> impl Iterator<Item = (u32, u16)> {
         let range = self.starts[row] as usize..self.starts[row + 1] as usize;
         self.words[range.clone()].iter().copied().zip(self.units[range].iter().copied())
+    }
+
+    /// Asks the processor for the words of a row that is looked at soon.
+    #[inline]
+    pub(super) fn prefetch(&self, row: usize) {
+        let range = self.starts[row] as usize..self.starts[row + 1] as usize;
+        for words in self.words[range.clone()].chunks(16) {
+            prefetch(words.as_ptr().cast());
+        }
+        for units in self.units[range].chunks(32) {
+            prefetch(units.as_ptr().cast());
+        }
     }
 
     /// What is maximised, of some rows.

@@ -14,6 +14,8 @@ const DROPPED: u32 = 45;
 /// A row is taken if its gain is at most by this share below the largest: the choice has at least `1 - 1/e` less this
 /// of the best value that so many rows can have.
 pub const GREEDY_LOSS: f64 = 1.0 / 128.0;
+/// Rows between one that is looked at and one that is fetched.
+const AHEAD: usize = 8;
 /// Rows whose gains are looked at by one task.
 const ROWS_PER_TASK: usize = 1 << 10;
 
@@ -48,6 +50,19 @@ fn bucket(gain: f64) -> u32 {
     (gain.max(0.0).to_bits() >> DROPPED) as u32
 }
 
+/// The buckets of rows as things stand now. Rows lie anywhere in memory, so that they are asked for ahead.
+fn buckets_of(amounts: &[Amount], features: &Features, order: &[u32], places: &[u32]) -> Vec<u32> {
+    let row = |at: usize| places.get(at).map(|&place| order[place as usize]);
+    let mut found = Vec::with_capacity(places.len());
+    for at in 0..places.len() {
+        if let Some(later) = row(at + AHEAD) {
+            features.prefetch(later as usize);
+        }
+        found.extend(row(at).map(|row| bucket(gain(amounts, features, row))));
+    }
+    found
+}
+
 pub(super) fn choose(
     features: &Features,
     order: &[u32],
@@ -71,9 +86,8 @@ pub(super) fn choose(
         // Gains only sink: what is not in this bucket now will not come into it. Most rows are here by gains that are long
         // out of date; these go on to other buckets first, on all threads.
         let now: Vec<u32> = places
-            .par_iter()
-            .with_min_len(ROWS_PER_TASK)
-            .map(|&place| bucket(gain(&amounts, features, order[place as usize])))
+            .par_chunks(ROWS_PER_TASK)
+            .flat_map_iter(|places| buckets_of(&amounts, features, order, places))
             .collect();
         let mut at = 0;
         places.retain(|&place| {

@@ -66,7 +66,7 @@ impl Node {
 pub struct Dictionary {
     pub(super) nodes: Vec<Node>,
     /// The logarithms of the shares that words have, `ln count - ln total`; the first is not a number.
-    pub(super) shares: Box<[f64; 1 << 16]>,
+    pub(super) shares: Vec<f64>,
     /// The number of each character of the basic plane.
     codes: Vec<u16>,
     /// Those of characters beyond it, ascending.
@@ -166,7 +166,7 @@ impl Dictionary {
         let mut share_of: Vec<u64> = branches.iter().map(|branch| branch.count).filter(|&count| count > 0).collect();
         share_of.sort_unstable_by(|left, right| right.cmp(left));
         share_of.dedup();
-        let mut shares = Box::new([f64::NAN; 1 << 16]);
+        let mut shares = vec![f64::NAN; share_of.len() + 1];
         for (share, &count) in shares[1..].iter_mut().zip(&share_of) {
             *share = (count as f64).ln() - ln_total;
         }
