@@ -2,7 +2,7 @@
 """The part of `belle_data._native` that embeds and compares texts. For type checkers: there is no such module."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Self, final
+from typing import Any, Final, Self, final
 
 from belle_data._native import ArrowBatch, ArrowRows, Corpus, Ledger, _ArrowData
 

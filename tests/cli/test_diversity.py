@@ -8,26 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from conftest import Shell
+    from tests.cli.conftest import Shell
 
-WORDS = [
-    "春天",
-    "夏天",
-    "历史",
-    "电影",
-    "诗歌",
-    "巴黎",
-    "机器",
-    "健康",
-    "饮食",
-    "北京",
-    "音乐",
-    "旅行",
-    "足球",
-    "数学",
-    "化学",
-    "经济",
-]
+WORDS = (
+    *("春天", "夏天", "历史", "电影", "诗歌", "巴黎", "机器", "健康"),
+    *("饮食", "北京", "音乐", "旅行", "足球", "数学", "化学", "经济"),
+)
 
 
 def rows(belle: Shell, count: int) -> None:

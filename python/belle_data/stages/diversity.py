@@ -57,8 +57,8 @@ class DiversityConfig(BaseModel):
 class Diversity(StageDefaults):
     """Keeps as many rows as wanted, so that the distribution of their words is flat and no topic floods them.
 
-    Maximises the sum over words of the square root of how much of it the chosen rows have, by greedy choice. The rank in
-    which a row was taken is written down: it tells the choice for every smaller number of rows.
+    Maximises the sum over words of the square root of how much of it the chosen rows have, by greedy choice. The rank
+    in which a row was taken is written down: it tells the choice for every smaller number of rows.
     """
 
     name: ClassVar[str] = "diversity"
@@ -137,11 +137,11 @@ class Diversity(StageDefaults):
         self.finish(rows, ledger)
 
     def evidence(self) -> dict[str, pa.Table]:
-        """``scores``: of each row that stood ``rank``, ``value``, ``often`` and ``common_words``, see `_native.Diversity`."""
+        """``scores``: ``rank``, ``value``, ``often`` and ``common_words`` of each row that stood before."""
         return {} if self._scores is None else {"scores": self._scores}
 
     def statistics(self) -> dict[str, Any]:
-        """The measures of the words ``before``, ``after``, ``by_chance`` and of the ``longest`` rows, as many as stay."""
+        """The measures of words ``before``, ``after``, ``by_chance`` and of the ``longest`` rows, as many as stay."""
         return self._statistics
 
     def notes(self) -> list[str]:
