@@ -15,6 +15,7 @@ from belle_data.errors import InternalError, UsageError
 from belle_data.kernels import run_stage
 from belle_data.pipeline import READ_COLUMNS, STAGES, stages_of
 from belle_data.stages.decontaminate import Decontaminate, DecontaminateConfig
+from belle_data.stages.diversity import Diversity, DiversityConfig
 from belle_data.stages.normalise import Normalise
 from belle_data.stages.rules import Rules
 from belle_data.stages.semantic_dedup import SemanticDedup
@@ -36,6 +37,16 @@ class WithFile(Decontaminate):
 KINDS: list[Any] = [WithFile if stage is Decontaminate else stage for stage in STAGES]
 every_stage = pytest.mark.parametrize("stage", KINDS, ids=[stage.name for stage in KINDS])
 REMOVING: list[Any] = [stage for stage in KINDS if stage.reasons]
+class FewRows(Diversity):
+    """diversity with a number of rows, without which it does not run."""
+
+    def __init__(self, config: DiversityConfig | None = None) -> None:
+        super().__init__(config or DiversityConfig(target_rows=400))
+
+
+TRIED: list[Any] = [FewRows if stage is Diversity else stage for stage in STAGES]
+every_stage = pytest.mark.parametrize("stage", TRIED, ids=[stage.name for stage in TRIED])
+REMOVING: list[Any] = [stage for stage in TRIED if stage.reasons]
 """normalise changes texts and removes no row."""
 every_removing_stage = pytest.mark.parametrize("stage", REMOVING, ids=[stage.name for stage in REMOVING])
 
@@ -111,6 +122,9 @@ def test_the_pipeline_is_the_recipe() -> None:
     assert names == get_args(StageName)
     assert Recipe().stages == tuple(name for name in names if name != "decontaminate")
     assert [stage.name for stage in KINDS if not stage.reasons] == ["normalise"]
+    assert tuple(stage.name for stage in STAGES) == get_args(StageName)
+    assert Recipe().stages == tuple(stage.name for stage in STAGES if stage is not Diversity)
+    assert [stage.name for stage in REMOVING] == ["rules", "exact_dedup", "near_dedup", "semantic_dedup", "diversity"]
     for stage in STAGES:
         assert type(getattr(Recipe(), stage.name)) is stage.Config
 
@@ -303,6 +317,8 @@ def test_missing_columns_are_named(stage: Any) -> None:
 def test_the_chain_of_columns_is_checked_before_a_byte_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [stage.name for stage in stages_of(Recipe())] == list(Recipe().stages)
     last: Any = SemanticDedup
+    assert tuple(stage.name for stage in stages_of(Recipe())) == Recipe().stages
+    last = next(stage for stage in STAGES if stage.name == Recipe().stages[-1])
     monkeypatch.setattr(last, "needs", (*last.needs, "perplexity"))
     with pytest.raises(InternalError, match=f"{last.name} needs columns that no stage before it adds.*perplexity"):
         stages_of(Recipe())

@@ -10,6 +10,7 @@ from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.perplexity import perplexity_lines
 from belle_data.cli.terminal import emit, emit_json, may_colour
 from belle_data.errors import escaped
+from belle_data.report.choice import choice_text
 
 if TYPE_CHECKING:
     import argparse
@@ -83,6 +84,8 @@ class _Explanations:
             lines += perplexity_lines(explanation.perplexity)
         for match in explanation.evaluation:
             lines += evaluation_lines(match, self._page)
+        if explanation.choice is not None:
+            lines.append(f"  {printable(choice_text(explanation.choice))}")
         for link in explanation.chain:
             if link is not explanation.chain[0]:
                 lines += ["", self._page.bold(printable(link.removed.id)) + f"  {place(link.removed)}"]

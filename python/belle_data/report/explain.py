@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import UsageError
+from belle_data.report.choice import RowChoice, choice_of
 from belle_data.report.difference import turn_differences
 from belle_data.report.evaluation_matches import EvaluationMatch, evaluation_matches
 from belle_data.report.finished_run import FinishedRun, Row
@@ -68,6 +69,8 @@ class Explanation:
     """What each rule finds in it, in their order; empty if the run has no such stage."""
     perplexity: Perplexity | None
     """What `quality` found; None if the row did not reach it, or the run has no such stage."""
+    choice: RowChoice | None
+    """How it stood when rows were chosen by their words; None if it had gone before, or the run has no such stage."""
     nearest: list[NearMiss]
     """For each stage the kept row that a kept one is nearly a duplicate of, if the stage noted one."""
     evaluation: list[EvaluationMatch]
@@ -156,6 +159,8 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
     nearest = _nearest(number, run) if row.kept else []
     notes = list(dict.fromkeys(notes))
     return Explanation(row, turns, changes, found, perplexity, nearest, evaluation, chain, count, ids, notes)
+    choice = choice_of(number, run)
+    return Explanation(row, turns, changes, found, choice, nearest, chain, count, ids, list(dict.fromkeys(notes)))
 
 
 def _threshold(removed: Row, settings: dict[str, Any]) -> float | None:

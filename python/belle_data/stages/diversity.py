@@ -42,9 +42,9 @@ class DiversityConfig(BaseModel):
         3.0, description="`greedy`: a word of a prompt counts as so many of an answer; 0 looks at the answers alone."
     )
     length_normalisation: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.5,
-        description="`greedy`: the words of a row count by its length to this power less. 0 prefers long rows, 1 short "
-        "ones.",
+        1.0,
+        description="`greedy`: the words of a row count by its length to this power less: 0 prefers long rows, 1 makes "
+        "all rows count the same.",
     )
 
     def missing(self) -> str | None:
@@ -57,8 +57,8 @@ class DiversityConfig(BaseModel):
 class Diversity(StageDefaults):
     """Keeps as many rows as wanted, so that the distribution of their words is flat and no topic floods them.
 
-    Maximises the sum over words of the square root of how much of it the chosen rows have, by greedy choice. The rank in
-    which a row was taken is written down: it tells the choice for every smaller number of rows.
+    Maximises the sum over words of the square root of how much of it the chosen rows have, by greedy choice. The rank
+    in which a row was taken is written down: it tells the choice for every smaller number of rows.
     """
 
     name: ClassVar[str] = "diversity"
@@ -137,11 +137,11 @@ class Diversity(StageDefaults):
         self.finish(rows, ledger)
 
     def evidence(self) -> dict[str, pa.Table]:
-        """``scores``: of each row that stood ``rank``, ``value``, ``often`` and ``common_words``, see `_native.Diversity`."""
+        """``scores``: ``rank``, ``value``, ``often`` and ``common_words`` of each row that stood before."""
         return {} if self._scores is None else {"scores": self._scores}
 
     def statistics(self) -> dict[str, Any]:
-        """The measures of the words ``before``, ``after``, ``by_chance`` and of the ``longest`` rows, as many as stay."""
+        """The measures of words ``before``, ``after``, ``by_chance`` and of the ``longest`` rows, as many as stay."""
         return self._statistics
 
     def notes(self) -> list[str]:

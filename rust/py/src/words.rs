@@ -58,7 +58,9 @@ pub fn count_words(py: Python<'_>, texts: &Bound<'_, PyAny>) -> PyResult<ArrowBa
         let mut counts = WordCounts::default();
         for texts in texts.chunks(TEXTS_BETWEEN_CHECKS) {
             progress.check()?;
-            texts.iter().for_each(|text| counts.add(text));
+            for text in texts {
+                counts.add(text);
+            }
         }
         Ok(counts.sorted())
     })?;

@@ -2,11 +2,14 @@
 
 use rayon::prelude::*;
 
+use crate::memory::prefetch;
 use crate::progress::{Cancelled, Progress};
 use crate::words::{RowWords, TURN_END};
 
 /// Units that a word of an answer counts in a row of [`MIDDLE_LENGTH`] words.
 const UNITS: f64 = 64.0;
+/// The root of a unit: a power of two, so that roots may be multiplied by it at any time.
+pub(super) const ROOT_OF_UNIT: f64 = 0.125;
 /// The length that normalisation leaves as it is, in weighted words.
 const MIDDLE_LENGTH: f64 = 32.0;
 /// Rows whose words are counted by one task.
@@ -113,6 +116,18 @@ impl Features {
         self.words[range.clone()].iter().copied().zip(self.units[range].iter().copied())
     }
 
+    /// Asks the processor for the words of a row that is looked at soon.
+    #[inline]
+    pub(super) fn prefetch(&self, row: usize) {
+        let range = self.starts[row] as usize..self.starts[row + 1] as usize;
+        for words in self.words[range.clone()].chunks(16) {
+            prefetch(words.as_ptr().cast());
+        }
+        for units in self.units[range].chunks(32) {
+            prefetch(units.as_ptr().cast());
+        }
+    }
+
     /// What is maximised, of some rows.
     #[must_use]
     pub fn objective(&self, rows: &[u32]) -> f64 {
@@ -127,7 +142,7 @@ impl Features {
 /// The concave function, of an amount in units.
 #[inline]
 pub(super) fn root(amount: u64) -> f64 {
-    (amount as f64 / UNITS).sqrt()
+    (amount as f64).sqrt() * ROOT_OF_UNIT
 }
 
 fn weighed(
@@ -143,11 +158,9 @@ fn weighed(
         own.clear();
         amounts.clear();
         let (prompts, answers) = words.of(row);
-        let real = |words: &[u32], answer| {
-            words.iter().filter(|&&word| word != TURN_END).map(move |&word| (word, answer)).collect::<Vec<_>>()
-        };
-        own.extend(real(prompts, false));
-        own.extend(real(answers, true));
+        for (words, answer) in [(prompts, false), (answers, true)] {
+            own.extend(words.iter().filter(|&&word| word != TURN_END).map(|&word| (word, answer)));
+        }
         own.sort_unstable();
         for same in own.chunk_by(|left, right| left.0 == right.0) {
             let of_answers = same.iter().filter(|(_, answer)| *answer).count();

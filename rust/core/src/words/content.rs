@@ -4,14 +4,14 @@ use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::cut::Token;
-use super::dictionary::Dictionary;
+use super::dictionary::{Dictionary, FLAGS_SHIFT};
 
 /// Function words of Chinese and English: ours, see the file.
 static STOP_WORDS: &str = include_str!("stop_words.txt");
 /// The word says something.
-const CONTENT: u32 = 1 << 20;
+const CONTENT: u32 = 1 << FLAGS_SHIFT;
 /// The word is another one in lower case.
-const FOLDED: u32 = 1 << 21;
+const FOLDED: u32 = 2 << FLAGS_SHIFT;
 /// A token of more bytes is no word of anybody's language.
 const LONGEST_FOREIGN: usize = 40;
 

@@ -1,6 +1,7 @@
 //! Cuts texts into words as jieba-rs does without its hidden Markov model: the most likely words by their shares.
 
-use super::dictionary::{Dictionary, IN_NO_WORD, LONGEST, Node, OUTSIDE, PLACE};
+use super::dictionary::{Dictionary, IN_NO_WORD, LONGEST, OUTSIDE, PLACE};
+use crate::memory::prefetch;
 
 /// A token of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,8 @@ impl Token {
 const WINDOW: usize = 1024;
 /// Buffers that grew larger for one text are given back.
 const KEPT: usize = 64 * WINDOW;
+/// Characters between a walk and what is fetched for one to come.
+const AHEAD: usize = 4;
 /// In a step: the length in characters stands above the flags.
 const LENGTH_SHIFT: u32 = 27;
 /// In a step: the place and the flags of the word.
@@ -98,6 +101,11 @@ impl Dictionary {
         steps.clear();
         steps.resize(count, 0);
         for at in (0..count).rev() {
+            if let Some(&[first, second]) = at.checked_sub(AHEAD).and_then(|ahead| codes.get(ahead..ahead + 2)) {
+                // Where the walk from there will look after its first character.
+                let base = nodes.get(usize::from(first)).map_or(0, |node| node.base());
+                prefetch(nodes.as_ptr().wrapping_add(base as usize + usize::from(second)).cast());
+            }
             let code = codes[at];
             if code <= IN_NO_WORD {
                 steps[at] = 1 << LENGTH_SHIFT;
@@ -108,20 +116,19 @@ impl Dictionary {
             // The root's base is 0, and its place too.
             let (mut parent, mut place) = (0, usize::from(code));
             let mut end = at + 1;
-            loop {
-                let Some(&Node { base, check, share }) = nodes.get(place) else { break };
-                if check & PLACE != parent {
+            while let Some(&node) = nodes.get(place) {
+                if node.parent() != parent {
                     break;
                 }
-                let way = share + ways[end];
+                let way = self.shares[usize::from(node.share())] + ways[end];
                 // Later words are longer, so of equal ones the last is taken; where no word ends, this is not true.
                 if way >= best {
                     best = way;
-                    step = (end - at) as u32 * (1 << LENGTH_SHIFT) | (check & !PLACE) | place as u32;
+                    step = ((end - at) as u32) << LENGTH_SHIFT | node.flags() | place as u32;
                 }
                 let Some(&code) = codes.get(end) else { break };
                 parent = place as u32;
-                place = base as usize + usize::from(code);
+                place = node.base() as usize + usize::from(code);
                 end += 1;
             }
             if step == 0 {

@@ -20,20 +20,53 @@ const FREE: u32 = PLACE;
 /// Words have at most so many characters: the length of one fits into five bits.
 pub(super) const LONGEST: usize = 16;
 
-/// One place of the array, in one quarter of a line of the cache.
+/// The flags of a word, above its place.
+const FLAGS: u32 = 3 << FLAGS_SHIFT;
+/// Where the flags begin.
+pub(super) const FLAGS_SHIFT: u32 = 20;
+const BASE_SHIFT: u32 = 22;
+const SHARE_SHIFT: u32 = 42;
+
+/// One place of the array: the parent's place, the word's flags, the base of the children, and the number of the word's
+/// share among those that there are, 0 where no word ends. Small, because what fits into the cache decides the speed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Node {
+pub(super) struct Node(u64);
+
+impl Node {
+    const FREE: Self = Self(FREE as u64);
+
+    fn new(parent: u32, base: u32, share: u16) -> Self {
+        Self(u64::from(parent & PLACE) | u64::from(base) << BASE_SHIFT | u64::from(share) << SHARE_SHIFT)
+    }
+
+    /// The place of the parent; that of none if it is free.
+    #[inline(always)]
+    pub fn parent(self) -> u32 {
+        self.0 as u32 & PLACE
+    }
+
     /// The child by a character is at this place plus the character's number.
-    pub base: u32,
-    /// The parent's place in the low bits, the word's flags in the others.
-    pub check: u32,
-    /// The logarithm of the word's share, `ln count - ln total`; not a number where no word ends.
-    pub share: f64,
+    #[inline(always)]
+    pub fn base(self) -> u32 {
+        (self.0 >> BASE_SHIFT) as u32 & PLACE
+    }
+
+    #[inline(always)]
+    pub fn flags(self) -> u32 {
+        self.0 as u32 & FLAGS
+    }
+
+    #[inline(always)]
+    pub fn share(self) -> u16 {
+        (self.0 >> SHARE_SHIFT) as u16
+    }
 }
 
 /// A dictionary in which texts are looked up.
 pub struct Dictionary {
     pub(super) nodes: Vec<Node>,
+    /// The logarithms of the shares that words have, `ln count - ln total`; the first is not a number.
+    pub(super) shares: Vec<f64>,
     /// The number of each character of the basic plane.
     codes: Vec<u16>,
     /// Those of characters beyond it, ascending.
@@ -130,8 +163,16 @@ impl Dictionary {
             code_of[number as usize] = FIRST_CODE + place as u16;
         }
         let ln_total = (total as f64).ln();
+        let mut share_of: Vec<u64> = branches.iter().map(|branch| branch.count).filter(|&count| count > 0).collect();
+        share_of.sort_unstable_by(|left, right| right.cmp(left));
+        share_of.dedup();
+        let mut shares = vec![f64::NAN; share_of.len() + 1];
+        for (share, &count) in shares[1..].iter_mut().zip(&share_of) {
+            *share = (count as f64).ln() - ln_total;
+        }
         let mut dictionary = Self {
-            nodes: double_array(&branches, &code_of, ln_total),
+            nodes: double_array(&branches, &code_of, &share_of),
+            shares,
             codes: (0..=u16::MAX).map(|point| class_of(point.into())).collect(),
             beyond: Vec::new(),
             characters: order.iter().map(|&number| characters[number as usize]).collect(),
@@ -180,14 +221,14 @@ impl Dictionary {
         let mut place = 0;
         for character in word.chars() {
             let code = self.code(character.into());
-            let next = self.nodes[place].base as usize + usize::from(code);
+            let next = self.nodes[place].base() as usize + usize::from(code);
             let node = self.nodes.get(next).filter(|_| code >= FIRST_CODE)?;
-            if node.check & PLACE != place as u32 {
+            if node.parent() != place as u32 {
                 return None;
             }
             place = next;
         }
-        (!self.nodes[place].share.is_nan()).then_some(place as u32)
+        (self.nodes[place].share() > 0).then_some(place as u32)
     }
 
     /// The word of a number; empty for the number of none.
@@ -196,10 +237,11 @@ impl Dictionary {
         let mut reversed: Vec<char> = Vec::new();
         let mut place = number;
         while place != 0 && reversed.len() < LONGEST {
-            let Some(node) = self.nodes.get(place as usize).filter(|node| node.check & PLACE != FREE) else { break };
-            let parent = node.check & PLACE;
-            let code = place.wrapping_sub(self.nodes[parent as usize].base) as usize;
-            reversed.extend(self.characters.get(code.wrapping_sub(FIRST_CODE.into())));
+            let Some(node) = self.nodes.get(place as usize).filter(|node| node.parent() != FREE) else { break };
+            let parent = node.parent();
+            let code = place.wrapping_sub(self.nodes[parent as usize].base()) as usize;
+            let Some(&character) = self.characters.get(code.wrapping_sub(FIRST_CODE.into())) else { break };
+            reversed.push(character);
             place = parent;
         }
         reversed.iter().rev().collect()
@@ -207,13 +249,13 @@ impl Dictionary {
 
     /// The numbers of all words.
     pub fn numbers(&self) -> impl Iterator<Item = u32> {
-        (0..self.nodes.len() as u32).filter(|&place| !self.nodes[place as usize].share.is_nan())
+        (0..self.nodes.len() as u32).filter(|&place| self.nodes[place as usize].share() > 0)
     }
 
     /// Sets the flags of a word.
     pub(super) fn set_flags(&mut self, word: u32, flags: u32) {
         if let Some(node) = self.nodes.get_mut(word as usize) {
-            node.check |= flags & !PLACE;
+            node.0 |= u64::from(flags & FLAGS);
         }
     }
 }
@@ -283,8 +325,8 @@ impl Places {
 }
 
 /// Lays the tree out: the root's children at their characters' numbers, then nodes with many children before such with
-/// few, so that the last, with one child each, fill the gaps.
-fn double_array(branches: &[Branch], code_of: &[u16], ln_total: f64) -> Vec<Node> {
+/// few, so that the last, with one child each, fill the gaps. `counts` are those of words, descending, each once.
+fn double_array(branches: &[Branch], code_of: &[u16], counts: &[u64]) -> Vec<Node> {
     let mut starts = vec![0_u32; branches.len() + 1];
     for branch in &branches[1..] {
         starts[branch.parent as usize + 1] += 1;
@@ -306,10 +348,12 @@ fn double_array(branches: &[Branch], code_of: &[u16], ln_total: f64) -> Vec<Node
     let most = usize::from(FIRST_CODE) + code_of.len();
     let mut places = Places { taken: Vec::new() };
     // The root, and the two numbers of characters that are in no word.
-    (0..usize::from(FIRST_CODE)).for_each(|place| places.take(place));
+    for place in 0..usize::from(FIRST_CODE) {
+        places.take(place);
+    }
     let mut bases = vec![0_u32; branches.len()];
     let mut codes = Vec::new();
-    let (mut block, mut before) = (1, 0);
+    let (mut block, mut before, mut filling) = (1, 1_usize, false);
     for branch in std::iter::once(0).chain(order) {
         codes.clear();
         let range = starts[branch as usize] as usize..starts[branch as usize + 1] as usize;
@@ -319,30 +363,34 @@ fn double_array(branches: &[Branch], code_of: &[u16], ln_total: f64) -> Vec<Node
             _ if branch == 0 => 0,
             [only] => {
                 // The root's children take the first places, so a free one lies after every character's number.
-                block = places.not_full(if before == 1 { block } else { most.div_ceil(64) });
+                block = places.not_full(if filling { block } else { most.div_ceil(64) });
+                filling = true;
                 block * 64 + places.block(block * 64).trailing_ones() as usize - usize::from(only)
             }
             _ => {
-                // No long search: what room is left behind is for the nodes with one child.
-                let base = places.base(block, &codes);
-                block += (base / 64 - block) / 4;
+                // Nodes of about as many children go on where the last one found room; smaller ones fill what is left.
+                let from = if before.ilog2() == codes.len().ilog2() { block } else { 1 };
+                let base = places.base(from, &codes);
+                block = from + (base / 64 - from) / 8;
                 base
             }
         };
         before = codes.len();
         bases[branch as usize] = base as u32;
-        codes.iter().for_each(|&code| places.take(base + usize::from(code)));
+        for &code in &codes {
+            places.take(base + usize::from(code));
+        }
     }
     let length = bases.iter().max().map_or(0, |&base| base as usize) + most + 1;
-    let mut nodes = vec![Node { base: 0, check: FREE, share: f64::NAN }; length];
+    let mut nodes = vec![Node::FREE; length];
     let mut place_of = vec![0_u32; branches.len()];
     // A parent is made before its children, so its place is known.
     for (number, branch) in branches.iter().enumerate().skip(1) {
         let parent = branch.parent as usize;
         let place = bases[parent] + u32::from(code_of[branch.character as usize]);
         place_of[number] = place;
-        let share = if branch.count > 0 { (branch.count as f64).ln() - ln_total } else { f64::NAN };
-        nodes[place as usize] = Node { base: bases[number], check: place_of[parent], share };
+        let share = counts.binary_search_by(|count| branch.count.cmp(count)).map_or(0, |at| at as u16 + 1);
+        nodes[place as usize] = Node::new(place_of[parent], bases[number], share);
     }
     nodes
 }
