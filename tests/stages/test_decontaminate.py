@@ -32,7 +32,8 @@ def conversations(texts: list[tuple[str, str]]) -> pa.RecordBatch:
 def found(evaluation: list[tuple[str, str]], data: list[tuple[str, str]], **settings: Any) -> list[dict[str, Any]]:
     known = {"ngram": 13, "common_texts": 10, "answers": True, "shortest_answer": 40, **settings}
     rows = _native.EvaluationRows(_native.ArrowRows(conversations(evaluation)), **known)
-    return pa.table(pa.record_batch(rows.find(_native.ArrowRows(conversations(data))))).to_pylist()
+    matches: list[dict[str, Any]] = pa.record_batch(rows.find(_native.ArrowRows(conversations(data)))).to_pylist()
+    return matches
 
 
 def stage(folder: Path, evaluation: list[tuple[str, str]], **settings: Any) -> Decontaminate:
@@ -80,10 +81,8 @@ def test_a_copy_is_found_whole_with_its_place(text: str) -> None:
 
 def test_the_similarity_is_that_of_the_plain_table() -> None:
     chance = random.Random(7)
-    texts = [
-        "".join(chance.choice("春夏秋冬花雪月云江河湖海星辰东西南北") for _ in range(length))
-        for length in range(13, 60)
-    ]
+    characters = "春夏秋冬花雪月云江河湖海星辰东西南北"
+    texts = ["".join(chance.choices(characters, k=length)) for length in range(13, 60)]
     data = []
     for text in texts * 4:
         at = chance.randrange(len(text))

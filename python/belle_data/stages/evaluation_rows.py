@@ -88,7 +88,7 @@ def read_evaluation_files(names: Sequence[str]) -> EvaluationFiles:
 
 
 def _described(opened: OpenSource) -> Source:
-    """The source; if no format was seen in it, with the names under which evaluation sets keep questions and answers."""
+    """The source; if no format was seen in it, with the names under which evaluation sets keep their texts."""
     from belle_data.dataset_info import Description  # noqa: PLC0415 - few files need one
     from belle_data.sources import sample  # noqa: PLC0415
 
