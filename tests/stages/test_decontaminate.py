@@ -102,6 +102,34 @@ def test_the_similarity_is_that_of_the_plain_table() -> None:
     assert checked > 150
 
 
+def test_the_covered_share_is_that_of_a_plain_search() -> None:
+    chance = random.Random(8)
+    characters = [chr(point) for point in range(0x4E00, 0x4F00)]
+    texts = ["".join(chance.choices(characters, k=chance.randrange(20, 90))) for _ in range(60)]
+    data = []
+    for text in texts:
+        pieces = []
+        for _ in range(4):
+            start = chance.randrange(len(text))
+            pieces.append(text[start : start + chance.randrange(8, 40)] + "".join(chance.choices(characters, k=3)))
+        data.append(("，".join(pieces), ""))
+    matches = {(one["row"], one["evaluation_row"]): one for one in found([(text, "") for text in texts], data)}
+    checked = 0
+    for row, (asked, _) in enumerate(data):
+        text, given = texts[row], folded(asked)
+        shared = [text[at : at + 13] in given for at in range(len(text) - 12)]
+        covered = [any(shared[max(0, place - 12) : place + 1]) for place in range(len(text))]
+        expected = sum(covered) / len(text)
+        one = matches.get((row, row))
+        if expected >= 0.1:
+            assert one is not None
+            assert one["covered"] == expected
+            checked += 1
+        else:
+            assert one is None or one["similarity"] is not None or one["covered"] == expected
+    assert checked > 40
+
+
 def test_short_prompts_are_compared_whole() -> None:
     evaluation = [("写一首诗", ""), ("3+5=?", ""), ("", "x")]
     data = [

@@ -69,7 +69,8 @@ def read_evaluation_files(names: Sequence[str]) -> EvaluationFiles:
             sources = find_sources(list(names))
             opened = open_sources(sources, Recipe(), folder, Silent())
             described = [_described(one) for one in opened]
-            if described != sources:
+            # Two sources are equal whatever is said about them.
+            if any(one.dataset is not None for one in described):
                 opened = open_sources(described, Recipe(), folder, Silent())
             corpus, summaries = read_corpus(opened, Recipe(), folder, None, [keep], Silent())
         except (SourceError, UsageError) as error:
