@@ -57,7 +57,7 @@ TURNS = pa.list_(pa.struct([("role", pa.string()), ("text", pa.string())]))
 def _evaluation_file(tmp_path_factory: pytest.TempPathFactory) -> None:
     """One prompt that many rows have, and the longest answer there is, of which some rows have a near copy."""
     longest = max((answer for _, answer in corpus(500)), key=len)
-    rows = [{"instruction": "介绍法国的首都", "output": ""}, {"instruction": longest, "output": ""}]
+    rows = [{"instruction": "写一段话", "output": ""}, {"instruction": longest, "output": ""}]
     path = tmp_path_factory.mktemp("evaluation") / "evaluation.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     WithFile.file = str(path)

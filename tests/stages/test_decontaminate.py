@@ -32,7 +32,8 @@ def conversations(texts: list[tuple[str, str]]) -> pa.RecordBatch:
 def found(evaluation: list[tuple[str, str]], data: list[tuple[str, str]], **settings: Any) -> list[dict[str, Any]]:
     known = {"ngram": 13, "common_texts": 10, "answers": True, "shortest_answer": 40, **settings}
     rows = _native.EvaluationRows(_native.ArrowRows(conversations(evaluation)), **known)
-    return pa.table(pa.record_batch(rows.find(_native.ArrowRows(conversations(data))))).to_pylist()
+    matches: list[dict[str, Any]] = pa.record_batch(rows.find(_native.ArrowRows(conversations(data)))).to_pylist()
+    return matches
 
 
 def stage(folder: Path, evaluation: list[tuple[str, str]], **settings: Any) -> Decontaminate:
@@ -80,10 +81,8 @@ def test_a_copy_is_found_whole_with_its_place(text: str) -> None:
 
 def test_the_similarity_is_that_of_the_plain_table() -> None:
     chance = random.Random(7)
-    texts = [
-        "".join(chance.choice("春夏秋冬花雪月云江河湖海星辰东西南北") for _ in range(length))
-        for length in range(13, 60)
-    ]
+    characters = "春夏秋冬花雪月云江河湖海星辰东西南北"
+    texts = ["".join(chance.choices(characters, k=length)) for length in range(13, 60)]
     data = []
     for text in texts * 4:
         at = chance.randrange(len(text))
@@ -101,6 +100,34 @@ def test_the_similarity_is_that_of_the_plain_table() -> None:
         elif fewest <= len(text) * 0.1:
             pytest.fail(f"{asked} holds {text} with {fewest} edits")
     assert checked > 150
+
+
+def test_the_covered_share_is_that_of_a_plain_search() -> None:
+    chance = random.Random(8)
+    characters = [chr(point) for point in range(0x4E00, 0x4F00)]
+    texts = ["".join(chance.choices(characters, k=chance.randrange(20, 90))) for _ in range(60)]
+    data = []
+    for text in texts:
+        pieces = []
+        for _ in range(4):
+            start = chance.randrange(len(text))
+            pieces.append(text[start : start + chance.randrange(8, 40)] + "".join(chance.choices(characters, k=3)))
+        data.append(("，".join(pieces), ""))
+    matches = {(one["row"], one["evaluation_row"]): one for one in found([(text, "") for text in texts], data)}
+    checked = 0
+    for row, (asked, _) in enumerate(data):
+        text, given = texts[row], folded(asked)
+        shared = [text[at : at + 13] in given for at in range(len(text) - 12)]
+        covered = [any(shared[max(0, place - 12) : place + 1]) for place in range(len(text))]
+        expected = sum(covered) / len(text)
+        one = matches.get((row, row))
+        if expected >= 0.1:
+            assert one is not None
+            assert one["covered"] == expected
+            checked += 1
+        else:
+            assert one is None or one["similarity"] is not None or one["covered"] == expected
+    assert checked > 40
 
 
 def test_short_prompts_are_compared_whole() -> None:

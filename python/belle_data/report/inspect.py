@@ -413,12 +413,16 @@ class _Evaluation(_Inspector):
         row = self.run.row(number)
         batch = self.run.read(row, self.texts, self.notes)
         matches = evaluation_matches(number, self.run, batch)
-        value = (lambda one: one.covered) if reason == "shared_ngrams" else (lambda one: one.similarity or 0.0)
+        shared = reason == "shared_ngrams"
+
+        def value(one: EvaluationMatch) -> float:
+            return one.covered if shared else one.similarity or 0.0
+
         match = max(matches, key=lambda one: (one.reason == reason, value(one)), default=None)
         if match is None:
             return []
         turns = None if batch is None else turns_of(batch)
-        rule = "covered" if reason == "shared_ngrams" else "similarity"
+        rule = "covered" if shared else "similarity"
         return [Example(row, rule, value(match), self._threshold(reason), None, turns, None, evaluation=match)]
 
     def _threshold(self, reason: str) -> float | None:

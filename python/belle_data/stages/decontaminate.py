@@ -38,7 +38,7 @@ class DecontaminateConfig(BaseModel):
     )
     covered: Annotated[float, Field(ge=0.1, le=1)] | _Off = Field(
         0.6,
-        description="Share of an evaluation text, by weight of its characters, in n-grams that a row shares with it from which on the row goes.",
+        description="Share of an evaluation text in n-grams that a row shares with it from which on the row goes.",
     )
     run: Annotated[int, Field(ge=8, le=2**24)] | _Off = Field(
         "off", description="Characters in one stretch, shared with an evaluation text, from which on a row goes."

@@ -69,7 +69,8 @@ def read_evaluation_files(names: Sequence[str]) -> EvaluationFiles:
             sources = find_sources(list(names))
             opened = open_sources(sources, Recipe(), folder, Silent())
             described = [_described(one) for one in opened]
-            if described != sources:
+            # Two sources are equal whatever is said about them.
+            if any(one.dataset is not None for one in described):
                 opened = open_sources(described, Recipe(), folder, Silent())
             corpus, summaries = read_corpus(opened, Recipe(), folder, None, [keep], Silent())
         except (SourceError, UsageError) as error:
@@ -88,7 +89,7 @@ def read_evaluation_files(names: Sequence[str]) -> EvaluationFiles:
 
 
 def _described(opened: OpenSource) -> Source:
-    """The source; if no format was seen in it, with the names under which evaluation sets keep questions and answers."""
+    """The source; if no format was seen in it, with the names under which evaluation sets keep their texts."""
     from belle_data.dataset_info import Description  # noqa: PLC0415 - few files need one
     from belle_data.sources import sample  # noqa: PLC0415
 

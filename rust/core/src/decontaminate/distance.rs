@@ -35,7 +35,7 @@ impl Aligner {
     /// The part of `text` nearest to `pattern`, among those that begin at a diagonal (place in the text less place in
     /// the pattern) of `diagonals`; None if that takes more than `most` edits, or more than 16 million steps.
     ///
-    /// Of several with as few edits the one that begins first, and of these the shortest reach of the search.
+    /// Of several with as few edits the one that begins first, and of these the longest.
     pub fn align(
         &mut self,
         pattern: &[u32],
@@ -93,7 +93,7 @@ impl Aligner {
                         end: (m + diagonal) as usize,
                         edits: edits as usize,
                     };
-                    if best.is_none_or(|best| (found.start, found.end) < (best.start, best.end)) {
+                    if best.is_none_or(|best| (found.start, best.end) < (best.start, found.end)) {
                         best = Some(found);
                     }
                 }

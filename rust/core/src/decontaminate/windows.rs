@@ -100,7 +100,9 @@ mod tests {
         hashes.set(&points[9..]);
         assert_eq!(hashes.part(1, 7), whole);
         assert_ne!(hashes.part(0, 6), whole);
-        each_run(&points[..3], Size::SEED, |_, _| panic!("too short for a run"));
-        each_run(&[], Size::ngram(13), |_, _| panic!("no run"));
+        let mut none = 0;
+        each_run(&points[..3], Size::SEED, |_, _| none += 1);
+        each_run(&[], Size::ngram(13), |_, _| none += 1);
+        assert_eq!(none, 0);
     }
 }
