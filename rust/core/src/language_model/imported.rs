@@ -115,7 +115,8 @@ impl<'a> Lines<'a> {
         }
         let mut sizes = Vec::new();
         while let Some(rest) = self.filled()?.strip_prefix("ngram ") {
-            let size = rest.split_once('=').map(|(order, size)| (order.trim().parse::<usize>(), size.trim().parse::<u32>()));
+            let size =
+                rest.split_once('=').map(|(order, size)| (order.trim().parse::<usize>(), size.trim().parse::<u32>()));
             match size {
                 Some((Ok(order), Ok(size))) if order == sizes.len() + 1 => sizes.push(size as usize),
                 _ => return self.wrong(format!("`ngram {}=` and a number must stand here", sizes.len() + 1)),
