@@ -59,15 +59,15 @@ impl Slow {
         let discount = self.discounts[context.len()];
         let follows =
             self.counts.iter().filter(|(ngram, _)| ngram.split_last().is_some_and(|(_, first)| first == context));
-        let (mut sum, mut taken, mut own) = (0.0, 0.0, 0.0);
+        let (mut sum, mut left, mut own) = (0.0, 0.0, 0.0);
         for (ngram, &count) in follows {
             sum += count as f64;
-            taken += discount.from(count as u32);
+            left += discount.from(count as u32);
             if ngram.last() == Some(&token) {
                 own = count as f64 - discount.from(count as u32);
             }
         }
-        if sum == 0.0 { lower } else { own / sum + taken / sum * lower }
+        if sum == 0.0 { lower } else { own / sum + left / sum * lower }
     }
 
     /// The log-probability of each token of a text.
