@@ -264,9 +264,9 @@ impl<'a, T: Narrow, K: Key> Counter<'a, T, K> {
         parts.into_par_iter().try_for_each(|keys| {
             self.progress.check()?;
             if keys.len() > LARGE {
-                keys.par_sort_unstable()
+                keys.par_sort_unstable();
             } else {
-                keys.sort_unstable()
+                keys.sort_unstable();
             }
             Ok(())
         })?;

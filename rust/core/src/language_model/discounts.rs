@@ -43,8 +43,9 @@ mod tests {
         let (discount, told) = Discount::of([100, 40, 20, 10]);
         let y = 100.0 / 180.0;
         assert!(told);
-        assert_eq!(discount.0, [1.0 - 2.0 * y * 0.4, 2.0 - 3.0 * y * 0.5, 3.0 - 4.0 * y * 0.5]);
-        assert_eq!((discount.from(0), discount.from(2), discount.from(9)), (0.0, discount.0[1], discount.0[2]));
+        assert_eq!(discount, Discount([1.0 - 2.0 * y * 0.4, 2.0 - 3.0 * y * 0.5, 3.0 - 4.0 * y * 0.5]));
+        let taken = [discount.from(0), discount.from(2), discount.from(9)];
+        assert_eq!(Discount(taken), Discount([0.0, discount.0[1], discount.0[2]]));
     }
 
     #[test]

@@ -36,6 +36,9 @@ struct Entry {
     added: bool,
 }
 
+/// The words of a model with what it says about each, and their numbers by name.
+type Unigrams<'a> = (Vocabulary, Vec<Entry>, HashMap<&'a str, u32>);
+
 /// Reads a model.
 ///
 /// # Errors
@@ -76,7 +79,7 @@ impl<'a> Lines<'a> {
             return self.wrong("the file ends here, before \\end\\");
         }
         self.number += 1;
-        if self.number % LINES_AT_ONCE == 0 {
+        if self.number.is_multiple_of(LINES_AT_ONCE) {
             self.progress.check()?;
             self.progress.advance((self.before - self.rest.len()) as u64);
             self.before = self.rest.len();
@@ -115,7 +118,8 @@ impl<'a> Lines<'a> {
         }
         let mut sizes = Vec::new();
         while let Some(rest) = self.filled()?.strip_prefix("ngram ") {
-            let size = rest.split_once('=').map(|(order, size)| (order.trim().parse::<usize>(), size.trim().parse::<u32>()));
+            let size =
+                rest.split_once('=').map(|(order, size)| (order.trim().parse::<usize>(), size.trim().parse::<u32>()));
             match size {
                 Some((Ok(order), Ok(size))) if order == sizes.len() + 1 => sizes.push(size as usize),
                 _ => return self.wrong(format!("`ngram {}=` and a number must stand here", sizes.len() + 1)),
@@ -182,11 +186,7 @@ impl<'a> Lines<'a> {
         self.filled().map(drop)
     }
 
-    fn unigrams(
-        &mut self,
-        size: usize,
-        last: bool,
-    ) -> Result<(Vocabulary, Vec<Entry>, HashMap<&'a str, u32>), LanguageModelError> {
+    fn unigrams(&mut self, size: usize, last: bool) -> Result<Unigrams<'a>, LanguageModelError> {
         let mut ids: HashMap<&'a str, u32> = HashMap::new();
         let mut names = Vec::new();
         let entry =
@@ -230,8 +230,8 @@ impl<'a> Lines<'a> {
         let characters: Option<Vec<char>> = names.iter().map(|name| character_of(name)).collect();
         let vocabulary = match characters {
             Some(characters) => {
-                let named = characters.into_iter().map(|one| (u32::from(one), String::from(one)));
-                Vocabulary::new(Kind::Characters, named)
+                let tokens = characters.into_iter().map(|one| (u32::from(one), String::from(one)));
+                Vocabulary::new(Kind::Characters, tokens)
             }
             None => Vocabulary::new(Kind::Words, names.iter().map(|&name| (0, name))),
         };
@@ -360,8 +360,9 @@ fn link(below: &mut [EstimatedLevel], level: &mut EstimatedLevel) {
 fn back_off(below: &[EstimatedLevel], level: &mut EstimatedLevel, entries: &[Entry]) {
     let Some(contexts) = below.last() else { return };
     for parent in 0..contexts.tokens.len() {
-        for at in contexts.first_child[parent] as usize..contexts.first_child[parent + 1] as usize {
-            if entries[at].added {
+        let children = contexts.first_child[parent] as usize..contexts.first_child[parent + 1] as usize;
+        for (at, entry) in children.clone().zip(&entries[children]) {
+            if entry.added {
                 let weight = contexts.backoff[level.prefix[at] as usize];
                 level.log_probability[at] = contexts.log_probability[parent] + weight;
             }

@@ -175,7 +175,7 @@ pub fn score_rows(
         progress.check()?;
         let mut scratch = RowScratch::default();
         let mut scorer = Scorer::new(model);
-        let mut scored = Vec::with_capacity(numbers.len());
+        let mut lines = Vec::with_capacity(numbers.len());
         // For each text the place of its row among the scored ones, and whether it is part of the prompt.
         let mut belongs = Vec::new();
         for &row in numbers {
@@ -184,17 +184,17 @@ pub fn score_rows(
                 continue;
             }
             for (role, text) in turns.of(at) {
-                belongs.push((scored.len(), Field::Prompt.includes(role)));
+                belongs.push((lines.len(), Field::Prompt.includes(role)));
                 scorer.push(&String::from_utf8_lossy(text));
             }
-            scored.push(RowScore { row, ..RowScore::default() });
+            lines.push(RowScore { row, ..RowScore::default() });
         }
         for ((place, prompt), score) in belongs.into_iter().zip(scorer.finish()) {
-            let row: &mut RowScore = &mut scored[place];
+            let row: &mut RowScore = &mut lines[place];
             if prompt { row.prompt.add(score) } else { row.answer.add(score) }
         }
         progress.advance(numbers.len() as u64);
-        Ok::<_, Cancelled>(scored)
+        Ok::<_, Cancelled>(lines)
     });
     Ok(parts.collect::<Result<Vec<_>, _>>()?.concat())
 }

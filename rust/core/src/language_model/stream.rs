@@ -40,7 +40,7 @@ impl<'a> Lines<'a> {
             Ok(text) => text,
             Err(_) => std::str::from_utf8(bytes).map_err(|error| {
                 let byte = error.valid_up_to();
-                let line = 1 + bytes[..byte].iter().filter(|&&byte| byte == b'\n').count() as u64;
+                let line = 1 + memchr::memchr_iter(b'\n', &bytes[..byte]).count() as u64;
                 LanguageModelError::NotUtf8 { line, byte: byte as u64 }
             })?,
         };

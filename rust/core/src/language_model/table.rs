@@ -71,7 +71,7 @@ fn filter_bit(print: u32) -> u8 {
 #[inline(always)]
 fn next(bucket: usize, buckets: usize) -> usize {
     let after = bucket + 1;
-    if after % REGION == 0 || after == buckets { bucket & !(REGION - 1) } else { after }
+    if after.is_multiple_of(REGION) || after == buckets { bucket & !(REGION - 1) } else { after }
 }
 
 impl Bucket {
