@@ -103,13 +103,11 @@ def test_texts_of_rows_come_in_the_wanted_order() -> None:
 
 def test_a_row_counts_less_the_farther_it_is_from_the_middle_of_its_like() -> None:
     table = scores(
-        row=pa.array([2, 3, 5, 7, 11, 13], pa.uint32()),
         prompt_log_probability=[0.0] * 6,
         prompt_tokens=[0] * 6,
         answer_log_probability=[-10.0, -20.0, -30.0, -20.0, -99.0, 0.0],
         answer_tokens=[10, 10, 10, 10, 10, 0],
         language=np.array([0, 0, 0, 0, 3, 0], np.uint8),
     )
-    found = weights_of(table, "conversation", np.array([2, 3, 5, 7, 11, 13, 4, 99], np.uint32))
-    assert found.tolist() == [0.625, 1.0, 0.625, 1.0, 1.0, 0.75, 0.75, 0.75]
-    assert weights_of(table.slice(0, 0), "conversation", np.array([1], np.uint32)).tolist() == [0.75]
+    assert weights_of(table, "conversation").tolist() == [0.625, 1.0, 0.625, 1.0, 1.0, 0.75]
+    assert weights_of(table.slice(0, 0), "conversation").tolist() == []

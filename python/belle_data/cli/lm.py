@@ -157,7 +157,7 @@ def _make(options: argparse.Namespace, listener: Listener) -> None:
 
 
 def _size(text: str) -> int:
-    from belle_data.config import bytes_of  # noqa: PLC0415
+    from belle_data.sizes import bytes_of  # noqa: PLC0415
 
     size = bytes_of(text)
     if isinstance(size, str) and size.isascii() and size.isdigit():

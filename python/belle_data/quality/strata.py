@@ -89,16 +89,15 @@ def tails(
     return low, high
 
 
-def weights_of(scores: pa.Table, text: str, rows: npt.NDArray[np.uint32]) -> Floats:
+def weights_of(scores: pa.Table, text: str) -> Floats:
     """How much rows count for their quality: 1 for the median perplexity of the stratum, less on both sides.
 
     Args:
-        scores: As for `judged`, ordered by ``row``.
+        scores: As for `judged`.
         text: A key of `PARTS`.
-        rows: ``uint32 [n]``, the rows that are asked for.
 
     Returns:
-        ``float64 [n]``, 0.5 at the ends of a stratum to 1 in its middle; 0.75 for a row that was not judged.
+        ``float64 [rows]``, 0.5 at the ends of a stratum to 1 in its middle; 0.75 for a row that was not judged.
     """
     values, strata = judged(scores, text)
     weights = np.full(len(values), 0.75)
@@ -109,8 +108,4 @@ def weights_of(scores: pa.Table, text: str, rows: npt.NDArray[np.uint32]) -> Flo
         # Equal values have equal ranks: the middle of theirs.
         middle = (np.searchsorted(own, own, "left") + np.searchsorted(own, own, "right") - 1) / 2
         weights[members] = 1 - np.abs((middle + 0.5) / max(len(own), 1) - 0.5)
-    judged_rows = scores["row"].to_numpy()
-    if not len(judged_rows):
-        return np.full(len(rows), 0.75)
-    places = np.minimum(np.searchsorted(judged_rows, rows), len(judged_rows) - 1)
-    return np.where(judged_rows[places] == rows, weights[places], 0.75)
+    return weights

@@ -158,9 +158,8 @@ def _explanation(number: int, run: FinishedRun, texts: SourceTexts) -> Explanati
     count, ids = run.removed_for(number)
     nearest = _nearest(number, run) if row.kept else []
     notes = list(dict.fromkeys(notes))
-    return Explanation(row, turns, changes, found, perplexity, nearest, evaluation, chain, count, ids, notes)
     choice = choice_of(number, run)
-    return Explanation(row, turns, changes, found, choice, nearest, chain, count, ids, list(dict.fromkeys(notes)))
+    return Explanation(row, turns, changes, found, perplexity, choice, nearest, evaluation, chain, count, ids, notes)
 
 
 def _threshold(removed: Row, settings: dict[str, Any]) -> float | None:

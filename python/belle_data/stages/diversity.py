@@ -10,8 +10,6 @@ from belle_data.errors import UsageError
 from belle_data.stages.stage import StageDefaults, Workplace, removals_of_rows, removals_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import pyarrow as pa
 
     from belle_data import _native
@@ -46,6 +44,11 @@ class DiversityConfig(BaseModel):
         description="`greedy`: the words of a row count by its length to this power less: 0 prefers long rows, 1 makes "
         "all rows count the same.",
     )
+    quality_weight: bool = Field(
+        default=True,
+        description="`greedy`, after `quality`: the words of a row count less the farther its perplexity is from the "
+        "middle of its stratum, half at the ends.",
+    )
 
     def missing(self) -> str | None:
         """The setting that the stage does not run without, if it is not there."""
@@ -69,9 +72,6 @@ class Diversity(StageDefaults):
     reasons: ClassVar[tuple[str, ...]] = ("not_chosen", "words_seen_often")
     Config: ClassVar[type[BaseModel]] = DiversityConfig
 
-    weights: Callable[[pa.Array], Any] | None = None
-    """Gives float64 weights, 0 to 1000, for the row numbers that it is given: set by who has some, before `finish`."""
-
     def __init__(self, config: DiversityConfig | None = None) -> None:
         self.config = self._settings = config or DiversityConfig()
         self._native: _native.Diversity | None = None
@@ -79,9 +79,6 @@ class Diversity(StageDefaults):
         self._removals: pa.RecordBatch | None = None
         self._statistics: dict[str, Any] = {}
         self._workplace = Workplace()
-
-    def scan(self, batch: pa.RecordBatch) -> None:
-        """Remember nothing: `finish` reads the rows that stand."""
 
     def prepare(
         self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None, workplace: Workplace
@@ -108,7 +105,7 @@ class Diversity(StageDefaults):
         assert self._native is not None  # noqa: S101 - for the type checker
         settings = self._settings
         target = ALL_ROWS if settings.target_rows is None else settings.target_rows
-        weights = None if self.weights is None else self.weights(pa.record_batch(words.longest(len(words)))["row"])
+        weights = self._weights(pa.record_batch(words.longest(len(words)))["row"])
         found, objective = self._native.choose(
             words, target, cap=settings.cap if settings.mode == "cap" else None, weights=weights
         )
@@ -157,6 +154,16 @@ class Diversity(StageDefaults):
         """Steps of `finish` that are done, and how many there are."""
         native = self._native
         return (0, 0) if native is None else native.progress()
+
+    def _weights(self, rows: pa.Array) -> pa.Array | None:
+        """What `quality` says that rows count, null for those of which it says nothing; None if it did not run."""
+        import pyarrow.compute as pc  # noqa: PLC0415
+
+        quality = self._workplace.before.get("quality")
+        if quality is None or not self._settings.quality_weight:
+            return None
+        scores = quality.evidence["perplexities"].combine_chunks()
+        return scores["weight"].combine_chunks().take(pc.index_in(rows, scores["row"].combine_chunks()))
 
     def _check(self) -> None:
         missing = self._settings.missing()

@@ -108,11 +108,12 @@ class Quality(StageDefaults):
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
         from belle_data.quality.scorers import scorer_of  # noqa: PLC0415
-        from belle_data.quality.strata import with_languages  # noqa: PLC0415
+        from belle_data.quality.strata import weights_of, with_languages  # noqa: PLC0415
 
         scorer = self._scorer = self._scorer or scorer_of(self._settings)
         try:
             scores = with_languages(scorer.score(rows, ledger, self._workplace), rows, ledger)
+            scores = scores.append_column("weight", [weights_of(scores, self._settings.text)])
             self._decide_by(scores)
             from belle_data.quality.tokens import strangest_tokens  # noqa: PLC0415
 
