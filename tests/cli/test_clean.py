@@ -42,7 +42,8 @@ def test_summary_on_stdout_and_progress_on_stderr(belle: Shell, rows: Rows) -> N
     assert lines[-2].split() == ["rows", "out", "4", "57.14%", "in", "1", "shard"]
     assert lines[-1].endswith("MiB of memory at most")
     steps = [line.partition(":")[0] for line in done.err.splitlines()]
-    assert steps == ["read", "normalise", "rules", "exact_dedup", "near_dedup", "embed", "semantic_dedup", "write"]
+    stages = ["normalise", "rules", "exact_dedup", "near_dedup", "embed", "semantic_dedup", "quality"]
+    assert steps == ["read", *stages, "write"]
 
 
 def test_the_run_folder_is_complete(belle: Shell, rows: Rows, kept_lines: Callable[[Path], list[bytes]]) -> None:
@@ -91,7 +92,7 @@ def test_stages_and_settings(belle: Shell, rows: Rows) -> None:
     strict = belle.here("clean", "raw.jsonl", "--set", "near_dedup.threshold=1", "--json", "--out", "strict", *texts)
     assert strict.json()["rows_out"] == 6
     whole = belle.here("clean", "raw.jsonl", "--set", "near_dedup.threshold=1", "--json", "--out", "whole").json()
-    assert [stage["name"] for stage in whole["stages"]][-1] == "semantic_dedup"
+    assert [stage["name"] for stage in whole["stages"]][-1] == "quality"
     assert whole["rows_out"] == 5
     none = belle.here("clean", "raw.jsonl", "--stages", "", "--json", "--out", "none").json()
     assert (none["rows_out"], none["stages"]) == (7, [])
@@ -206,20 +207,20 @@ def test_dry_run_writes_nothing(belle: Shell, rows: Rows) -> None:
     ]
     assert plan["inputs"][0]["size"] == (belle.folder / "raw.jsonl").stat().st_size
     assert [stage["name"] for stage in plan["stages"]] == [
-        "normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup",
+        "normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality",
     ]  # fmt: skip
-    near = plan["stages"][-2]
+    near = plan["stages"][3]
     assert near["derived"] == ["bands", "rows_per_band"]
     bands, width = near["settings"]["bands"], near["settings"]["rows_per_band"]
     assert dict(map(tuple, near["candidate_curve"]))[0.8] == pytest.approx(1 - (1 - 0.8**width) ** bands)
     assert dict(map(tuple, near["candidate_curve"]))[0.8] >= 0.9999
-    estimate = plan["stages"][-1]["estimate"]
+    estimate = plan["stages"][4]["estimate"]
     # As many prompts as rows at most; how many a compressed file has is not known.
     assert (estimate["rows_at_most"], estimate["rows"], estimate["cost"]) == (None, 1_000_000, None)
     assert 10 < estimate["seconds"] < 100_000
     assert 1 << 29 < estimate["memory_bytes"] < 1 << 33
     assert estimate["disk_bytes"] >= 1_000_000 * 512 * 4
-    known = belle.here("clean", "raw.jsonl", "--dry-run", "--json").json()["stages"][-1]["estimate"]
+    known = belle.here("clean", "raw.jsonl", "--dry-run", "--json").json()["stages"][4]["estimate"]
     assert known["rows_at_most"] == 7
     assert plan["output"]["folder"] == "runs/raw"
     text = belle("clean", *inputs, "--dry-run")
@@ -245,7 +246,7 @@ def test_the_same_command_again_does_nothing(belle: Shell, rows: Rows) -> None:
     assert again.json() == first.json()
     assert again.err == "nothing changed since the last run: its result is reported again\n"
     forced = belle("clean", "raw.jsonl", "--json", "--force")
-    assert [stage["reused"] for stage in forced.json()["stages"]] == [False] * 5
+    assert [stage["reused"] for stage in forced.json()["stages"]] == [False] * 6
 
 
 def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -> None:
@@ -254,13 +255,13 @@ def test_a_changed_recipe_repeats_what_depends_on_it(belle: Shell, rows: Rows) -
     def reused(*arguments: str) -> list[bool]:
         return [stage["reused"] for stage in belle.here("clean", "raw.jsonl", "--json", *arguments).json()["stages"]]
 
-    assert reused() == [False] * 5
-    assert reused("--set", "semantic_dedup.threshold=0.9") == [True, True, True, True, False]
-    assert reused("--set", "near_dedup.threshold=0.9") == [True, True, True, False, False]
-    assert reused("--set", "near_dedup.threshold=0.9", "--compress", "gz") == [True] * 5
-    assert reused("--set", "exact_dedup.field=prompt") == [True, True, False, False, False]
-    assert reused("--set", "rules.refusal=off") == [True, False, False, False, False]
-    assert reused("--set", "normalise.width=true") == [False] * 5
+    assert reused() == [False] * 6
+    assert reused("--set", "semantic_dedup.threshold=0.9") == [True, True, True, True, False, False]
+    assert reused("--set", "near_dedup.threshold=0.9") == [True, True, True, False, False, False]
+    assert reused("--set", "near_dedup.threshold=0.9", "--compress", "gz") == [True] * 6
+    assert reused("--set", "exact_dedup.field=prompt") == [True, True, False, False, False, False]
+    assert reused("--set", "rules.refusal=off") == [True, False, False, False, False, False]
+    assert reused("--set", "normalise.width=true") == [False] * 6
     assert sorted(path.name for path in (belle.folder / "runs" / "raw" / "shards").iterdir()) == ["part-00000.jsonl"]
 
 

@@ -126,7 +126,7 @@ def test_main_can_be_called(capsys: pytest.CaptureFixture[str], tmp_path: Path) 
         (["clean", "raw.jsonl", "--out", ""], "the name of the run folder is empty: ''", "leave out --out"),
         (["clean", "raw.jsonl", "--out", "", "--dry-run"], "the name of the run folder is empty: ''", None),
         (["clean", "raw.json"], "raw.json: no such file", "did you mean raw.jsonl?"),
-        (["clean", "raw.jsonl", "--recipe", "no.toml"], "no.toml: the recipe cannot be read", "recipes/"),
+        (["clean", "raw.jsonl", "--recipe", "no.toml"], "no.toml: the recipe cannot be read", "belle-0.5m, clean"),
         (["clean", "raw.jsonl", "--stages", "near_dup"], "unknown stage: 'near_dup'", "did you mean near_dedup?"),
         (["clean", "raw.jsonl", "--stages", "near_dedup,near_dedup"], "a stage is named twice", "once"),
         (
@@ -335,7 +335,8 @@ def test_progress_on_a_terminal_is_redrawn_in_place(belle: Shell, rows: list[dic
     printed = _on_terminal(belle, "clean", "raw.jsonl", "--out", "run")
     assert "\r\x1b[K" in printed
     finished = re.findall(r"\r\x1b\[K([a-z_]+) [^\r]*? s\r\n", printed)
-    assert finished == ["read", "normalise", "rules", "exact_dedup", "near_dedup", "embed", "semantic_dedup", "write"]
+    stages = ["normalise", "rules", "exact_dedup", "near_dedup", "embed", "semantic_dedup", "quality"]
+    assert finished == ["read", *stages, "write"]
     quiet = _on_terminal(belle, "clean", "raw.jsonl", "--out", "run", "--force", "-q")
     assert "\x1b" not in quiet
     assert quiet.startswith("run\r\n")

@@ -10,6 +10,9 @@ from belle_data.dataset_info import described_sources
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
+DUPLICATES = "normalise,rules,exact_dedup,near_dedup,semantic_dedup"
+"""Rows that differ in their numbers alone have tails of perplexity too, in which one of them would go."""
+
 DESCRIPTION = {"mine": {"file_name": "mine.jsonl", "columns": {"prompt": "question", "response": "reply"}}}
 
 
@@ -36,7 +39,7 @@ def test_columns_with_names_of_their_own_are_read_by_their_description(belle: Sh
     info.write_text(json.dumps(DESCRIPTION).replace("reply", "id"), encoding="utf-8")
     again = belle("clean", path, "--dataset-info", f"{info}:mine", "--out", "run", "--json").json()
     assert again["rows_out"] == 50
-    assert again["stages"][-1]["removed"] == {"semantic_duplicate": 1}
+    assert again["stages"][4]["removed"] == {"semantic_duplicate": 1}
 
 
 def test_mistakes_of_a_description_are_told_at_once(belle: Shell) -> None:
@@ -75,7 +78,9 @@ def test_what_was_kept_is_described(belle: Shell) -> None:
         # The system text is a turn there.
         ("sharegpt", {"messages": "conversations"}),
     ):
-        assert belle("clean", "raw.jsonl", "--to", to, "--shard-rows", "90", "--out", to).code == 0
+        assert (
+            belle("clean", "raw.jsonl", "--to", to, "--shard-rows", "90", "--out", to, "--stages", DUPLICATES).code == 0
+        )
         entry = json.loads((belle.folder / to / "dataset_info.json").read_bytes())["cleaned"]
         assert entry["file_name"] == "shards"
         assert entry["columns"] == columns

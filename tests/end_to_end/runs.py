@@ -28,6 +28,9 @@ STAGE_FILES = (
     "semantic_dedup.parquet",
     "semantic_dedup.near_misses.parquet",
     "semantic_dedup.texts.parquet",
+    "quality.parquet",
+    "quality.perplexities.parquet",
+    "quality.tokens.parquet",
 )
 """What the stages of a run with every default leave in stages/, and all that they leave there."""
 

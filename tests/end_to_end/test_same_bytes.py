@@ -28,7 +28,7 @@ def setting(apply: Apply) -> tuple[str, str]:
 
 def check_that_every_stage_did_something(run: Path) -> None:
     stages = {row["stage"] for row in ledger(run) if not row["kept"]}
-    assert stages == {"rules", "exact_dedup", "near_dedup", "semantic_dedup"}
+    assert stages == {"rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality"}
     assert pq.read_table(run / "stages" / "normalise.changes.parquet").num_rows > 0
     assert {path.name for path in (run / "stages").iterdir()} == set(STAGE_FILES)
 

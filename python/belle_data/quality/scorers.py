@@ -97,6 +97,7 @@ class ModelsOfRows:
         self._settings = settings
         self._models: list[Any] = []
         self._steps = _native.LanguageModelSteps()
+        self._scored = False
 
     @property
     def fingerprint(self) -> str:
@@ -110,6 +111,7 @@ class ModelsOfRows:
         del workplace
         self._models = [self._trained(rows, ledger, fold) for fold in range(FOLDS)]
         parts = [_scored(model, rows, ledger, fold, FOLDS) for fold, model in enumerate(self._models) if model]
+        self._scored = True
         return pa.concat_tables(parts or [NOTHING]).combine_chunks().sort_by("row")
 
     def _trained(self, rows: Any, ledger: Any, fold: int) -> Any:
@@ -142,8 +144,9 @@ class ModelsOfRows:
         return pa.record_batch(self._models[fold].tokens_of(text))
 
     def progress(self) -> tuple[int, int]:
-        """Those of the training."""
-        return self._steps.state()
+        """Those of the training, which are at most so many."""
+        done, total = self._steps.state()
+        return (total, total) if self._scored else (done, total)
 
     def close(self) -> None:
         """Let go of the models."""
