@@ -29,6 +29,9 @@ CHINESE = {
     "exact_dedup": "完全重复",
     "near_dedup": "近似重复",
     "semantic_dedup": "语义重复",
+    "decontaminate": "评测泄漏",
+    "quality": "困惑度",
+    "diversity": "用词分布",
     "empty_answer": "空回答",
     "mojibake": "乱码",
     "short_prompt": "提问过短",
@@ -45,6 +48,13 @@ CHINESE = {
     "same_text": "文字相同",
     "near_duplicate": "相似度达到阈值",
     "semantic_duplicate": "问的是同一件事",
+    "shared_ngrams": "含评测题片段",
+    "near_evaluation_row": "近似评测题",
+    "high_perplexity": "困惑度过高",
+    "low_perplexity": "困惑度过低",
+    "answer_does_not_belong": "答非所问",
+    "not_chosen": "未选中",
+    "words_seen_often": "用词已多见",
 }
 
 STYLE = """\
