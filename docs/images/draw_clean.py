@@ -11,7 +11,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-WIDTH, LEAST_HEIGHT = 960, 320
+WIDTH, LEAST_HEIGHT = 1120, 320
 TOP = 86
 """Upper edge of the band of rows."""
 BAND = 104
