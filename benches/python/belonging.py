@@ -21,8 +21,8 @@ import pyarrow as pa
 import zstandard
 
 from belle_data import _native
-from belle_data.belonging import belonging_scores
 from belle_data.embed import DEFAULT_EMBEDDER, embedder_of
+from belle_data.quality.belonging import belonging_scores
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 ANSWER_CHARACTERS = 400

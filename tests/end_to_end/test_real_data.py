@@ -79,14 +79,15 @@ def test_every_row_is_accounted_for(real: Real, tmp_path: Path, name: str, rows:
     counted = Counter((row["stage"], row["reason"]) for row in found if not row["kept"])
     told = {(one["name"], reason): count for one in report["stages"] for reason, count in one["removed"].items()}
     assert counted == {key: count for key, count in told.items() if count}
-    assert {"rules"} <= {stage for stage, _ in counted} <= {"rules", "exact_dedup", "near_dedup", "semantic_dedup"}
+    removing = {"rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality"}
+    assert {"rules", "quality"} <= {stage for stage, _ in counted} <= removing
     lines = real(name).read_bytes().split(b"\n")
     expected = [lines[row["line"] - 1] for row in found if row["kept"]]
     assert kept_lines(tmp_path / "out") == expected
     for row in found:
         assert row["kept"] == (row["reason"] is None) == (row["stage"] is None)
-        # A rule takes a row for what it is, and not for another one.
-        alone = row["kept"] or row["stage"] == "rules"
+        # These take a row for what it is, and not for another one.
+        alone = row["kept"] or row["stage"] in {"rules", "quality"}
         assert alone == (row["kept_id"] is None) == (row["similarity"] is None)
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FULL = "check the rights and the free space, or name another folder with --out"
+ALL_STAY = ("--set", "quality.highest=0", "--set", "quality.lowest=0")
+"""Of any rows, some have the highest perplexity."""
 LARGE = 20_000
 """Rows that take longer to read than the test to notice it."""
 
@@ -79,12 +81,14 @@ def several(folder: Path) -> Path:
 
 def test_a_full_disk(tmp_path: Path, small_disk: Path) -> None:
     path, out = several(tmp_path), small_disk / "out"
-    command = clean_command(path, "--out", out, "-q")
+    command = clean_command(path, "--out", out, "-q", *ALL_STAY)
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     clear(Finished(done.returncode, done.stdout, done.stderr), f"{out}/*: * (No space left*)", FULL)
     assert temporary_files(small_disk) == []
     elsewhere = tmp_path / "out"
-    done = subprocess.run(clean_command(path, "--out", elsewhere, "-q"), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        clean_command(path, "--out", elsewhere, "-q", *ALL_STAY), capture_output=True, text=True, check=False
+    )
     clear(Finished(done.returncode, "", done.stderr), "")
     accounted(elsewhere, lines=601, rejected_lines={"not_json": 1}, blank=0, removed=0)
 
@@ -101,7 +105,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path, largest: int, packed: bool
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
 
-    command = clean_command(path, "--out", out, "-q")
+    command = clean_command(path, "--out", out, "-q", *ALL_STAY)
     done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit)
     assert done.returncode == 2, done.stderr
     assert len(done.stderr.splitlines()) == 2, done.stderr
@@ -136,7 +140,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, change: Callable[[
     with path.open("w", encoding="utf-8") as file:
         file.writelines(ROW % (f"第{number}号", f"{number * 7919}之后，" * 10) for number in range(LARGE))
     process = subprocess.Popen(
-        clean_command(path, "--out", out, "-q"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        clean_command(path, "--out", out, "-q", *ALL_STAY), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     while process.poll() is None and not (out / "rejected" / "rejected.jsonl.tmp").exists():
         time.sleep(0.001)
@@ -153,7 +157,9 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path, change: Callable[[
     clear(Finished(process.returncode, printed, said), error, hint)
     assert not list(out.glob("shards/part-*"))
     path.write_bytes(MANY)
-    done = subprocess.run(clean_command(path, "--out", out, "-q"), capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        clean_command(path, "--out", out, "-q", *ALL_STAY), capture_output=True, text=True, check=False
+    )
     clear(Finished(done.returncode, "", done.stderr), "")
     assert json.loads((out / "report.json").read_bytes())["rows_in"] == 400
     assert len(kept_lines(out)) == 400

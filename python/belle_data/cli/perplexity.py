@@ -24,6 +24,10 @@ def perplexity_lines(found: Perplexity) -> list[str]:
         lines.append(f"  of these a row goes {' or '.join(borders)}")
     if found.difficulty is not None:
         lines.append(f"  difficulty {found.difficulty:.4g}: the answer's loss given its prompt by its loss alone")
+    if found.belonging is not None:
+        lines.append(
+            f"  belonging {found.belonging:.3f}: how near the answer is to what its prompt lets expect, -1 to 1"
+        )
     if found.tokens:
         lines.append("  strangest: " + ", ".join(_token(token) for token in found.tokens))
     return lines

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from belle_data.stages.stage import Workplace
 
 _ROWS_AT_ONCE = 1 << 13
+_MEBIBYTE = 1 << 20
 FOLDS = 2
 """Parts of the rows; each is scored by a model of the others."""
 
@@ -129,10 +130,12 @@ class ModelsOfRows:
             )
         except MemoryError as error:
             message, needed = error.args
+            # The model of the other rows may need a little more.
+            enough = -(-int(needed * 1.1) // _MEBIBYTE)
             raise RecipeError(
                 f"quality.memory is too small: {message}",
                 value=self._settings.memory,
-                hint=f"set quality.memory to {needed:,} bytes, or quality.training_characters to less",
+                hint=f"set quality.memory to {enough}MiB, or quality.training_characters to less",
             ) from None
         except ValueError as error:
             if str(error) == NO_TEXT:

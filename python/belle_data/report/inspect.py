@@ -309,8 +309,9 @@ class _Quality(_Inspector):
         import pyarrow as pa  # noqa: PLC0415
 
         if reason == "answer_does_not_belong":
-            return []
-        margins = pa.array(self._found.margins()[:, 1 if reason == "low_perplexity" else 0])
+            margins = pa.array(self._found.doubt_margins())
+        else:
+            margins = pa.array(self._found.margins()[:, 1 if reason == "low_perplexity" else 0])
         kept = self.run.kept().take(pa.array(self._found.rows))
         places = _nearest(_where_finite(kept, margins), count)
         if not places and count:
@@ -321,26 +322,35 @@ class _Quality(_Inspector):
         """How far removed rows are beyond the border of their stratum."""
         import pyarrow as pa  # noqa: PLC0415
 
-        distances = []
+        distances: list[float | None] = []
         for row in rows:
-            value, border = self._value(row, reason)
-            distances.append(None if not value or not border else abs(math.log(value / border)))
+            _, value, border = self._value(row, reason)
+            if value is None or border is None:
+                distances.append(None)
+            elif reason == "answer_does_not_belong":
+                distances.append(abs(value - border))
+            else:
+                distances.append(abs(math.log(value / border)))
         return pa.array(distances, pa.float64())
 
-    def _value(self, row: int, reason: str) -> tuple[float | None, float | None]:
-        """What a row is judged by for a reason, and where the border is."""
-        found = self._found.of(row, None)
+    def _value(self, row: int, reason: str) -> tuple[str, float | None, float | None]:
+        """What a row is judged by for a reason: its name, its value, and where the border is."""
+        found, settings = self._found.of(row, None), self._found.settings
         if reason == "answer_does_not_belong":
-            border = self._found.settings.most_difficulty
-            return None if found is None else found.difficulty, None if border == "off" else border
+            # A row may go for both; one of them is shown.
+            if settings.least_belonging != "off":
+                value = None if found is None else found.belonging
+                if value is not None and (value < settings.least_belonging or settings.most_difficulty == "off"):
+                    return "belonging", value, settings.least_belonging
+            border = settings.most_difficulty
+            return "difficulty", None if found is None else found.difficulty, None if border == "off" else border
         if found is None:
-            return None, None
-        return found.perplexity, found.lowest_kept if reason == "low_perplexity" else found.highest_kept
+            return "perplexity", None, None
+        return "perplexity", found.perplexity, found.lowest_kept if reason == "low_perplexity" else found.highest_kept
 
     def _example(self, number: int, reason: str) -> Example:
         row = self.run.row(number)
-        value, border = self._value(number, reason)
-        name = "difficulty" if reason == "answer_does_not_belong" else "perplexity"
+        name, value, border = self._value(number, reason)
         return Example(row, name, value, border, None, self.run.turns(row, self.texts, self.notes), None)
 
 

@@ -45,6 +45,8 @@ class Perplexity:
     """The lowest one that does not go for it."""
     difficulty: float | None
     """The answer's loss given its prompt, divided by its loss alone; None but for ``hf:`` models."""
+    belonging: float | None
+    """How well the answer belongs to its prompt, -1 to 1; None where that was not scored."""
     tokens: list[StrangeToken]
     """The least probable tokens, the least probable first; empty for a row of which they were not noted."""
 
@@ -105,6 +107,24 @@ class Perplexities:
                     margins[stays, column] = sign * (border - self.values[stays])
         return margins
 
+    def doubt_margins(self) -> Any:
+        """How far each row's answer is from not belonging to its prompt, by the score that comes nearest to it.
+
+        Returns:
+            ``float64 [rows]``; infinite for a row that goes for it, or that has no score with a border.
+        """
+        import numpy as np  # noqa: PLC0415
+
+        margins = np.full(len(self.rows), np.inf)
+        for column, border, sign in (
+            ("belonging", self.settings.least_belonging, 1),
+            ("difficulty", self.settings.most_difficulty, -1),
+        ):
+            if border != "off" and self._scores is not None and column in self._scores.column_names:
+                distance = sign * (self._scores[column].to_numpy() - border)
+                margins = np.where(np.isnan(distance), margins, np.minimum(margins, distance))
+        return np.where(margins >= 0, margins, np.inf)
+
     def of(self, row: int, texts: dict[str, str] | None) -> Perplexity | None:
         """What was found of a row.
 
@@ -124,10 +144,6 @@ class Perplexities:
         language, digits = divmod(int(self._strata[place]), 64)
         kept = self.values[members & ~self.low & ~self.high]
         kept = kept[~np.isnan(kept)]
-        difficulty = None
-        if "difficulty" in self._scores.column_names:
-            value = self._scores["difficulty"][place].as_py()
-            difficulty = None if value is None or math.isnan(value) else value
         return Perplexity(
             perplexity=math.exp(min(self.values[place], 700.0)),
             language=_native.language_names()[language],
@@ -137,9 +153,16 @@ class Perplexities:
             lower=int((known < self.values[place]).sum()),
             highest_kept=math.exp(kept.max()) if (members & self.high).any() and len(kept) else None,
             lowest_kept=math.exp(kept.min()) if (members & self.low).any() and len(kept) else None,
-            difficulty=difficulty,
+            difficulty=self._value("difficulty", place),
+            belonging=self._value("belonging", place),
             tokens=self._tokens_of(row, texts),
         )
+
+    def _value(self, column: str, place: int) -> float | None:
+        if column not in self._scores.column_names:
+            return None
+        value = self._scores[column][place].as_py()
+        return None if value is None or math.isnan(value) else float(value)
 
     def _tokens_of(self, row: int, texts: dict[str, str] | None) -> list[StrangeToken]:
         import pyarrow as pa  # noqa: PLC0415

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from belle_data import _native
     from belle_data.engine.decisions import Decision
+    from belle_data.quality.answers import Belonging
     from belle_data.quality.scorers import Scorer
 
 Share = Annotated[float, Field(ge=0, le=0.5)]
@@ -50,6 +51,12 @@ class QualityConfig(BaseModel):
     least_rows: Annotated[int, Field(ge=1)] = Field(
         200, description="A stratum, which is a language and a length, with fewer rows loses none."
     )
+    least_belonging: Annotated[float, Field(ge=-1, le=1)] | Literal["off"] = Field(
+        "off",
+        description="The score below which an answer does not belong to its prompt: the cosine of its vector and the "
+        "one that the other rows let expect. 0.1 is a start. Embeds all prompts and answers, which takes several times "
+        "as long as the rest of the stage.",
+    )
     most_difficulty: Annotated[float, Field(gt=0)] | Literal["off"] = Field(
         "off",
         description="With `hf:`: the instruction-following difficulty above which an answer does not belong to its "
@@ -78,6 +85,7 @@ class Quality(StageDefaults):
         self.config: BaseModel = self._settings
         self._workplace = Workplace()
         self._scorer: Scorer | None = None
+        self._belonging: Belonging | None = None
         self._removals: pa.RecordBatch | None = None
         self._evidence: dict[str, pa.Table] = {}
         self._statistics: dict[str, Any] = {}
@@ -91,7 +99,12 @@ class Quality(StageDefaults):
         from belle_data.quality.scorers import scorer_of  # noqa: PLC0415 - reading a recipe needs no model
 
         self._scorer = scorer_of(self._settings)
-        return self._scorer.fingerprint
+        if not self._judges_belonging:
+            return self._scorer.fingerprint
+        from belle_data.quality.answers import Belonging  # noqa: PLC0415
+
+        self._belonging = Belonging()
+        return f"{self._scorer.fingerprint}; {self._belonging.fingerprint}"
 
     def prepare(
         self, rows: _native.Corpus | _native.ArrowRows, ledger: _native.Ledger | None, workplace: Workplace
@@ -104,7 +117,7 @@ class Quality(StageDefaults):
         """Score the rows that stand, and decide.
 
         Raises:
-            BelleError: The model cannot score them.
+            BelleError: The model, or the embedder, cannot score them.
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
         from belle_data.quality.scorers import scorer_of  # noqa: PLC0415
@@ -114,6 +127,8 @@ class Quality(StageDefaults):
         try:
             scores = with_languages(scorer.score(rows, ledger, self._workplace), rows, ledger)
             scores = scores.append_column("weight", [weights_of(scores, self._settings.text)])
+            if self._judges_belonging:
+                scores = scores.append_column("belonging", [self._belonging_of(rows, scores)])
             self._decide_by(scores)
             from belle_data.quality.tokens import strangest_tokens  # noqa: PLC0415
 
@@ -134,7 +149,9 @@ class Quality(StageDefaults):
 
     def not_told_by(self, before: BaseModel) -> str | None:
         """Why a decision with other settings does not tell this one's: the shares may change, the model may not."""
-        decides_alone = {"highest", "lowest", "least_rows", "most_difficulty"}
+        if self._judges_belonging and getattr(before, "least_belonging", "off") == "off":
+            return "it did not score how well answers belong to their prompts"
+        decides_alone = {"highest", "lowest", "least_rows", "least_belonging", "most_difficulty"}
         changed = [
             name
             for name in QualityConfig.model_fields
@@ -147,8 +164,12 @@ class Quality(StageDefaults):
     def decide_again(self, before: Decision, rows: _native.Corpus, ledger: _native.Ledger) -> None:
         """Decide from the scores that were written down."""
         del rows, ledger
-        self._evidence = {name: before.evidence[name] for name in ("perplexities", "tokens")}
-        self._decide_by(self._evidence["perplexities"])
+        scores = before.evidence["perplexities"]
+        if not self._judges_belonging and "belonging" in scores.column_names:
+            # A run with these settings would not have scored it.
+            scores = scores.drop_columns("belonging")
+        self._evidence = {"perplexities": scores, "tokens": before.evidence["tokens"]}
+        self._decide_by(scores)
 
     def evidence(self) -> dict[str, pa.Table]:
         """``perplexities``, what each row was judged by, and ``tokens``, what was strangest in the strangest rows."""
@@ -166,11 +187,28 @@ class Quality(StageDefaults):
     def without(cls, config: Any, reason: str) -> Any:
         """The settings with which no row goes for a reason."""
         field = {"high_perplexity": "highest", "low_perplexity": "lowest"}.get(reason)
-        return config.model_copy(update={field: 0.0} if field else {"most_difficulty": "off"})
+        off = {"least_belonging": "off", "most_difficulty": "off"}
+        return config.model_copy(update={field: 0.0} if field else off)
 
     def progress(self) -> tuple[int, int]:
-        """Steps of the scorer."""
-        return (0, 0) if self._scorer is None else self._scorer.progress()
+        """Steps of the scorer, or of the score of answers once that has begun."""
+        belonging, scorer = self._belonging, self._scorer
+        if belonging is not None and belonging.progress()[1]:
+            return belonging.progress()
+        return (0, 0) if scorer is None else scorer.progress()
+
+    @property
+    def _judges_belonging(self) -> bool:
+        return self._settings.least_belonging != "off"
+
+    def _belonging_of(self, rows: _native.Corpus | _native.ArrowRows, scores: pa.Table) -> npt.NDArray[Any]:
+        from belle_data.quality.answers import Belonging  # noqa: PLC0415
+
+        belonging = self._belonging = self._belonging or Belonging()
+        try:
+            return belonging.scores(rows, scores["row"].to_numpy())
+        finally:
+            belonging.close()
 
     def _decide_by(self, scores: pa.Table) -> None:
         import numpy as np  # noqa: PLC0415
@@ -185,6 +223,8 @@ class Quality(StageDefaults):
         if settings.most_difficulty != "off" and "difficulty" in scores.column_names:
             difficulty = scores["difficulty"].to_numpy()
             reasons[difficulty > settings.most_difficulty] = 2
+        if settings.least_belonging != "off" and "belonging" in scores.column_names:
+            reasons[scores["belonging"].to_numpy() < settings.least_belonging] = 2
         reasons[low], reasons[high] = 1, 0
         gone = reasons < 255
         count = int(gone.sum())

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 import zstandard
 
-from belle_data.belonging import LEAST_ROWS, belonging_scores
 from belle_data.embed import DEFAULT_EMBEDDER, embedder_of
 from belle_data.errors import UsageError
+from belle_data.quality.belonging import LEAST_ROWS, belonging_scores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float32]
+    Vectors = NDArray[np.float32] | NDArray[np.int8]
     Doubles = NDArray[np.float64]
 
 MOST_LEARNED = 65_536
@@ -36,8 +37,8 @@ _SHRINK = (0.3, 1_500.0)
 
 
 def belonging_scores(
-    prompts: Floats,
-    answers: Floats,
+    prompts: Vectors,
+    answers: Vectors,
     keys: NDArray[np.uint64],
     *,
     advance: Callable[[int], None] | None = None,
@@ -45,7 +46,8 @@ def belonging_scores(
     """Score how well each answer belongs to its prompt; higher is better, about 0 for answers of other rows.
 
     Args:
-        prompts: ``float32 [rows, dimensions]``, vectors of length one; a row of zeros or NaN for none.
+        prompts: ``float32 [rows, dimensions]``, vectors of length one; a row of zeros or NaN for none. Or what
+            `whole_numbers` makes of them, ``int8``: the scores are the same.
         answers: The same for the answers.
         keys: ``uint64 [rows]``, a hash of each row's content: they say which rows are in which fold, and which are
             learned from.
@@ -84,14 +86,14 @@ def belonging_scores(
 class _Expectation:
     """The regression of some rows, in whole numbers."""
 
-    def __init__(self, prompts: Floats, answers: Floats, rows: NDArray[np.int64]) -> None:
+    def __init__(self, prompts: Vectors, answers: Vectors, rows: NDArray[np.int64]) -> None:
         sides = [_Sums(side, rows) for side in (prompts, answers)]
         self._prompt, self._answer = sides
         dimensions = prompts.shape[1]
         gram, cross = np.zeros((dimensions, dimensions)), np.zeros((dimensions, dimensions))
         for start in range(0, len(rows), BLOCK):
             part = rows[start : start + BLOCK]
-            left, right = self._prompt.of(prompts[part]), self._answer.of(answers[part])
+            left, right = _whole(prompts[part]), _whole(answers[part])
             gram += left.T @ left
             cross += left.T @ right
         count = len(rows)
@@ -111,12 +113,12 @@ class _Expectation:
         self._weights: Any = whole.astype(np.float32 if dimensions <= BLOCK else np.float64)
         self._base = self._prompt.mean @ whole
 
-    def scores(self, prompts: Floats, answers: Floats) -> Doubles:
+    def scores(self, prompts: Vectors, answers: Vectors) -> Doubles:
         """The cosines of some rows."""
-        expected = (self._prompt.of(prompts) @ self._weights).astype(np.float64) - self._base
+        expected = (_whole(prompts) @ self._weights).astype(np.float64) - self._base
         # Without the last bits the squares of the numbers and their sum are exact too.
         expected = np.floor(expected / 64)
-        given = self._answer.of(answers).astype(np.float64) - self._answer.mean
+        given = _whole(answers).astype(np.float64) - self._answer.mean
         products = _row_sums(expected * given)
         norms = np.sqrt(_row_sums(expected * expected)) * np.sqrt(_row_sums(given * given))
         cosines: Doubles = np.divide(products, norms, out=np.zeros_like(products), where=norms > 0)
@@ -126,18 +128,34 @@ class _Expectation:
 class _Sums:
     """One side of the pairs in whole numbers, with its sums and means."""
 
-    def __init__(self, vectors: Floats, rows: NDArray[np.int64]) -> None:
-        # Vectors of length one in many dimensions have small parts; few of them are beyond five times the usual size.
-        self._scale = np.float32(_LARGEST * np.sqrt(vectors.shape[1]) / 5)
+    def __init__(self, vectors: Vectors, rows: NDArray[np.int64]) -> None:
         self.total = np.zeros(vectors.shape[1])
         for start in range(0, len(rows), BLOCK):
-            self.total += self.of(vectors[rows[start : start + BLOCK]]).sum(axis=0, dtype=np.float64)
+            self.total += _whole(vectors[rows[start : start + BLOCK]]).sum(axis=0, dtype=np.float64)
         self.mean = np.rint(self.total / len(rows))
 
-    def of(self, vectors: Floats) -> Floats:
-        """The vectors as whole numbers from -127 to 127."""
-        whole: Floats = np.clip(np.rint(vectors * self._scale), -_LARGEST, _LARGEST)
-        return whole
+
+def whole_numbers(vectors: Vectors) -> NDArray[np.int8]:
+    """Vectors of length one as whole numbers, -127 to 127, which take a quarter of the memory.
+
+    Args:
+        vectors: ``float32 [rows, dimensions]``; ``int8`` is given back as it is.
+
+    Returns:
+        ``int8 [rows, dimensions]``; zeros for a row that is not finite.
+    """
+    if vectors.dtype == np.int8:
+        return vectors.astype(np.int8, copy=False)
+    finite = np.isfinite(vectors).all(axis=1, keepdims=True)
+    # Vectors of length one in many dimensions have small parts; few of them are beyond five times the usual size.
+    scale = np.float32(_LARGEST * np.sqrt(vectors.shape[1]) / 5)
+    return np.clip(np.rint(np.where(finite, vectors, 0) * scale), -_LARGEST, _LARGEST).astype(np.int8)
+
+
+def _whole(vectors: Vectors) -> Floats:
+    """The vectors as whole numbers for matrix products."""
+    numbers: Floats = whole_numbers(vectors).astype(np.float32)
+    return numbers
 
 
 def _solved(gram: Doubles, cross: Doubles) -> Doubles:
@@ -174,7 +192,7 @@ def _row_sums(values: Doubles) -> Doubles:
     return sums
 
 
-def _has_vector(vectors: Floats) -> NDArray[np.bool_]:
+def _has_vector(vectors: Vectors) -> NDArray[np.bool_]:
     """Which rows have a vector: all parts are finite, and one is not 0."""
     found = np.zeros(len(vectors), bool)
     for start in range(0, len(vectors), BLOCK):
