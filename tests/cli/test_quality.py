@@ -185,3 +185,17 @@ def test_what_is_no_model_is_refused(belle: Shell, value: str) -> None:
     assert done.code == 2
     assert value in done.err
     assert "Traceback" not in done.err
+
+
+def test_flags_say_what_a_stage_needs_and_switch_it_on(belle: Shell) -> None:
+    rows(belle)
+    (belle.folder / "text.txt").write_text("".join(f"{answer}\n" for _, answer in TOPICS.values()) * 20)
+    assert belle.here("lm", "train", "text.txt", "--out", "zh.lm", "--memory", "256MiB").code == 0
+    flags = ("--stages", "exact_dedup", "--lm", "zh.lm", "--target-rows", "30")
+    done = belle.here("clean", "raw.jsonl", *flags, "--out", "run", "--json")
+    assert done.code == 0, done.err
+    assert [stage["name"] for stage in done.json()["stages"]] == ["exact_dedup", "quality", "diversity"]
+    assert done.json()["rows_out"] == 30
+    refused = belle.here("clean", "raw.jsonl", "--target-rows", "many", "--out", "never")
+    assert refused.code == 2
+    assert "`diversity.target_rows`" in refused.err

@@ -50,6 +50,12 @@ def parser() -> Parser:
         action="append",
         help="evaluation rows, in any format of INPUT: rows that hold text of them go; may be repeated",
     )
+    recipe.add_argument(
+        "--lm", metavar="FILE", help="a model that `lm train` has made, to judge the quality of texts by"
+    )
+    recipe.add_argument(
+        "--target-rows", metavar="N", help="keep at most so many rows, chosen so that their words are spread evenly"
+    )
     recipe.add_argument("--force", action="store_true", help="compute everything again, also over another run's folder")
     recipe.add_argument(
         "--dry-run", action="store_true", help="show what would be done; read only the files' heads, write nothing"

@@ -22,7 +22,12 @@ RECIPE_FLAGS = {
     "to": ("output", "to"),
     "shard_rows": ("output", "shard_rows"),
     "compress": ("output", "compress"),
+    "lm": ("quality", "model"),
+    "target_rows": ("diversity", "target_rows"),
+    "against": ("decontaminate", "against"),
 }
+SWITCHES = {"against": "decontaminate", "lm": "quality", "target_rows": "diversity"}
+"""Flags that say what a stage needs, which then runs even if the recipe does not name it."""
 
 
 def add_recipe(words: argparse._ActionsContainer, example: str) -> None:
@@ -76,13 +81,12 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         value = getattr(options, flag, None)
         if value is not None:
             overrides.setdefault(table, {})[key] = value
-    against = getattr(options, "against", None)
-    if against:
-        overrides["decontaminate"] = {"against": against}
     stages = getattr(options, "stages", None)
     if stages is not None:
         overrides["stages"] = [name.strip() for name in stages.split(",") if name.strip()]
     recipe = load_recipe(options.recipe, options.settings, overrides)
-    if against and "decontaminate" not in recipe.stages:
-        recipe = recipe.model_copy(update={"stages": (*recipe.stages, "decontaminate")})
+    wanted = [name for flag, name in SWITCHES.items() if getattr(options, flag, None) is not None]
+    missing = tuple(name for name in wanted if name not in recipe.stages)
+    if missing:
+        recipe = recipe.model_copy(update={"stages": (*recipe.stages, *missing)})
     return recipe
