@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
@@ -19,6 +18,7 @@ from tests.end_to_end.runs import STAGE_FILES, results
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from tests.cli.conftest import Shell
 
@@ -336,13 +336,13 @@ def test_ctrl_c_ends_at_once_and_the_same_command_goes_on(belle: Shell, count: i
     """A second is promised; the test grants more, for machines that do other things too."""
     _many_rows(belle.folder / "raw.jsonl", count)
     # To embed so many prompts takes minutes: the next test interrupts that.
-    stages = ("--stages", "normalise,rules,exact_dedup,near_dedup")
-    for after in (Path("run", ".lock"), Path("run", "work", "inputs.json"), Path("run", "manifest.json")):
+    stages = ("--stages", "normalise,rules,exact_dedup,near_dedup,quality")
+    for after in (".lock", "work/inputs.json", "manifest.json", "stages/near_dedup.parquet"):
         process = subprocess.Popen(
             belle.command("clean", "raw.jsonl", "--out", "run", *stages),
             cwd=belle.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        _wait_for(belle.folder / after)
+        _wait_for(belle.folder / "run" / after)
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

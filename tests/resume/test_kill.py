@@ -134,7 +134,14 @@ def test_killed_at_each_step(corpus: Path, tmp_path: Path) -> None:
 def test_killed_between_stages(corpus: Path, tmp_path: Path, setting: tuple[str, ...]) -> None:
     """The stages before the one that was to decide are not repeated, and all bytes are the same."""
     whole, names = tmp_path / "whole", [stage.name for stage in STAGES]
+    evaluation = tmp_path / "evaluation.jsonl"
+    evaluation.write_bytes(b"".join(corpus.read_bytes().splitlines(keepends=True)[:20]))
+    setting = (*setting, "--against", str(evaluation), "--target-rows", "1000")
     cleaned(corpus, *setting, out=whole)
+    told = json.loads((whole / "manifest.json").read_text(encoding="utf-8"))["stages"]
+    assert {stage["name"]: sum(stage["removed"].values()) > 0 for stage in told} == {
+        stage.name: bool(stage.reasons) for stage in STAGES
+    }
     for number, name in enumerate(names):
         out = tmp_path / name
         command = clean_command(corpus, *setting, "--out", out)

@@ -24,7 +24,7 @@ from tests.end_to_end.runs import (
 
 from belle_data.engine.run_folder import LOCK_MARK
 
-NAMES = ["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup"]
+NAMES = ["normalise", "rules", "exact_dedup", "near_dedup", "semantic_dedup", "quality"]
 ALL = dict.fromkeys(NAMES, True)
 NONE = dict.fromkeys(NAMES, False)
 
