@@ -204,9 +204,10 @@ class _Run:
         if force:
             folder.clear()
         self.history = History(folder, recipe, self.stages, sources)
+        self.memory = MemoryWatch()
 
     def run(self) -> RunReport:
-        watch, memory = Stopwatch(), MemoryWatch()
+        watch, memory = Stopwatch(), self.memory
         if (report := self.history.unchanged_report()) is not None:
             self.listener.message(NOTHING_CHANGED)
             return report
@@ -215,7 +216,7 @@ class _Run:
 
             step = Stopwatch()
             corpus, summaries, reusable = self._read()
-            timing["read"] = step.read()
+            timing["read"] = {**step.read(), "peak_private_bytes": memory.lap()}
             inputs = [asdict(summary) for summary in summaries]
             fingerprints = self.history.fingerprints(inputs)
             manifest = self._manifest(inputs)
@@ -237,7 +238,7 @@ class _Run:
                 threads=self.threads,
                 listener=self.listener,
             )
-            timing["write"] = step.read()
+            timing["write"] = {**step.read(), "peak_private_bytes": memory.lap()}
             for source in self.sources:
                 check_unchanged(source)
             self._describe(summaries, shards)
@@ -346,7 +347,14 @@ class _Run:
                     self.listener.message(note)
             reports.append(
                 StageReport(
-                    stage.name, rows_in, removed, ledger.kept(), reused, **watch.read(), statistics=decision.statistics
+                    stage.name,
+                    rows_in,
+                    removed,
+                    ledger.kept(),
+                    reused,
+                    **watch.read(),
+                    peak_private_bytes=self.memory.lap(),
+                    statistics=decision.statistics,
                 )
             )
         self.folder.remove_except("stages", {name for record in manifest["stages"] for name in record["files"]})

@@ -81,7 +81,7 @@ class MemoryWatch:
     """Samples the private memory ten times a second and remembers the peak."""
 
     def __init__(self) -> None:
-        self._peak = private_memory()
+        self._peak = self._lap = private_memory()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True, name="belle-memory")
 
@@ -100,12 +100,18 @@ class MemoryWatch:
     def _sample(self) -> None:
         now = private_memory()
         if now is not None:
-            self._peak = max(self._peak or 0, now)
+            self._peak, self._lap = max(self._peak or 0, now), max(self._lap or 0, now)
 
     def peak(self) -> int | None:
         """Largest private memory so far, in bytes; None where the system does not say."""
         self._sample()
         return self._peak
+
+    def lap(self) -> int | None:
+        """The same since the last lap, which ends here."""
+        self._sample()
+        peak, self._lap = self._lap, None
+        return peak
 
 
 class Stopwatch:

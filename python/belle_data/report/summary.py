@@ -23,6 +23,8 @@ class StageReport:
     seconds: float
     """By the wall, without the scan that the stages share."""
     cpu_seconds: float
+    peak_private_bytes: int | None = None
+    """Largest private memory while it worked, what is kept of the rows included; None where that is not known."""
     statistics: dict[str, Any] = field(default_factory=dict)
     """What else is worth knowing: `belle_data.stages.stage.Stage.statistics`."""
 
@@ -44,10 +46,10 @@ class RunReport:
     stages: list[StageReport]
     shards: int
     threads: int
-    read: dict[str, float]
-    """Reading with all scans: ``seconds`` and ``cpu_seconds``."""
-    write: dict[str, float]
-    """Writing shards and ledger: ``seconds`` and ``cpu_seconds``."""
+    read: dict[str, float | None]
+    """Reading with all scans: ``seconds``, ``cpu_seconds`` and ``peak_private_bytes``."""
+    write: dict[str, float | None]
+    """Writing shards and ledger: the same."""
     peak_private_bytes: int | None
     """Largest private memory, mapped files not counted; None where the system does not say."""
     seconds: float
