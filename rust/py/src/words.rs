@@ -13,6 +13,7 @@ use belle_core::words::{ContentWords, CutBuffers, Measures, RowWords, WordCounts
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use rayon::prelude::*;
 
 use crate::arrow_data::{ArrowBatch, import, record_batch, record_batch_with_nulls};
 use crate::ledger::Ledger;
@@ -235,14 +236,17 @@ fn scores(words: &RowWords, features: &Features, choice: &Choice) -> PyResult<Ar
     for (rank, &place) in choice.chosen.iter().enumerate() {
         ranks[place as usize] = Some(rank as u32 + 1);
     }
-    let common = ranks.iter().enumerate().map(|(place, rank)| {
-        let gone = rank.is_none();
-        gone.then(|| {
-            let common = choice.commonest(features, place, WORDS_SHOWN);
-            common.iter().map(|&word| words.word(word)).collect::<Vec<_>>().join(" ")
+    let common: Vec<Option<String>> = ranks
+        .par_iter()
+        .enumerate()
+        .map(|(place, rank)| {
+            rank.is_none().then(|| {
+                let common = choice.commonest(features, place, WORDS_SHOWN);
+                common.iter().map(|&word| words.word(word)).collect::<Vec<_>>().join(" ")
+            })
         })
-    });
-    let common: StringArray = common.collect();
+        .collect();
+    let common = StringArray::from_iter(common);
     let often = |place: usize| choice.often.binary_search(&(place as u32)).is_ok();
     let columns: Vec<(&str, arrow_array::ArrayRef)> = vec![
         ("row", Arc::new(UInt32Array::from(words.rows().to_vec()))),

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::memory::prefetch;
+use crate::memory::{prefetch, zeroed};
 use crate::progress::{Cancelled, Progress};
 use crate::words::{RowWords, TURN_END};
 
@@ -55,6 +55,13 @@ pub struct Features {
     pub(super) word_numbers: usize,
 }
 
+/// Where the words of a row stand, and how many different ones it has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Span {
+    start: u64,
+    words: u32,
+}
+
 impl Features {
     /// Weighs the words of rows. `weights` are of the rows of `words`, or all 1.
     ///
@@ -83,16 +90,17 @@ impl Features {
                 Ok(weighed(words, rows, settings, weights))
             })
             .collect::<Result<_, Cancelled>>()?;
-        let mut features = Self { starts: vec![0], word_numbers: words.counts().len(), ..Self::default() };
         let all = parts.iter().map(|part| part.0.len()).sum();
-        features.words.reserve_exact(all);
-        features.units.reserve_exact(all);
+        let mut features =
+            Self { starts: vec![0], words: zeroed(all), units: zeroed(all), word_numbers: words.counts().len() };
         features.starts.reserve_exact(words.len());
+        let mut before = 0;
         for (words, units, ends) in parts {
-            let before = features.words.len() as u64;
-            features.words.extend(words);
-            features.units.extend(units);
-            features.starts.extend(ends.into_iter().map(|end| before + end as u64));
+            let range = before..before + words.len();
+            features.words[range.clone()].copy_from_slice(&words);
+            features.units[range.clone()].copy_from_slice(&units);
+            features.starts.extend(ends.into_iter().map(|end| (before + end) as u64));
+            before = range.end;
         }
         Ok(Ok(features))
     }
@@ -116,14 +124,27 @@ impl Features {
         self.words[range.clone()].iter().copied().zip(self.units[range].iter().copied())
     }
 
+    /// Where the words of a row stand.
+    #[inline]
+    pub(super) fn span(&self, row: usize) -> Span {
+        Span { start: self.starts[row], words: (self.starts[row + 1] - self.starts[row]) as u32 }
+    }
+
+    /// Words and units side by side.
+    #[inline]
+    pub(super) fn slices(&self, span: Span) -> (&[u32], &[u16]) {
+        let range = span.start as usize..span.start as usize + span.words as usize;
+        (&self.words[range.clone()], &self.units[range])
+    }
+
     /// Asks the processor for the words of a row that is looked at soon.
     #[inline]
-    pub(super) fn prefetch(&self, row: usize) {
-        let range = self.starts[row] as usize..self.starts[row + 1] as usize;
-        for words in self.words[range.clone()].chunks(16) {
+    pub(super) fn prefetch(&self, span: Span) {
+        let (words, units) = self.slices(span);
+        for words in words.chunks(16) {
             prefetch(words.as_ptr().cast());
         }
-        for units in self.units[range].chunks(32) {
+        for units in units.chunks(32) {
             prefetch(units.as_ptr().cast());
         }
     }

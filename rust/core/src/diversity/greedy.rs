@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use super::Choice;
-use super::features::{Features, ROOT_OF_UNIT};
+use super::features::{Features, ROOT_OF_UNIT, Span};
+use crate::memory::prefetch;
 use crate::progress::{Cancelled, Progress};
 
 /// Bits of a gain that are dropped to find its bucket: 7 of the mantissa remain.
@@ -14,34 +15,58 @@ const DROPPED: u32 = 45;
 /// A row is taken if its gain is at most by this share below the largest: the choice has at least `1 - 1/e` less this
 /// of the best value that so many rows can have.
 pub const GREEDY_LOSS: f64 = 1.0 / 128.0;
-/// Rows between one that is looked at and one that is fetched.
-const AHEAD: usize = 8;
+/// Rows between one that is looked at and one that is fetched, whose place was fetched as many rows before.
+const AHEAD: usize = 12;
 /// Rows whose gains are looked at by one task.
 const ROWS_PER_TASK: usize = 1 << 10;
 
-/// What the chosen rows have of a word, in units, and the root of it: whole numbers, so that sums are exact.
+/// What the chosen rows have of each word.
+struct Amounts {
+    /// In units: whole numbers, so that sums are exact.
+    units: Vec<f64>,
+    /// The same with its root, small, so that the words of most rows are in the cache.
+    near: Vec<Amount>,
+}
+
 #[derive(Clone, Copy, Default)]
 struct Amount {
-    units: f64,
-    root: f64,
+    units: f32,
+    root: f32,
 }
 
-fn gain(amounts: &[Amount], features: &Features, row: u32) -> f64 {
-    let added = |(word, units): (u32, u16)| {
-        let amount = amounts[word as usize];
-        (amount.units + f64::from(units)).sqrt() - amount.root
-    };
-    // Four sums in a fixed order: one alone would wait for itself.
-    let mut sums = [0.0; 4];
-    features.of(row as usize).enumerate().for_each(|(at, feature)| sums[at % 4] += added(feature));
-    ((sums[0] + sums[1]) + (sums[2] + sums[3])) * ROOT_OF_UNIT
-}
+/// Words that are computed side by side.
+const LANES: usize = 8;
 
-fn take(amounts: &mut [Amount], features: &Features, row: u32) {
-    for (word, units) in features.of(row as usize) {
-        let amount = &mut amounts[word as usize];
-        amount.units += f64::from(units);
-        amount.root = amount.units.sqrt();
+impl Amounts {
+    fn new(words: usize) -> Self {
+        Self { units: vec![0.0; words], near: vec![Amount::default(); words] }
+    }
+
+    /// What a row would add: the sum of `√(a + u) - √a`, written so that nothing cancels.
+    fn gain(&self, (words, units): (&[u32], &[u16])) -> f64 {
+        let mut sums = [0.0_f32; LANES];
+        let (wide_words, last_words) = words.as_chunks::<LANES>();
+        let (wide_units, last_units) = units.as_chunks::<LANES>();
+        for (words, units) in wide_words.iter().zip(wide_units) {
+            let amounts = words.map(|word| self.near[word as usize]);
+            for lane in 0..LANES {
+                let (amount, added) = (amounts[lane], f32::from(units[lane]));
+                sums[lane] += added / ((amount.units + added).sqrt() + amount.root);
+            }
+        }
+        for (lane, (&word, &units)) in last_words.iter().zip(last_units).enumerate() {
+            let (amount, added) = (self.near[word as usize], f32::from(units));
+            sums[lane] += added / ((amount.units + added).sqrt() + amount.root);
+        }
+        sums.iter().map(|&sum| f64::from(sum)).sum::<f64>() * ROOT_OF_UNIT
+    }
+
+    fn take(&mut self, features: &Features, row: u32) {
+        for (word, units) in features.of(row as usize) {
+            let amount = &mut self.units[word as usize];
+            *amount += f64::from(units);
+            self.near[word as usize] = Amount { units: *amount as f32, root: amount.sqrt() as f32 };
+        }
     }
 }
 
@@ -50,15 +75,18 @@ fn bucket(gain: f64) -> u32 {
     (gain.max(0.0).to_bits() >> DROPPED) as u32
 }
 
-/// The buckets of rows as things stand now. Rows lie anywhere in memory, so that they are asked for ahead.
-fn buckets_of(amounts: &[Amount], features: &Features, order: &[u32], places: &[u32]) -> Vec<u32> {
-    let row = |at: usize| places.get(at).map(|&place| order[place as usize]);
+/// The buckets of rows as things stand now, given by their places in `spans`. Rows lie anywhere in memory, so that they
+/// are asked for ahead.
+fn buckets_of(amounts: &Amounts, features: &Features, spans: &[Span], places: &[u32]) -> Vec<u32> {
     let mut found = Vec::with_capacity(places.len());
-    for at in 0..places.len() {
-        if let Some(later) = row(at + AHEAD) {
-            features.prefetch(later as usize);
+    for (at, &place) in places.iter().enumerate() {
+        if let Some(&later) = places.get(at + 2 * AHEAD) {
+            prefetch(spans.as_ptr().wrapping_add(later as usize).cast());
         }
-        found.extend(row(at).map(|row| bucket(gain(amounts, features, row))));
+        if let Some(&later) = places.get(at + AHEAD) {
+            features.prefetch(spans[later as usize]);
+        }
+        found.push(bucket(amounts.gain(features.slices(spans[place as usize]))));
     }
     found
 }
@@ -71,9 +99,11 @@ pub(super) fn choose(
 ) -> Result<Choice, Cancelled> {
     let target = target.min(order.len());
     progress.expect(target as u64);
-    let mut amounts = vec![Amount::default(); features.word_numbers];
+    let mut amounts = Amounts::new(features.word_numbers);
+    let of_row = |row: u32| features.slices(features.span(row as usize));
     let mut values: Vec<f64> =
-        (0..features.len() as u32).into_par_iter().map(|row| gain(&amounts, features, row)).collect();
+        (0..features.len() as u32).into_par_iter().map(|row| amounts.gain(of_row(row))).collect();
+    let spans: Vec<Span> = order.iter().map(|&row| features.span(row as usize)).collect();
     progress.check()?;
     // In buckets rows stand by their place in the order, so that sorting puts them into it.
     let mut buckets: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -83,11 +113,12 @@ pub(super) fn choose(
     let mut chosen = Vec::with_capacity(target);
     let mut left = vec![true; features.len()];
     while let Some((number, mut places)) = buckets.pop_last() {
+        places.sort_unstable();
         // Gains only sink: what is not in this bucket now will not come into it. Most rows are here by gains that are long
         // out of date; these go on to other buckets first, on all threads.
         let now: Vec<u32> = places
             .par_chunks(ROWS_PER_TASK)
-            .flat_map_iter(|places| buckets_of(&amounts, features, order, places))
+            .flat_map_iter(|places| buckets_of(&amounts, features, &spans, places))
             .collect();
         let mut at = 0;
         places.retain(|&place| {
@@ -98,21 +129,20 @@ pub(super) fn choose(
             at += 1;
             stays
         });
-        places.sort_unstable();
         progress.check()?;
         for place in places {
             if chosen.len() == target {
                 break;
             }
             let row = order[place as usize];
-            let now_gain = gain(&amounts, features, row);
+            let now_gain = amounts.gain(of_row(row));
             values[row as usize] = now_gain;
             let now = bucket(now_gain);
             if now < number {
                 buckets.entry(now).or_default().push(place);
                 continue;
             }
-            take(&mut amounts, features, row);
+            amounts.take(features, row);
             left[row as usize] = false;
             chosen.push(row);
             progress.advance(1);
@@ -122,10 +152,10 @@ pub(super) fn choose(
         }
     }
     let last: Vec<(u32, f64)> =
-        order.par_iter().filter(|&&row| left[row as usize]).map(|&row| (row, gain(&amounts, features, row))).collect();
+        order.par_iter().filter(|&&row| left[row as usize]).map(|&row| (row, amounts.gain(of_row(row)))).collect();
     for (row, gain) in last {
         values[row as usize] = gain;
     }
-    let amounts = amounts.iter().map(|amount| amount.units as u64).collect();
+    let amounts = amounts.units.iter().map(|&units| units as u64).collect();
     Ok(Choice { chosen, values, often: Vec::new(), amounts })
 }

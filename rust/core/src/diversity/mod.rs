@@ -56,10 +56,14 @@ impl Choice {
     /// The words of a row of which the chosen rows have most, as numbers, at most so many.
     #[must_use]
     pub fn commonest(&self, features: &Features, row: usize, most: usize) -> Vec<u32> {
-        let mut words: Vec<u32> = features.of(row).map(|(word, _)| word).collect();
-        words.sort_unstable_by_key(|&word| (std::cmp::Reverse(self.amounts[word as usize]), word));
-        words.truncate(most);
-        words
+        let mut words: Vec<(std::cmp::Reverse<u64>, u32)> =
+            features.of(row).map(|(word, _)| (std::cmp::Reverse(self.amounts[word as usize]), word)).collect();
+        if words.len() > most {
+            words.select_nth_unstable(most);
+            words.truncate(most);
+        }
+        words.sort_unstable();
+        words.into_iter().map(|(_, word)| word).collect()
     }
 }
 

@@ -39,10 +39,11 @@ impl WordCounts {
     #[must_use]
     pub fn sorted(&self) -> Vec<(String, u64)> {
         let dictionary = ContentWords::shared().dictionary();
-        let known = self.known.iter().enumerate().map(|(word, &count)| (dictionary.word(word as u32), count));
+        let known = self.known.iter().enumerate().filter(|&(_, &count)| count > 0);
+        let known = known.map(|(word, &count)| (dictionary.word(word as u32), count));
         let foreign =
             self.foreign.iter().enumerate().map(|(name, &count)| (self.names.get(name as u32).to_owned(), count));
-        let mut counts: Vec<(String, u64)> = known.filter(|&(_, count)| count > 0).chain(foreign).collect();
+        let mut counts: Vec<(String, u64)> = known.chain(foreign).collect();
         counts.sort_unstable_by(|left, right| right.1.cmp(&left.1).then_with(|| left.0.cmp(&right.0)));
         counts
     }
