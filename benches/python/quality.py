@@ -1,10 +1,10 @@
 """Measures whether perplexity finds garbage: real rows that no model saw, beside the same rows shuffled.
 
-    python benches/python/quality.py [--data FOLDER] [--training zh_text|rows]
+    python benches/python/quality.py [--data FOLDER]
 
-An n-gram model of one half of alpaca_zh scores the other half, as it is, with the characters of each answer shuffled,
-and with its words shuffled. Printed is the area under the curve: how often a shuffled row has a higher perplexity than
-a real one, over all pairs, and within the strata of language and length by which rows go.
+An n-gram model of one half of alpaca_zh scores the other half, as it is, and with the characters or the words of each
+row, or only those of its answer, shuffled. Printed is the area under the curve: how often a shuffled row has a higher
+perplexity than a real one, over all pairs, and within the strata of language and length by which rows go.
 """
 
 from __future__ import annotations
@@ -39,12 +39,19 @@ def main() -> None:
     print(f"{len(seen):,} rows trained on, {len(held_out):,} rows scored")
     chance = random.Random(2)
     real = scored(model, held_out)
-    for name, shuffled in (
-        ("characters", [(asked, mixed(list(said), chance)) for asked, said in held_out]),
-        ("words", [(asked, mixed(cut, chance)) for (asked, _), cut in zip(held_out, words_of(held_out), strict=True)]),
-    ):
-        for part in ("output", "conversation"):
-            print(f"{name:<10} {part:<12} {report(real, scored(model, shuffled), part)}")
+    asked, said = words_of([asked for asked, _ in held_out]), words_of([said for _, said in held_out])
+    shuffled = {
+        "characters of the row": [(mixed(list(one), chance), mixed(list(other), chance)) for one, other in held_out],
+        "words of the row": [
+            (mixed(one, chance), mixed(other, chance)) for one, other in zip(asked, said, strict=True)
+        ],
+        "characters of the answer": [(one, mixed(list(other), chance)) for one, other in held_out],
+        "words of the answer": [(one, mixed(cut, chance)) for (one, _), cut in zip(held_out, said, strict=True)],
+    }
+    for name, pairs in shuffled.items():
+        scores = scored(model, pairs)
+        for part in ("conversation", "output"):
+            print(f"{name:<24} text={part:<12} {report(real, scores, part)}")
 
 
 def rows_of(path: Path) -> list[tuple[str, str]]:
@@ -56,11 +63,9 @@ def rows_of(path: Path) -> list[tuple[str, str]]:
     return [(asked, said) for asked, said in pairs if len(set(said)) > 3]
 
 
-def words_of(pairs: list[tuple[str, str]]) -> list[list[str]]:
-    """The words of the answers, of which each is the whole."""
-    cut: list[list[str]] = pa.record_batch(_native.cut_words(pa.array([said for _, said in pairs])))[
-        "words"
-    ].to_pylist()
+def words_of(texts: list[str]) -> list[list[str]]:
+    """The words of texts, of which each is the whole."""
+    cut: list[list[str]] = pa.record_batch(_native.cut_words(pa.array(texts)))["words"].to_pylist()
     return cut
 
 
