@@ -66,7 +66,7 @@ macro_rules! targets {
     };
 }
 
-targets!(array, convert, exact_dedup, formats, lines, near_dedup, normalise, rules, shingle);
+targets!(array, convert, exact_dedup, formats, language_model, lines, near_dedup, normalise, rules, shingle);
 
 #[test]
 fn every_target_is_replayed() {

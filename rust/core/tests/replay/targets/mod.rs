@@ -16,6 +16,7 @@ pub mod choices;
 pub mod convert;
 pub mod exact_dedup;
 pub mod formats;
+pub mod language_model;
 pub mod lines;
 pub mod near_dedup;
 pub mod normalise;
@@ -35,11 +36,12 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file, of its corpus, and of its fuzzer.
-pub const ALL: [(&str, Target); 9] = [
+pub const ALL: [(&str, Target); 10] = [
     ("array", array::check),
     ("convert", convert::check),
     ("exact_dedup", exact_dedup::check),
     ("formats", formats::check),
+    ("language_model", language_model::check),
     ("lines", lines::check),
     ("near_dedup", near_dedup::check),
     ("normalise", normalise::check),
