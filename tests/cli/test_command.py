@@ -17,7 +17,7 @@ from belle_data import __version__
 from belle_data.cli import clean as words
 from belle_data.cli import main, recipe_options
 from belle_data.cli.parser import COMMANDS
-from belle_data.config import Format, InputConfig, OutputConfig, OutputFormat
+from belle_data.config import Format, InputConfig, OutputConfig, OutputFormat, Recipe, StageName
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
@@ -63,8 +63,9 @@ def test_help_agrees_with_the_recipe() -> None:
     assert get_args(Format) == recipe_options.FORMATS
     assert get_args(OutputFormat) == words.OUTPUT_FORMATS
     assert get_args(OutputConfig.model_fields["compress"].annotation) == words.COMPRESSIONS
-    known = {"input": InputConfig.model_fields, "output": OutputConfig.model_fields}
-    assert all(key in known[table] for table, key in recipe_options.RECIPE_FLAGS.values())
+    for table, key in recipe_options.RECIPE_FLAGS.values():
+        assert key in type(getattr(Recipe(), table)).model_fields, (table, key)
+    assert set(recipe_options.SWITCHES.values()) <= set(get_args(StageName))
     shown = words.parser().format_help()
     assert f"({OutputConfig().shard_rows})" in shown
     assert f"({InputConfig().max_line_bytes >> 20}MiB)" in shown
