@@ -37,6 +37,7 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 # Options of the benchmark's script, which belle_data's help does not list.
 FOREIGN_FLAGS = {
+    "--bin",
     "--check",
     "--corpus",
     "--instruction-sets",
@@ -44,6 +45,7 @@ FOREIGN_FLAGS = {
     "--peer-python",
     "--peers",
     "--python",
+    "--release",
     "--repeat",
     "--show",
 }
