@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import threading
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from belle_data.cli import progress
 from belle_data.cli.progress import PlainProgress, Quiet, TerminalProgress, progress_for
 from belle_data.cli.terminal import cells, cut, human_bytes, human_seconds, padded
+from belle_data.engine.progress import MemoryWatch, private_memory
 
 
 class Clock:
@@ -151,3 +153,17 @@ def test_numbers_for_people() -> None:
     assert [human_seconds(time) for time in (0.123, 9.99, 12.34, 61, 3725)] == [
         "0.12 s", "9.99 s", "12.3 s", "1:01 min", "1:02:05 h",
     ]  # fmt: skip
+
+
+def test_each_lap_has_its_own_memory() -> None:
+    if private_memory() is None:
+        pytest.skip("this system does not say how much memory a process has")
+    watch = MemoryWatch()
+    block = bytearray(os.urandom(1)) * (200 << 20)
+    first = watch.lap()
+    del block
+    second = watch.lap()
+    assert first is not None
+    assert second is not None
+    assert first - second > 100 << 20
+    assert watch.peak() == first

@@ -196,6 +196,9 @@ def test_flags_say_what_a_stage_needs_and_switch_it_on(belle: Shell) -> None:
     assert done.code == 0, done.err
     assert [stage["name"] for stage in done.json()["stages"]] == ["exact_dedup", "quality", "diversity"]
     assert done.json()["rows_out"] == 30
+    report = done.json()
+    peaks = [step["peak_private_bytes"] for step in (report["read"], *report["stages"], report["write"])]
+    assert 10 << 20 < min(peaks) <= max(peaks) <= report["peak_private_bytes"]
     refused = belle.here("clean", "raw.jsonl", "--target-rows", "many", "--out", "never")
     assert refused.code == 2
     assert "`diversity.target_rows`" in refused.err

@@ -26,8 +26,7 @@ RECIPE_FLAGS = {
     "target_rows": ("diversity", "target_rows"),
     "against": ("decontaminate", "against"),
 }
-SWITCHES = {"against": "decontaminate", "lm": "quality", "target_rows": "diversity"}
-"""Flags that say what a stage needs, which then runs even if the recipe does not name it."""
+"""The table and the setting that a flag is for. A stage whose setting is given runs, also if no recipe names it."""
 
 
 def add_recipe(words: argparse._ActionsContainer, example: str) -> None:
@@ -81,12 +80,12 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
         value = getattr(options, flag, None)
         if value is not None:
             overrides.setdefault(table, {})[key] = value
+    asked_for = [table for table in overrides if table not in {"input", "output"}]
     stages = getattr(options, "stages", None)
     if stages is not None:
         overrides["stages"] = [name.strip() for name in stages.split(",") if name.strip()]
     recipe = load_recipe(options.recipe, options.settings, overrides)
-    wanted = [name for flag, name in SWITCHES.items() if getattr(options, flag, None) is not None]
-    missing = tuple(name for name in wanted if name not in recipe.stages)
+    missing = tuple(name for name in asked_for if name not in recipe.stages)
     if missing:
         recipe = recipe.model_copy(update={"stages": (*recipe.stages, *missing)})
     return recipe

@@ -65,7 +65,7 @@ class Diversity(StageDefaults):
     """
 
     name: ClassVar[str] = "diversity"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     scans: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("row", "turns")
     adds: ClassVar[tuple[str, ...]] = ()
