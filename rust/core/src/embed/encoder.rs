@@ -8,7 +8,7 @@ use super::convolution::{self, Convolution};
 use super::head;
 use super::instructions::InstructionSet;
 use super::layout::FEATURES;
-use super::table::Table;
+use super::table::{Number, Short, Table};
 use super::unigram::{self, Unigram};
 use super::weights::{Parameters, Weights};
 use crate::progress::{Cancelled, Progress};
@@ -44,7 +44,8 @@ impl Precision {
 #[derive(Default)]
 pub struct Buffers {
     unigram: unigram::Scratch,
-    convolution: convolution::Scratch,
+    precise: convolution::Scratch<f32>,
+    short: convolution::Scratch<Short>,
     head: head::Scratch,
     tokens: Vec<u32>,
     bounds: Vec<usize>,
@@ -59,11 +60,15 @@ pub struct Buffers {
 pub struct Encoder {
     unigram: Unigram,
     parameters: Parameters,
-    table: Table,
+    /// For vectors in f32.
+    precise: Table<f32>,
+    /// For vectors in whole numbers.
+    short: Table<Short>,
 }
 
 impl Encoder {
-    /// Memory for what depends on a piece alone: enough for 40,000 pieces, four times those of 50,000 short prompts.
+    /// Memory for what depends on a piece alone, half of it for each precision: enough for 40,000 pieces in whole
+    /// numbers, four times those of 50,000 short prompts, and for 20,000 in f32.
     pub const TABLE_BYTES: usize = 512 << 20;
 
     /// From the bytes of a sentencepiece model and the arrays of the weights.
@@ -80,8 +85,9 @@ impl Encoder {
                 rule: format!("it has {} pieces, the embedding only {}", unigram.len(), parameters.pieces()),
             });
         }
-        let table = Table::new(unigram.len(), table_bytes);
-        Ok(Self { unigram, parameters, table })
+        let precise = Table::new(unigram.len(), table_bytes / 2);
+        let short = Table::new(unigram.len(), table_bytes / 2);
+        Ok(Self { unigram, parameters, precise, short })
     }
 
     /// Appends a text's pieces to `ids`, with [`unigram::START`] before and [`unigram::END`] after them.
@@ -150,12 +156,28 @@ impl Encoder {
         buffers.tokens = tokens;
         buffers.sums.resize(texts.len() * FEATURES);
         buffers.sums.fill(0.0);
-        let convolution = Convolution { set, precision, parameters: &self.parameters, table: &self.table };
+        let Buffers { tokens, bounds, sums, .. } = buffers;
         let check = || progress.check();
-        convolution.run(&buffers.tokens, &buffers.bounds, &mut buffers.convolution, &mut buffers.sums, check)?;
+        match precision {
+            Precision::Float32 => {
+                self.convolution(set, precision, &self.precise).run(tokens, bounds, &mut buffers.precise, sums, check)
+            }
+            Precision::Int8 => {
+                self.convolution(set, precision, &self.short).run(tokens, bounds, &mut buffers.short, sums, check)
+            }
+        }?;
         let epsilon = self.parameters.epsilon;
         let head = &self.parameters.head;
         head.run(set, precision, epsilon, &mut buffers.sums, &buffers.lens, &mut buffers.head, vectors);
         Ok(())
+    }
+
+    fn convolution<'a, T: Number>(
+        &'a self,
+        set: InstructionSet,
+        precision: Precision,
+        table: &'a Table<T>,
+    ) -> Convolution<'a, T> {
+        Convolution { set, precision, parameters: &self.parameters, table }
     }
 }

@@ -31,6 +31,8 @@ pub struct Scratch {
     scales: Vec<f32>,
     left: Aligned<f32>,
     right: Aligned<f32>,
+    /// All rows.
+    rows: Vec<u32>,
 }
 
 /// Rows on the left lie this far apart in all layers.
@@ -56,24 +58,26 @@ impl Head {
         let (mut left, mut right) = (std::mem::take(&mut scratch.left), std::mem::take(&mut scratch.right));
         left.resize(count * STRIDE);
         right.resize(count * STRIDE);
-        multiply(&self.output, set, precision, sums, FEATURES, count, scratch, &mut left);
+        scratch.rows.clear();
+        scratch.rows.extend(0..count as u32);
+        multiply(&self.output, set, precision, sums, FEATURES, scratch, &mut left);
         for (row, &tokens) in left.chunks_exact_mut(STRIDE).zip(tokens) {
             lanes::scale(set, &mut row[..EMBEDDING], (tokens as f32).sqrt());
         }
-        multiply(&self.both, set, precision, &left, EMBEDDING, count, scratch, &mut right);
+        multiply(&self.both, set, precision, &left, EMBEDDING, scratch, &mut right);
         for row in right.chunks_exact_mut(STRIDE) {
             lanes::rectify(set, &mut row[..HIDDEN]);
         }
-        multiply(&self.second, set, precision, &right, HIDDEN, count, scratch, &mut left);
+        multiply(&self.second, set, precision, &right, HIDDEN, scratch, &mut left);
         for (row, past) in left.chunks_exact_mut(STRIDE).zip(right.chunks_exact(STRIDE)) {
             lanes::rectify_sum(set, &mut row[..HIDDEN], &past[HIDDEN..2 * HIDDEN]);
         }
-        multiply(&self.third, set, precision, &left, HIDDEN, count, scratch, &mut right);
+        multiply(&self.third, set, precision, &left, HIDDEN, scratch, &mut right);
         for (row, third) in left.chunks_exact_mut(STRIDE).zip(right.chunks_exact_mut(STRIDE)) {
             lanes::rectify(set, &mut third[..EMBEDDING]);
             row[HIDDEN..HIDDEN + EMBEDDING].copy_from_slice(&third[..EMBEDDING]);
         }
-        multiply(&self.last, set, precision, &left, HIDDEN + EMBEDDING, count, scratch, &mut right);
+        multiply(&self.last, set, precision, &left, HIDDEN + EMBEDDING, scratch, &mut right);
         for (row, result) in out.as_chunks_mut::<DIMENSIONS>().0.iter_mut().zip(right.chunks_exact(STRIDE)) {
             row.copy_from_slice(&result[..DIMENSIONS]);
             lanes::finish(set, row, epsilon);
@@ -82,25 +86,23 @@ impl Head {
     }
 }
 
-#[expect(clippy::too_many_arguments, reason = "a product has two sides, a result and how it is done")]
 fn multiply(
     matrix: &Matrix,
     set: InstructionSet,
     precision: Precision,
     left: &[f32],
     inner: usize,
-    rows: usize,
     scratch: &mut Scratch,
     out: &mut [f32],
 ) {
     if precision == Precision::Float32 {
-        return matrix.f32.multiply::<STRIDE>(set, left, rows, out, STRIDE, None);
+        return matrix.f32.multiply::<STRIDE>(set, left, &scratch.rows, out, STRIDE, None);
     }
-    scratch.bytes.resize(rows * STRIDE);
+    scratch.bytes.resize(scratch.rows.len() * STRIDE);
     scratch.scales.clear();
     for (row, bytes) in left.chunks_exact(STRIDE).zip(scratch.bytes.chunks_exact_mut(STRIDE)) {
         scratch.scales.push(lanes::quantise(set, &row[..inner], &mut bytes[..inner]));
     }
     let left = Rows { bytes: &scratch.bytes, scales: &scratch.scales };
-    matrix.i8.multiply::<STRIDE>(set, left, rows, out, STRIDE, None);
+    matrix.i8.multiply::<STRIDE>(set, left, &scratch.rows, out, STRIDE, None);
 }

@@ -51,16 +51,17 @@ impl InstructionSet {
 
 /// Defines `fn name(set, …)` from an `#[inline(always)]` function: one source, compiled once per set.
 macro_rules! compiled {
-    ($(#[$meta:meta])* fn $name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $output:ty)? = $body:path) => {
+    ($(#[$meta:meta])* fn $name:ident $(<$generic:ident: $bound:path>)? ($($argument:ident: $type:ty),* $(,)?)
+        $(-> $output:ty)? = $body:path) => {
         $(#[$meta])*
-        pub fn $name(set: $crate::embed::instructions::InstructionSet, $($argument: $type),*) $(-> $output)? {
+        pub fn $name $(<$generic: $bound>)? (set: $crate::embed::instructions::InstructionSet, $($argument: $type),*) $(-> $output)? {
             #[cfg(target_arch = "x86_64")]
             {
                 use $crate::embed::instructions::Kind;
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
-                fn avx512($($argument: $type),*) $(-> $output)? { $body($($argument),*) }
+                fn avx512 $(<$generic: $bound>)? ($($argument: $type),*) $(-> $output)? { $body($($argument),*) }
                 #[target_feature(enable = "avx2,fma,bmi1,bmi2,lzcnt,popcnt")]
-                fn avx2($($argument: $type),*) $(-> $output)? { $body($($argument),*) }
+                fn avx2 $(<$generic: $bound>)? ($($argument: $type),*) $(-> $output)? { $body($($argument),*) }
                 match set.kind() {
                     // SAFETY: a set is one that the processor was found to have.
                     Kind::Avx512 | Kind::Vnni => return unsafe { avx512($($argument),*) },

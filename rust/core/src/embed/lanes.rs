@@ -2,6 +2,7 @@
 
 use super::instructions::compiled;
 use super::layout::{BRANCHES, CHANNELS, EMBEDDING, FEATURES};
+use super::table::Number;
 
 /// Running sums of one row: number `i` goes to sum `i % LANES`.
 const LANES: usize = 64;
@@ -10,19 +11,24 @@ const LANES: usize = 64;
 const ROUND_TO_BYTE: f32 = 12_582_912.0 + 128.0;
 
 #[inline(always)]
-fn fold(mut sums: [f32; LANES]) -> f32 {
+fn fold(mut lanes: [f32; LANES], both: impl Fn(f32, f32) -> f32) -> f32 {
     let mut half = LANES / 2;
     while half > 0 {
         for lane in 0..half {
-            sums[lane] += sums[lane + half];
+            lanes[lane] = both(lanes[lane], lanes[lane + half]);
         }
         half /= 2;
     }
-    sums[0]
+    lanes[0]
 }
 
 #[inline(always)]
-fn add_rows(sums: &mut [f32; LANES], row: &[f32]) {
+fn sum(lanes: [f32; LANES]) -> f32 {
+    fold(lanes, |left, right| left + right)
+}
+
+#[inline(always)]
+fn add_row(sums: &mut [f32; LANES], row: &[f32]) {
     for lanes in row.as_chunks::<LANES>().0 {
         for lane in 0..LANES {
             sums[lane] += lanes[lane];
@@ -40,23 +46,24 @@ fn add_squares(sums: &mut [f32; LANES], row: &[f32], mean: f32) {
     }
 }
 
-/// Mean and inverse standard deviation of two rows taken as one.
+/// Mean and inverse standard deviation of a row and of `others` more numbers, of which the sums of their values and of
+/// their squares are given.
 #[inline(always)]
-fn moments(left: &[f32], right: &[f32], epsilon: f32) -> (f32, f32) {
-    let inverse_len = 1.0 / (left.len() + right.len()) as f32;
-    let mut sums = [0.0; LANES];
-    add_rows(&mut sums, left);
-    add_rows(&mut sums, right);
-    let mean = fold(sums) * inverse_len;
-    let mut sums = [0.0; LANES];
-    add_squares(&mut sums, left, mean);
-    add_squares(&mut sums, right, mean);
-    (mean, 1.0 / fold(sums).mul_add(inverse_len, epsilon).sqrt())
+fn moments(row: &[f32], others: usize, [other_sum, other_squares]: [f64; 2], epsilon: f32) -> (f32, f32) {
+    let inverse_len = 1.0 / (row.len() + others) as f64;
+    let mut lanes = [0.0; LANES];
+    add_row(&mut lanes, row);
+    let mean = (f64::from(sum(lanes)) + other_sum) * inverse_len;
+    let mut lanes = [0.0; LANES];
+    add_squares(&mut lanes, row, mean as f32);
+    let other_squares = other_squares - mean * (2.0 * other_sum - others as f64 * mean);
+    let variance = (f64::from(sum(lanes)) + other_squares) * inverse_len;
+    (mean as f32, 1.0 / (variance as f32 + epsilon).sqrt())
 }
 
 #[inline(always)]
 fn normalise_body(row: &mut [f32; BRANCHES], gamma: &[f32; BRANCHES], beta: &[f32; BRANCHES], epsilon: f32) {
-    let (mean, inverse) = moments(row, &[], epsilon);
+    let (mean, inverse) = moments(row, 0, [0.0; 2], epsilon);
     for at in 0..BRANCHES {
         row[at] = ((row[at] - mean) * inverse).mul_add(gamma[at], beta[at]);
     }
@@ -83,30 +90,30 @@ fn positive(value: f32) -> f32 {
 }
 
 #[inline(always)]
-fn first_layer<const TAPS: usize>(
-    products: [&[f32; CHANNELS]; TAPS],
-    residual: &[f32; CHANNELS],
+fn first_layer<const TAPS: usize, T: Number>(
+    products: [&[T; CHANNELS]; TAPS],
+    residual: &[T; CHANNELS],
     out: &mut [f32; CHANNELS],
 ) {
     for at in 0..CHANNELS {
-        let mut sum = products[0][at];
+        let mut sum = products[0][at].value();
         for product in &products[1..] {
-            sum += product[at];
+            sum += product[at].value();
         }
-        out[at] = positive(sum) + residual[at];
+        out[at] = positive(sum) + residual[at].value();
     }
 }
 compiled! {
     /// The first convolution of a branch of two taps, its `ReLU` and residual, from the products of each tap.
-    fn first_layer_2(products: [&[f32; CHANNELS]; 2], residual: &[f32; CHANNELS], out: &mut [f32; CHANNELS]) = first_layer::<2>
+    fn first_layer_2<T: Number>(products: [&[T; CHANNELS]; 2], residual: &[T; CHANNELS], out: &mut [f32; CHANNELS]) = first_layer::<2, T>
 }
 compiled! {
     /// The same with three taps.
-    fn first_layer_3(products: [&[f32; CHANNELS]; 3], residual: &[f32; CHANNELS], out: &mut [f32; CHANNELS]) = first_layer::<3>
+    fn first_layer_3<T: Number>(products: [&[T; CHANNELS]; 3], residual: &[T; CHANNELS], out: &mut [f32; CHANNELS]) = first_layer::<3, T>
 }
 compiled! {
     /// The same with five taps.
-    fn first_layer_5(products: [&[f32; CHANNELS]; 5], residual: &[f32; CHANNELS], out: &mut [f32; CHANNELS]) = first_layer::<5>
+    fn first_layer_5<T: Number>(products: [&[T; CHANNELS]; 5], residual: &[T; CHANNELS], out: &mut [f32; CHANNELS]) = first_layer::<5, T>
 }
 
 #[inline(always)]
@@ -131,20 +138,44 @@ compiled! {
     fn rectify_sum(row: &mut [f32], other: &[f32]) = rectify_sum_body
 }
 
+/// The embedding of a piece: its numbers are `code · scale + low`.
+#[derive(Clone, Copy)]
+pub struct Embedding<'a> {
+    pub codes: &'a [u8; EMBEDDING],
+    pub scale: f32,
+    pub low: f32,
+    /// Sums of the numbers and of their squares.
+    pub moments: [f64; 2],
+}
+
 #[inline(always)]
-fn pool_body(embedding: &[f32; EMBEDDING], branches: &[f32; BRANCHES], epsilon: f32, pool: &mut [f32; FEATURES]) {
-    let (mean, inverse) = moments(embedding, branches, epsilon);
+fn pool_body(embedding: Embedding<'_>, branches: &[f32; BRANCHES], epsilon: f32, pool: &mut [f32; FEATURES]) -> f32 {
+    let (mean, inverse) = moments(branches, EMBEDDING, embedding.moments, epsilon);
     let (left, right) = pool.split_at_mut(EMBEDDING);
-    for (sum, value) in left.iter_mut().zip(embedding) {
-        *sum = (value - mean).mul_add(inverse, *sum);
+    let scale = embedding.scale * inverse;
+    for (sum, &code) in left.iter_mut().zip(embedding.codes) {
+        *sum = f32::from(code).mul_add(scale, *sum);
     }
     for (sum, value) in right.iter_mut().zip(branches) {
         *sum = (value - mean).mul_add(inverse, *sum);
     }
+    (embedding.low - mean) * inverse
 }
 compiled! {
-    /// Adds a token's features, normalised but for gain and offset, to those of its text.
-    fn pool(embedding: &[f32; EMBEDDING], branches: &[f32; BRANCHES], epsilon: f32, pool: &mut [f32; FEATURES]) = pool_body
+    /// Adds a token's features, normalised but for gain and offset, to those of its text. What is left to add to each
+    /// number of the embedding is the same for all; that is given back.
+    fn pool(embedding: Embedding<'_>, branches: &[f32; BRANCHES], epsilon: f32, pool: &mut [f32; FEATURES]) -> f32 = pool_body
+}
+
+#[inline(always)]
+fn add_body(row: &mut [f32], value: f32) {
+    for number in row {
+        *number += value;
+    }
+}
+compiled! {
+    /// Adds one number to all of a row.
+    fn add(row: &mut [f32], value: f32) = add_body
 }
 
 #[inline(always)]
@@ -178,7 +209,7 @@ fn quantise_body(row: &[f32], bytes: &mut [u8]) -> f32 {
             largest[lane] = if size > largest[lane] { size } else { largest[lane] };
         }
     }
-    let largest = largest.into_iter().fold(0f32, f32::max);
+    let largest = fold(largest, |left, right| if left > right { left } else { right });
     if largest < f32::MIN_POSITIVE * 128.0 {
         bytes.fill(128);
         return 0.0;
@@ -227,7 +258,7 @@ fn finish_body(row: &mut [f32; EMBEDDING], epsilon: f32) {
     }
     let mut sums = [0.0; LANES];
     add_squares(&mut sums, row, 0.0);
-    let square = fold(sums);
+    let square = sum(sums);
     let inverse = 1.0 / if square > epsilon { square } else { epsilon }.sqrt();
     for value in row.iter_mut() {
         *value *= inverse;
@@ -272,7 +303,10 @@ mod tests {
                 let mut bytes = vec![0; BRANCHES];
                 let unit = quantise(set, &row, &mut bytes);
                 let mut sum = [0.5; FEATURES];
-                pool(set, &end, &normal, 1e-12, &mut sum);
+                let codes = bytes.first_chunk().unwrap();
+                let embedding = Embedding { codes, scale: 0.25, low: -32.0, moments: [7.0, 99_000.0] };
+                let rest = pool(set, embedding, &normal, 1e-12, &mut sum);
+                add(set, &mut sum[..EMBEDDING], rest);
                 (normal.map(f32::to_bits), end.map(f32::to_bits), bytes, unit.to_bits(), sum.map(f32::to_bits))
             }).collect();
             prop_assert!(results.iter().all(|result| *result == results[0]));

@@ -15,14 +15,14 @@ pub struct Residual<'a> {
 }
 
 impl Residual<'_> {
-    /// That there are so many rows of so many columns.
-    pub fn check(&self, rows: usize, columns: usize) {
-        assert!(self.stride >= columns && self.rows.len() >= (rows - 1) * self.stride + columns);
+    /// That there is a row of so many columns with that number.
+    pub fn check(&self, last: usize, columns: usize) {
+        assert!(self.stride >= columns && self.rows.len() >= last * self.stride + columns);
     }
 
-    /// What belongs to the part of the product that begins there.
-    pub fn tile(self, row: usize, column: usize) -> Self {
-        Self { rows: &self.rows[row * self.stride + column..], stride: self.stride }
+    /// What belongs to the columns from that one on.
+    pub fn columns_from(self, column: usize) -> Self {
+        Self { rows: &self.rows[column..], stride: self.stride }
     }
 
     #[inline(always)]
@@ -67,38 +67,37 @@ impl MatrixF32 {
         Self { inner: rows.len() / columns, columns, panels: Aligned::of(&panels), bias: bias.to_vec() }
     }
 
-    /// Sets `rows` rows of `out`, `out_stride` apart, to products of rows of `left`, which begin `STRIDE` apart and may
-    /// overlap.
+    /// Sets rows of `out`, `out_stride` apart, to the products of the `wanted` rows of `left`, in their order. Rows of
+    /// `left` begin `STRIDE` apart and may overlap; those of `residual` have the same numbers.
     pub fn multiply<const STRIDE: usize>(
         &self,
         set: InstructionSet,
         left: &[f32],
-        rows: usize,
+        wanted: &[u32],
         out: &mut [f32],
         out_stride: usize,
         residual: Option<Residual<'_>>,
     ) {
-        if rows == 0 {
-            return;
-        }
+        let Some(&last) = wanted.iter().max() else { return };
         if let Some(residual) = residual {
-            residual.check(rows, self.columns);
+            residual.check(last as usize, self.columns);
         }
-        assert!(left.len() >= (rows - 1) * STRIDE + self.inner);
-        assert!(out_stride >= self.columns && out.len() >= (rows - 1) * out_stride + self.columns);
+        assert!(left.len() >= last as usize * STRIDE + self.inner);
+        assert!(out_stride >= self.columns && out.len() >= (wanted.len() - 1) * out_stride + self.columns);
         for (number, panel) in self.panels.chunks_exact(self.inner * PANEL).enumerate() {
             let bias = &self.bias[number * PANEL..][..PANEL];
             let mut row = 0;
-            while row < rows {
+            while row < wanted.len() {
                 let tile = Tile {
-                    left: &left[row * STRIDE..],
+                    left,
+                    wanted: &wanted[row..],
                     panel,
                     bias,
                     out: &mut out[row * out_stride + number * PANEL..],
                     out_stride,
-                    residual: residual.map(|residual| residual.tile(row, number * PANEL)),
+                    residual: residual.map(|residual| residual.columns_from(number * PANEL)),
                 };
-                row += tile.run::<STRIDE>(set, rows - row);
+                row += tile.run::<STRIDE>(set);
             }
         }
     }
@@ -107,6 +106,8 @@ impl MatrixF32 {
 /// Some rows of a panel's part of the result.
 struct Tile<'a> {
     left: &'a [f32],
+    /// The rows on the left, from the first of the tile to the last of all.
+    wanted: &'a [u32],
     panel: &'a [f32],
     bias: &'a [f32],
     out: &'a mut [f32],
@@ -115,18 +116,18 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Computes up to `rows` rows; how many these were.
+    /// Computes some of the wanted rows; how many these were.
     #[inline]
-    fn run<const STRIDE: usize>(self, set: InstructionSet, rows: usize) -> usize {
+    fn run<const STRIDE: usize>(self, set: InstructionSet) -> usize {
         #[cfg(target_arch = "x86_64")]
         match set.kind() {
             // SAFETY: a set is one that the processor was found to have; `multiply` has checked the bounds of all rows.
             Kind::Avx512 | Kind::Vnni => unsafe {
-                return by_rows!(rows, STRIDE, avx512, self, 11 10 9 8 7 6 5 4 3 2);
+                return by_rows!(self.wanted.len(), STRIDE, avx512, self, 11 10 9 8 7 6 5 4 3 2);
             },
             // SAFETY: as above.
             Kind::Avx2 => unsafe {
-                return match rows {
+                return match self.wanted.len() {
                     6.. => x86::avx2::<6, STRIDE>(self),
                     3.. => x86::avx2::<3, STRIDE>(self),
                     _ => x86::avx2::<1, STRIDE>(self),
@@ -134,22 +135,23 @@ impl Tile<'_> {
             },
             Kind::Portable => {}
         }
-        let _ = (set, rows);
-        self.portable()
+        let _ = set;
+        self.portable::<STRIDE>()
     }
 
-    fn portable(self) -> usize {
+    fn portable<const STRIDE: usize>(self) -> usize {
+        let row = self.wanted[0] as usize;
         let mut sums = [0.0; PANEL];
         sums.copy_from_slice(self.bias);
-        for (factor, row) in self.left.iter().zip(self.panel.as_chunks::<PANEL>().0) {
-            for (sum, value) in sums.iter_mut().zip(row) {
+        for (factor, values) in self.left[row * STRIDE..].iter().zip(self.panel.as_chunks::<PANEL>().0) {
+            for (sum, value) in sums.iter_mut().zip(values) {
                 *sum = factor.mul_add(*value, *sum);
             }
         }
         let out = &mut self.out[..PANEL];
         out.copy_from_slice(&sums);
         if let Some(residual) = self.residual {
-            residual.apply(0, out);
+            residual.apply(row, out);
         }
         1
     }
@@ -157,28 +159,44 @@ impl Tile<'_> {
 
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::wildcard_imports, reason = "the instructions' names say where they are from")]
-#[expect(clippy::needless_range_loop, reason = "a row of the tile is a place in memory and a set of registers")]
 #[expect(clippy::needless_pass_by_value, reason = "a tile is made for one call")]
 mod x86 {
     use std::arch::x86_64::*;
 
     use super::{PANEL, Tile};
 
+    /// Numbers between what is read of a panel and what is asked for.
+    const AHEAD: usize = 256;
+
+    /// The rows on the left.
+    ///
     /// # Safety
-    /// `left` has `ROWS` rows of the panel's height, `STRIDE` apart, and `out` as many of a panel's width.
+    /// `ROWS` rows are wanted, and `left` has them, `STRIDE` apart.
+    #[inline(always)]
+    unsafe fn rows<const ROWS: usize, const STRIDE: usize>(tile: &Tile<'_>) -> [*const f32; ROWS] {
+        // SAFETY: by the contract of this function.
+        std::array::from_fn(|row| unsafe { tile.left.as_ptr().add(*tile.wanted.get_unchecked(row) as usize * STRIDE) })
+    }
+
+    /// # Safety
+    /// `ROWS` rows are wanted; `left` has them with the panel's height, `STRIDE` apart, and `out` as many of a panel's
+    /// width.
     #[target_feature(enable = "avx512f")]
     pub unsafe fn avx512<const ROWS: usize, const STRIDE: usize>(tile: Tile<'_>) -> usize {
-        let left = tile.left.as_ptr();
         let panel = tile.panel.as_ptr();
         // SAFETY: by the contract of this function.
         unsafe {
+            let left = rows::<ROWS, STRIDE>(&tile);
             let bias = [_mm512_loadu_ps(tile.bias.as_ptr()), _mm512_loadu_ps(tile.bias.as_ptr().add(16))];
             let mut sums = [bias; ROWS];
             for at in 0..tile.panel.len() / PANEL {
                 let low = _mm512_loadu_ps(panel.add(at * PANEL));
                 let high = _mm512_loadu_ps(panel.add(at * PANEL + 16));
+                // The panel of a branch is larger than the first cache.
+                _mm_prefetch::<_MM_HINT_T0>(panel.wrapping_add(at * PANEL + AHEAD).cast());
+                _mm_prefetch::<_MM_HINT_T0>(panel.wrapping_add(at * PANEL + AHEAD + 16).cast());
                 for row in 0..ROWS {
-                    let factor = _mm512_set1_ps(*left.add(row * STRIDE + at));
+                    let factor = _mm512_set1_ps(*left[row].add(at));
                     sums[row][0] = _mm512_fmadd_ps(factor, low, sums[row][0]);
                     sums[row][1] = _mm512_fmadd_ps(factor, high, sums[row][1]);
                 }
@@ -188,7 +206,8 @@ mod x86 {
                 for (half, &sum) in sums.iter().enumerate() {
                     let mut value = sum;
                     if let Some(residual) = tile.residual {
-                        let other = residual.rows.as_ptr().add(row * residual.stride + half * 16);
+                        let number = *tile.wanted.get_unchecked(row) as usize;
+                        let other = residual.rows.as_ptr().add(number * residual.stride + half * 16);
                         value = _mm512_add_ps(_mm512_max_ps(sum, _mm512_setzero_ps()), _mm512_loadu_ps(other));
                     }
                     _mm512_storeu_ps(out.add(row * tile.out_stride + half * 16), value);
@@ -202,7 +221,8 @@ mod x86 {
     /// As for [`avx512`].
     #[target_feature(enable = "avx2,fma")]
     pub unsafe fn avx2<const ROWS: usize, const STRIDE: usize>(tile: Tile<'_>) -> usize {
-        let left = tile.left.as_ptr();
+        // SAFETY: by the contract of this function.
+        let left = unsafe { rows::<ROWS, STRIDE>(&tile) };
         for first in (0..PANEL).step_by(16) {
             // SAFETY: by the contract of this function; `first` is the left or right half of the panel.
             unsafe {
@@ -213,7 +233,7 @@ mod x86 {
                     let low = _mm256_loadu_ps(panel.add(at * PANEL));
                     let high = _mm256_loadu_ps(panel.add(at * PANEL + 8));
                     for row in 0..ROWS {
-                        let factor = _mm256_set1_ps(*left.add(row * STRIDE + at));
+                        let factor = _mm256_set1_ps(*left[row].add(at));
                         sums[row][0] = _mm256_fmadd_ps(factor, low, sums[row][0]);
                         sums[row][1] = _mm256_fmadd_ps(factor, high, sums[row][1]);
                     }
@@ -223,7 +243,8 @@ mod x86 {
                     for (half, &sum) in sums.iter().enumerate() {
                         let mut value = sum;
                         if let Some(residual) = tile.residual {
-                            let other = residual.rows.as_ptr().add(row * residual.stride + first + half * 8);
+                            let number = *tile.wanted.get_unchecked(row) as usize;
+                            let other = residual.rows.as_ptr().add(number * residual.stride + first + half * 8);
                             value = _mm256_add_ps(_mm256_max_ps(sum, _mm256_setzero_ps()), _mm256_loadu_ps(other));
                         }
                         _mm256_storeu_ps(out.add(row * tile.out_stride + half * 8), value);
@@ -244,25 +265,29 @@ mod tests {
     proptest! {
         #[test]
         fn each_set_gives_the_chain_of_the_definition(
-            rows in 0usize..30, blocks in 1usize..4,
-            pool in proptest::collection::vec(-2f32..2.0, 300),
+            blocks in 1usize..4,
+            pool in proptest::collection::vec(-2f32..2.0, 300), wanted in proptest::collection::vec(0u32..30, 0..30),
         ) {
             const STRIDE: usize = 24;
             let (inner, columns) = (STRIDE * blocks, 64);
             let value = |at: usize| pool[at * 7 % 300];
             let right: Vec<f32> = (0..inner * columns).map(value).collect();
             let bias: Vec<f32> = (0..columns).map(|at| value(at + 5)).collect();
-            let left: Vec<f32> = (0..rows * STRIDE + inner).map(|at| value(at + 11)).collect();
+            let left: Vec<f32> = (0..30 * STRIDE + inner).map(|at| value(at + 11)).collect();
+            let residual: Vec<f32> = (0..30 * columns).map(|at| value(at + 3)).collect();
             let matrix = MatrixF32::new(&right, columns, &bias);
             for set in InstructionSet::current().and_plainer() {
-                let mut out = vec![7.0; rows * 70 + columns];
-                matrix.multiply::<STRIDE>(set, &left, rows, &mut out, 70, None);
-                for row in 0..rows {
+                let mut out = vec![7.0; wanted.len() * 70 + columns];
+                let residual_rows = Some(Residual { rows: &residual, stride: columns });
+                matrix.multiply::<STRIDE>(set, &left, &wanted, &mut out, 70, residual_rows);
+                for (result, &row) in wanted.iter().enumerate() {
+                    let row = row as usize;
                     for column in 0..columns {
                         let sum = (0..inner).fold(bias[column], |sum, at| {
                             left[row * STRIDE + at].mul_add(right[at * columns + column], sum)
                         });
-                        prop_assert_eq!(out[row * 70 + column].to_bits(), sum.to_bits(), "{:?}", set);
+                        let wanted = if sum > 0.0 { sum } else { 0.0 } + residual[row * columns + column];
+                        prop_assert_eq!(out[result * 70 + column].to_bits(), wanted.to_bits(), "{:?}", set);
                     }
                 }
             }

@@ -21,7 +21,7 @@ pub struct MatrixI8 {
     columns: usize,
     /// Panel by panel, then tap by tap; groups of four rows, in which the four numbers of a column are neighbours.
     panels: Aligned<i8>,
-    /// Panel by panel, tap by tap: 128 times the sum of each column.
+    /// Panel by panel, tap by tap: −128 times the sum of each column.
     excess: Vec<i32>,
     scales: Vec<f32>,
     bias: Vec<f32>,
@@ -57,7 +57,7 @@ impl MatrixI8 {
                             let scale = scales[first + column];
                             let value = if scale > 0.0 { row[first + column] / scale } else { 0.0 };
                             let value = value.round().clamp(-127.0, 127.0) as i8;
-                            *sum += 128 * i32::from(value);
+                            *sum -= 128 * i32::from(value);
                             panels.push(value);
                         }
                     }
@@ -68,33 +68,32 @@ impl MatrixI8 {
         Self { taps, inner, columns, panels: Aligned::of(&panels), excess, scales, bias: bias.to_vec() }
     }
 
-    /// Sets `rows` rows of `out`, `out_stride` apart. Left rows begin `STRIDE` apart; row `r` of the result is made of
-    /// the left rows `r`, `r + 1`, … of each tap.
+    /// Sets rows of `out`, `out_stride` apart, for the `wanted` rows in their order. Left rows begin `STRIDE` apart; that
+    /// of a wanted `r` is made of the left rows `r`, `r + 1`, … of each tap, and of row `r` of `residual`.
     pub fn multiply<const STRIDE: usize>(
         &self,
         set: InstructionSet,
         left: Rows<'_>,
-        rows: usize,
+        wanted: &[u32],
         out: &mut [f32],
         out_stride: usize,
         residual: Option<Residual<'_>>,
     ) {
-        if rows == 0 {
-            return;
-        }
+        let Some(&last) = wanted.iter().max() else { return };
+        let last = last as usize;
         if let Some(residual) = residual {
-            residual.check(rows, self.columns);
+            residual.check(last, self.columns);
         }
-        assert!(left.scales.len() >= rows + self.taps - 1);
-        assert!(left.bytes.len() >= (rows + self.taps - 2) * STRIDE + self.inner);
-        assert!(out_stride >= self.columns && out.len() >= (rows - 1) * out_stride + self.columns);
+        assert!(left.scales.len() >= last + self.taps);
+        assert!(left.bytes.len() >= (last + self.taps - 1) * STRIDE + self.inner);
+        assert!(out_stride >= self.columns && out.len() >= (wanted.len() - 1) * out_stride + self.columns);
         let panels = self.panels.chunks_exact(self.taps * self.inner * PANEL);
         for (number, (panel, excess)) in panels.zip(self.excess.chunks_exact(self.taps * PANEL)).enumerate() {
             let mut row = 0;
-            while row < rows {
+            while row < wanted.len() {
                 let tile = Tile {
-                    bytes: &left.bytes[row * STRIDE..],
-                    row_scales: &left.scales[row..],
+                    left,
+                    wanted: &wanted[row..],
                     inner: self.inner,
                     panel,
                     excess,
@@ -102,9 +101,9 @@ impl MatrixI8 {
                     bias: &self.bias[number * PANEL..][..PANEL],
                     out: &mut out[row * out_stride + number * PANEL..],
                     out_stride,
-                    residual: residual.map(|residual| residual.tile(row, number * PANEL)),
+                    residual: residual.map(|residual| residual.columns_from(number * PANEL)),
                 };
-                row += tile.run::<STRIDE>(set, rows - row);
+                row += tile.run::<STRIDE>(set);
             }
         }
     }
@@ -112,8 +111,9 @@ impl MatrixI8 {
 
 /// Some rows of a panel's part of the result.
 struct Tile<'a> {
-    bytes: &'a [u8],
-    row_scales: &'a [f32],
+    left: Rows<'a>,
+    /// The rows on the left, from the first of the tile to the last of all.
+    wanted: &'a [u32],
     inner: usize,
     panel: &'a [i8],
     excess: &'a [i32],
@@ -125,25 +125,25 @@ struct Tile<'a> {
 }
 
 impl Tile<'_> {
-    /// Computes up to `rows` rows; how many these were.
+    /// Computes some of the wanted rows; how many these were.
     #[inline]
-    fn run<const STRIDE: usize>(self, set: InstructionSet, rows: usize) -> usize {
+    fn run<const STRIDE: usize>(self, set: InstructionSet) -> usize {
         #[cfg(target_arch = "x86_64")]
         match set.kind() {
             // SAFETY: a set is one that the processor was found to have; `multiply` has checked the bounds of all rows.
             Kind::Vnni => unsafe {
-                return by_rows!(rows, STRIDE, vnni, self, 11 10 9 8 7 6 5 4 3 2);
+                return by_rows!(self.wanted.len(), STRIDE, vnni, self, 11 10 9 8 7 6 5 4 3 2);
             },
             // SAFETY: as above.
             Kind::Avx512 | Kind::Avx2 => unsafe {
-                return match rows {
+                return match self.wanted.len() {
                     2.. => x86::avx2::<2, STRIDE>(self),
                     _ => x86::avx2::<1, STRIDE>(self),
                 };
             },
             Kind::Portable => {}
         }
-        let _ = (set, rows);
+        let _ = set;
         self.portable::<STRIDE>()
     }
 
@@ -151,7 +151,7 @@ impl Tile<'_> {
         let mut result = [0.0; PANEL];
         for (tap, panel) in self.panel.chunks_exact(self.inner * PANEL).enumerate() {
             let mut sums = [0; PANEL];
-            let bytes = &self.bytes[tap * STRIDE..][..self.inner];
+            let bytes = &self.left.bytes[(self.wanted[0] as usize + tap) * STRIDE..][..self.inner];
             for (factors, group) in bytes.as_chunks::<GROUP>().0.iter().zip(panel.chunks_exact(PANEL * GROUP)) {
                 for (sum, values) in sums.iter_mut().zip(group.as_chunks::<GROUP>().0) {
                     for (&factor, &value) in factors.iter().zip(values) {
@@ -168,10 +168,10 @@ impl Tile<'_> {
     /// Adds a tap's sums to the result of a row.
     #[inline(always)]
     fn add_tap(&self, tap: usize, row: usize, sums: &[i32; PANEL], result: &mut [f32; PANEL]) {
-        let scale = self.row_scales[row + tap];
+        let scale = self.left.scales[self.wanted[row] as usize + tap];
         let excess = &self.excess[tap * PANEL..][..PANEL];
         for column in 0..PANEL {
-            result[column] = scale.mul_add((sums[column] - excess[column]) as f32, result[column]);
+            result[column] = scale.mul_add((sums[column] + excess[column]) as f32, result[column]);
         }
     }
 
@@ -182,14 +182,13 @@ impl Tile<'_> {
             out[column] = result[column].mul_add(self.scales[column], self.bias[column]);
         }
         if let Some(residual) = self.residual {
-            residual.apply(row, out);
+            residual.apply(self.wanted[row] as usize, out);
         }
     }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[allow(clippy::wildcard_imports, reason = "the instructions' names say where they are from")]
-#[expect(clippy::needless_range_loop, reason = "a row of the tile is a place in memory and a set of registers")]
 #[expect(clippy::needless_pass_by_value, reason = "a tile is made for one call")]
 mod x86 {
     use std::arch::x86_64::*;
@@ -199,8 +198,21 @@ mod x86 {
     /// Bytes between what is read of a panel and what is asked for.
     const AHEAD: usize = 1024;
 
+    /// The rows on the left of a tap.
+    ///
     /// # Safety
-    /// `bytes` has `ROWS` rows and one more for each tap but the first, `STRIDE` apart, and `out` has `ROWS` rows.
+    /// `ROWS` rows are wanted, and the left has them, `STRIDE` apart.
+    #[inline(always)]
+    unsafe fn rows<const ROWS: usize, const STRIDE: usize>(tile: &Tile<'_>, tap: usize) -> [*const u8; ROWS] {
+        // SAFETY: by the contract of this function.
+        std::array::from_fn(|row| unsafe {
+            tile.left.bytes.as_ptr().add((*tile.wanted.get_unchecked(row) as usize + tap) * STRIDE)
+        })
+    }
+
+    /// # Safety
+    /// `ROWS` rows are wanted; the left has them and one more for each tap but the first, `STRIDE` apart, and `out` has
+    /// `ROWS` rows.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub unsafe fn vnni<const ROWS: usize, const STRIDE: usize>(tile: Tile<'_>) -> usize {
         let groups = tile.inner / GROUP;
@@ -208,10 +220,11 @@ mod x86 {
         unsafe {
             let mut result = [[_mm512_setzero_ps(); 2]; ROWS];
             for tap in 0..tile.excess.len() / PANEL {
-                let bytes = tile.bytes.as_ptr().add(tap * STRIDE);
+                let bytes = rows::<ROWS, STRIDE>(&tile, tap);
                 let panel = tile.panel.as_ptr().add(tap * tile.inner * PANEL);
                 let excess = tile.excess.as_ptr().add(tap * PANEL);
-                let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
+                let excess = [_mm512_loadu_si512(excess.cast()), _mm512_loadu_si512(excess.add(16).cast())];
+                let mut sums = [excess; ROWS];
                 for group in 0..groups {
                     let low = _mm512_loadu_si512(panel.add(group * PANEL * GROUP).cast());
                     let high = _mm512_loadu_si512(panel.add(group * PANEL * GROUP + 64).cast());
@@ -219,17 +232,17 @@ mod x86 {
                     _mm_prefetch::<_MM_HINT_T0>(panel.wrapping_add(group * PANEL * GROUP + AHEAD));
                     _mm_prefetch::<_MM_HINT_T0>(panel.wrapping_add(group * PANEL * GROUP + AHEAD + 64));
                     for row in 0..ROWS {
-                        let four = bytes.add(row * STRIDE + group * GROUP).cast::<i32>().read_unaligned();
+                        let four = bytes[row].add(group * GROUP).cast::<i32>().read_unaligned();
                         let four = _mm512_set1_epi32(four);
                         sums[row][0] = _mm512_dpbusd_epi32(sums[row][0], four, low);
                         sums[row][1] = _mm512_dpbusd_epi32(sums[row][1], four, high);
                     }
                 }
-                let excess = [_mm512_loadu_si512(excess.cast()), _mm512_loadu_si512(excess.add(16).cast())];
                 for row in 0..ROWS {
-                    let scale = _mm512_set1_ps(*tile.row_scales.get_unchecked(row + tap));
+                    let number = *tile.wanted.get_unchecked(row) as usize + tap;
+                    let scale = _mm512_set1_ps(*tile.left.scales.get_unchecked(number));
                     for half in 0..2 {
-                        let sum = _mm512_cvtepi32_ps(_mm512_sub_epi32(sums[row][half], excess[half]));
+                        let sum = _mm512_cvtepi32_ps(sums[row][half]);
                         result[row][half] = _mm512_fmadd_ps(scale, sum, result[row][half]);
                     }
                 }
@@ -241,7 +254,8 @@ mod x86 {
                     let out = tile.out.as_mut_ptr().add(row * tile.out_stride + half * 16);
                     let mut value = _mm512_fmadd_ps(result[half], scales, bias);
                     if let Some(residual) = tile.residual {
-                        let other = residual.rows.as_ptr().add(row * residual.stride + half * 16);
+                        let number = *tile.wanted.get_unchecked(row) as usize;
+                        let other = residual.rows.as_ptr().add(number * residual.stride + half * 16);
                         value = _mm512_add_ps(_mm512_max_ps(value, _mm512_setzero_ps()), _mm512_loadu_ps(other));
                     }
                     _mm512_storeu_ps(out, value);
@@ -263,7 +277,7 @@ mod x86 {
             for first in (0..PANEL).step_by(16) {
                 // SAFETY: by the contract of this function; four loads of 16 bytes are the 16 columns from `first` on.
                 unsafe {
-                    let bytes = tile.bytes.as_ptr().add(tap * STRIDE);
+                    let bytes = rows::<ROWS, STRIDE>(&tile, tap);
                     let panel = tile.panel.as_ptr().add(tap * tile.inner * PANEL + first * GROUP);
                     // Two neighbouring sums for each column.
                     let mut halves = [[_mm256_setzero_si256(); 4]; ROWS];
@@ -273,7 +287,7 @@ mod x86 {
                             _mm256_cvtepi8_epi16(_mm_loadu_si128(at.cast()))
                         });
                         for row in 0..ROWS {
-                            let four = bytes.add(row * STRIDE + group * GROUP).cast::<i32>().read_unaligned();
+                            let four = bytes[row].add(group * GROUP).cast::<i32>().read_unaligned();
                             let four = _mm256_cvtepu8_epi16(_mm_set1_epi32(four));
                             for part in 0..4 {
                                 let products = _mm256_madd_epi16(four, values[part]);
@@ -312,7 +326,7 @@ mod tests {
     proptest! {
         #[test]
         fn each_set_gives_the_sums_of_the_definition(
-            rows in 0usize..30, taps in 1usize..6,
+            wanted in proptest::collection::vec(0u32..30, 0..30), taps in 1usize..6,
             bytes in proptest::collection::vec(1u8.., 301),
             weights in proptest::collection::vec(prop_oneof![-3f32..3.0, Just(3.0), Just(-3.0)], 307),
         ) {
@@ -321,16 +335,20 @@ mod tests {
             let right: Vec<f32> = (0..taps * STRIDE * columns).map(|at| weights[at * 5 % 307]).collect();
             let bias: Vec<f32> = (0..columns).map(|at| weights[at]).collect();
             let matrix = MatrixI8::new(&right, taps, columns, &bias);
-            let left: Vec<u8> = (0..(rows + taps) * STRIDE).map(|at| bytes[at * 3 % 301]).collect();
-            let scales: Vec<f32> = (0..rows + taps).map(|at| weights[at + 50].abs()).collect();
+            let left: Vec<u8> = (0..(30 + taps) * STRIDE).map(|at| bytes[at * 3 % 301]).collect();
+            let scales: Vec<f32> = (0..30 + taps).map(|at| weights[at + 50].abs()).collect();
+            let residual: Vec<f32> = (0..30 * columns).map(|at| weights[at % 307]).collect();
             let mut results = Vec::new();
             for set in InstructionSet::current().and_plainer() {
-                let mut out = vec![7.0; rows * 70 + columns];
-                matrix.multiply::<STRIDE>(set, Rows { bytes: &left, scales: &scales }, rows, &mut out, 70, None);
+                let mut out = vec![7.0; wanted.len() * 70 + columns];
+                let left = Rows { bytes: &left, scales: &scales };
+                let residual = Some(Residual { rows: &residual, stride: columns });
+                matrix.multiply::<STRIDE>(set, left, &wanted, &mut out, 70, residual);
                 results.push(out.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
             }
             prop_assert!(results.iter().all(|result| *result == results[0]));
-            for row in 0..rows {
+            for (result, &row) in wanted.iter().enumerate() {
+                let row = row as usize;
                 for column in 0..columns {
                     let scale = (0..taps * STRIDE).map(|at| right[at * columns + column].abs()).fold(0f32, f32::max) / 127.0;
                     let (mut sum, mut size) = (0f64, 0f64);
@@ -343,8 +361,9 @@ mod tests {
                             size += term.abs();
                         }
                     }
-                    let found = f32::from_bits(results[0][row * 70 + column]);
-                    prop_assert!((f64::from(found) - sum - f64::from(bias[column])).abs() <= 1e-5 * (1.0 + size));
+                    let found = f64::from(f32::from_bits(results[0][result * 70 + column]));
+                    let wanted = (sum + f64::from(bias[column])).max(0.0) + f64::from(residual[row * columns + column]);
+                    prop_assert!((found - wanted).abs() <= 1e-5 * (1.0 + size));
                 }
             }
         }
