@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from belle_data.engine.local import clean
     from belle_data.engine.redecide import rethreshold, undo
     from belle_data.errors import BelleError
+    from belle_data.page.data_statistics import stats
+    from belle_data.page.run_page import run_page
+    from belle_data.page.word_statistics import words
     from belle_data.report.explain import explain
     from belle_data.report.inspect import inspect
     from belle_data.report.similar import similar
@@ -40,8 +43,11 @@ __all__ = [
     "kernels",
     "load_recipe",
     "rethreshold",
+    "run_page",
     "similar",
+    "stats",
     "undo",
+    "words",
 ]
 
 _HOMES = {
@@ -57,8 +63,11 @@ _HOMES = {
     "inspect": "belle_data.report.inspect",
     "load_recipe": "belle_data.config",
     "rethreshold": "belle_data.engine.redecide",
+    "run_page": "belle_data.page.run_page",
     "similar": "belle_data.report.similar",
+    "stats": "belle_data.page.data_statistics",
     "undo": "belle_data.engine.redecide",
+    "words": "belle_data.page.word_statistics",
 }
 
 

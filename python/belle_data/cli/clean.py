@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.recipe_options import add_reading, add_recipe, recipe_of
-from belle_data.cli.report import show_run
+from belle_data.cli.run_report import show_run
 from belle_data.cli.terminal import closest, emit, emit_json
 from belle_data.errors import UsageError
 

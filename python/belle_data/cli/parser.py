@@ -16,12 +16,15 @@ from belle_data.errors import UsageError, escaped
 COMMANDS = {
     "clean": "remove bad rows and duplicates; kept rows, ledger and report in a run folder",
     "explain": "say what happened to a row, and show the row that it was removed for",
+    "report": "make the page of a run again: flow, reasons, examples, words, time",
     "inspect": "show examples of what a stage removed, and of what just stayed",
     "similar": "show the rows of a run that are nearest in meaning to a text or a row",
     "rethreshold": "make a new run with other thresholds out of a finished one",
     "undo": "make a new run without one stage or reason out of a finished one",
     "calibrate": "show how similar the prompts are, and propose a threshold for semantic_dedup",
     "lm": "train n-gram language models, and tell how probable texts are by one",
+    "stats": "show what data is like: lengths, turns, languages, words and categories",
+    "words": "show the content words of data, and how varied they are",
     "convert": "write rows in another format, so that they can come back byte for byte",
     "recipe": "show a recipe whole, or check it",
 }

@@ -1,32 +1,59 @@
-"""What the commands that make a run have in common: progress while it lasts, its report at the end."""
+"""``report``: the page of a finished run, made again."""
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle_data.cli.terminal import emit, emit_json
+from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
+from belle_data.cli.terminal import emit
+from belle_data.errors import RunFolderError, escaped
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
-    from belle_data.engine.progress import Listener
-    from belle_data.report.summary import RunReport
+LANGUAGES = ("en", "zh")
 
 
-def show_run(options: argparse.Namespace, make: Callable[[Listener], RunReport]) -> int:
-    """Make a run, with its progress on standard error, and print its report."""
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.report.summary import summary_text  # noqa: PLC0415
+def parser() -> Parser:
+    """The words of the command."""
+    words = Parser(
+        "report",
+        usage="report RUN [OPTIONS]",
+        description="Makes the page of a finished run again: what came in, what each stage removed and why, examples "
+        "side by side, similarities, perplexities, words, time and memory. One HTML file that fetches nothing and runs "
+        "no script; `clean` leaves it in the run folder as report.html.",
+        epilog=EXIT_CODES,
+    )
+    words.add_argument("run", metavar="RUN", help="the run folder")
+    words.add_argument("--out", metavar="FILE", help="where the page goes; without it report.html in the run folder")
+    words.add_argument(
+        "--lang",
+        metavar="NAME",
+        help=f"the language in which the page opens: {', '.join(LANGUAGES)}; without it that of the system. The page "
+        "holds both, with a switch",
+    )
+    add_loudness(words)
+    words.add_argument("-h", "--help", action="help", help="show this and leave")
+    return words
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
+
+def run(options: argparse.Namespace) -> int:
+    """Make the page that the options ask for, and print where it is.
+
+    Raises:
+        BelleError: There is no such run or language, or the page cannot be written.
+    """
+    from belle_data.engine.run_folder import REPORT_HTML  # noqa: PLC0415
+    from belle_data.page.run_page import run_page  # noqa: PLC0415 - `--help` must not wait for it
+
+    page = run_page(options.run, language=options.lang)
+    path = Path(options.run) / REPORT_HTML if options.out is None else Path(options.out)
     try:
-        report = make(listener)
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(report.to_dict())
-    else:
-        emit(summary_text(report))
+        path.write_text(page, encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        hint = "name another file with --out"
+        raise RunFolderError(f"the page cannot be written ({reason})", path=path, hint=hint) from None
+    emit(escaped(str(path)))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
-from belle_data.cli.report import show_run
+from belle_data.cli.run_report import show_run
 
 if TYPE_CHECKING:
     import argparse

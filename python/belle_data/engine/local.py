@@ -18,8 +18,8 @@ from belle_data.engine.decisions import Decision, count_reasons, write_decision
 from belle_data.engine.history import History, Origin
 from belle_data.engine.output import write_output
 from belle_data.engine.progress import MemoryWatch, Silent, Stopwatch, polled
-from belle_data.engine.run_folder import DATASET_INFO, LAYOUT, RunFolder
-from belle_data.errors import RunFolderError, UsageError
+from belle_data.engine.run_folder import DATASET_INFO, LAYOUT, REPORT_HTML, RunFolder
+from belle_data.errors import BelleError, RunFolderError, UsageError
 from belle_data.pipeline import stages_of
 from belle_data.report.summary import RunReport, StageReport
 from belle_data.sources import check_unchanged, find_sources
@@ -210,6 +210,8 @@ class _Run:
         watch, memory = Stopwatch(), self.memory
         if (report := self.history.unchanged_report()) is not None:
             self.listener.message(NOTHING_CHANGED)
+            if self.folder.size_of(REPORT_HTML) is None:
+                self._write_page()
             return report
         with memory:
             timing: dict[str, Any] = {}
@@ -248,6 +250,7 @@ class _Run:
             manifest["shards"] = [asdict(shard) for shard in shards]
             manifest["ledger_bytes"] = self.folder.size_of("rows.parquet")
             manifest["output_fingerprint"] = self.history.output_fingerprint(fingerprints)
+            texts = self._texts(corpus)
             manifest["complete"] = True
             self.folder.write_json("manifest.json", manifest)
             report = RunReport(
@@ -263,11 +266,25 @@ class _Run:
                 threads=self.threads,
                 read=timing["read"],
                 write=timing["write"],
+                texts=texts,
                 peak_private_bytes=memory.peak(),
                 **watch.read(),
             )
             self.folder.write_json("report.json", report.to_dict())
+        self._write_page()
         return report
+
+    def _write_page(self) -> None:
+        """Write the page that people open; a run whose page cannot be made is finished all the same."""
+        from belle_data.page.run_page import run_page  # noqa: PLC0415 - used at the end
+
+        try:
+            page = run_page(self.folder.path)
+        except BelleError as error:
+            self.listener.message(f"note: no {REPORT_HTML} is written: {error}")
+            return
+        with self.folder.writing(REPORT_HTML) as handle:
+            handle.write(page.encode())
 
     def _read(self) -> tuple[Any, list[SourceSummary], dict[str, Any]]:
         """Read the input: the corpus, what was read of each source, and what the stages removed that need not run.
@@ -309,6 +326,7 @@ class _Run:
         self.folder.write_json("manifest.json", {**self.history.manifest, **about})
         self.folder.write_json("report.json", report.to_dict())
         self.listener.message(NOTHING_CHANGED)
+        self._write_page()
         return report
 
     def _decide(
@@ -398,6 +416,15 @@ class _Run:
         if self.origin is not None and not vectors.exists():
             self.folder.copy_from(self.origin.folder, "vectors")
         return Workplace(vectors, self.listener, self.threads, decided)
+
+    def _texts(self, corpus: _native.Corpus) -> dict[str, Any]:
+        """What the texts are like before and after, for the report."""
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
+        from belle_data.report.text_statistics import text_statistics  # noqa: PLC0415
+
+        rows = pq.read_table(self.folder.path / "rows.parquet", columns=["kept"])
+        return text_statistics(corpus, rows["kept"].to_numpy())
 
     def _describe(self, summaries: Sequence[SourceSummary], shards: Sequence[Shard]) -> None:
         """Write ``dataset_info.json``, with which LLaMA-Factory trains on the shards as they are, if one can.

@@ -2,6 +2,7 @@
 
     manifest.json           inputs with size and hash, recipe, versions, per stage fingerprint and counts
     report.json             what was measured: times, rates, memory
+    report.html             the same and more for people: one page that fetches nothing
     rows.parquet            one line per row of the input: kept, or removed by which stage, why and for which row
     stages/<stage>.parquet  what each stage removed; beside it what else it wrote down, as <stage>.<name>.parquet
     shards/part-NNNNN.jsonl the kept rows, with .gz or .zst after it if compressed
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 LAYOUT = 2
 """Version of the folder's layout."""
 TEMPORARY = ".tmp"
+REPORT_HTML = "report.html"
 DATASET_INFO = "dataset_info.json"
 """Describes the shards as LLaMA-Factory wants it; in the run folder."""
 LOCK_MARK = b"belle_data run folder\n"
@@ -161,7 +163,7 @@ class RunFolder:
 
     def _remove_half_written(self) -> None:
         """Remove what a run was writing when it was killed."""
-        for name in ("manifest.json", "report.json", "rows.parquet", DATASET_INFO):
+        for name in ("manifest.json", "report.json", REPORT_HTML, "rows.parquet", DATASET_INFO):
             (self.path / (name + TEMPORARY)).unlink(missing_ok=True)
         for path in self.path.iterdir():
             if _LOCK_IN_MAKING.fullmatch(path.name):
@@ -209,7 +211,7 @@ class RunFolder:
                 for path in self._own_files(folder):
                     path.unlink(missing_ok=True)
                 self._remove_if_empty(self.path / folder)
-            for name in ("rows.parquet", "report.json", DATASET_INFO, "manifest.json"):
+            for name in ("rows.parquet", "report.json", REPORT_HTML, DATASET_INFO, "manifest.json"):
                 (self.path / name).unlink(missing_ok=True)
 
     def _discard_if_useless(self) -> None:

@@ -65,6 +65,7 @@ REPORT: Any = {
     "threads": int,
     "read": {str: (*_NUMBER, type(None))},
     "write": {str: (*_NUMBER, type(None))},
+    "texts": {"before": dict, "after": dict},
     "seconds": _NUMBER,
     "cpu_seconds": _NUMBER,
     "peak_private_bytes": (int, type(None)),

@@ -62,6 +62,8 @@ class FinishedRun:
             self.ids = self._file.read(columns=["id"])["id"]
         groups = [self._file.metadata.row_group(group).num_rows for group in range(self._file.metadata.num_row_groups)]
         self._starts = [sum(groups[:group]) for group in range(len(groups) + 1)]
+        self._group: tuple[int, Any] = (-1, None)
+        """The group of rows that was read last."""
         self._removals: dict[str, Any] = {}
         self._scores: dict[str, Any] = {}
 
@@ -107,8 +109,10 @@ class FinishedRun:
     def row(self, number: int) -> Row:
         """A row by its place among all rows."""
         group = next(group for group, start in enumerate(self._starts[1:]) if number < start)
-        with _damage(self.folder / "rows.parquet"):
-            values = self._file.read_row_group(group).slice(number - self._starts[group], 1).to_pylist()[0]
+        if self._group[0] != group:
+            with _damage(self.folder / "rows.parquet"):
+                self._group = (group, self._file.read_row_group(group))
+        values = self._group[1].slice(number - self._starts[group], 1).to_pylist()[0]
         return Row(row=number, **values)
 
     def settings_of(self, stage: str | None) -> dict[str, Any]:

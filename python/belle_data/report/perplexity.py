@@ -71,11 +71,11 @@ class Perplexities:
         self._tokens = run.evidence(STAGE, "tokens")
         self._scores = run.evidence(STAGE, "perplexities")
         self.rows = np.zeros(0, np.uint32) if self._scores is None else self._scores["row"].to_numpy()
-        self.values, self._strata = np.zeros(0), np.zeros(0, np.int64)
+        self.values, self.strata = np.zeros(0), np.zeros(0, np.int64)
         if self._scores is not None:
-            self.values, self._strata = judged(self._scores, self.settings.text)
+            self.values, self.strata = judged(self._scores, self.settings.text)
         self.low, self.high = tails(
-            self.values, self._strata, self.settings.lowest, self.settings.highest, self.settings.least_rows
+            self.values, self.strata, self.settings.lowest, self.settings.highest, self.settings.least_rows
         )
 
     def place_of(self, row: int) -> int | None:
@@ -97,8 +97,8 @@ class Perplexities:
         import numpy as np  # noqa: PLC0415
 
         margins = np.full((len(self.rows), 2), np.inf)
-        for stratum in np.unique(self._strata):
-            members = self._strata == stratum
+        for stratum in np.unique(self.strata):
+            members = self.strata == stratum
             for column, (tail, other, sign) in enumerate(((self.high, self.low, 1), (self.low, self.high, -1))):
                 gone = self.values[members & tail]
                 if len(gone):
@@ -139,9 +139,9 @@ class Perplexities:
         place = self.place_of(row)
         if place is None:
             return None
-        members = self._strata == self._strata[place]
+        members = self.strata == self.strata[place]
         known = self.values[members][~np.isnan(self.values[members])]
-        language, digits = divmod(int(self._strata[place]), 64)
+        language, digits = divmod(int(self.strata[place]), 64)
         kept = self.values[members & ~self.low & ~self.high]
         kept = kept[~np.isnan(kept)]
         return Perplexity(

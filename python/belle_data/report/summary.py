@@ -50,6 +50,8 @@ class RunReport:
     """Reading with all scans: ``seconds``, ``cpu_seconds`` and ``peak_private_bytes``."""
     write: dict[str, float | None]
     """Writing shards and ledger: the same."""
+    texts: dict[str, Any]
+    """Lengths, languages and words before and after: `belle_data.report.text_statistics.text_statistics`."""
     peak_private_bytes: int | None
     """Largest private memory, mapped files not counted; None where the system does not say."""
     seconds: float

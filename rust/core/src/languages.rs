@@ -44,6 +44,11 @@ impl Language {
         let text = &text[..text.floor_char_boundary(LOOKED_AT)];
         let (mut han, mut kana, mut hangul, mut words, mut in_word) = (0, 0, 0, 0, false);
         for character in text.chars() {
+            // Nearly every character of most texts, and always a letter.
+            if let '\u{4E00}'..='\u{9FFF}' = character {
+                (han, in_word) = (han + 1, false);
+                continue;
+            }
             let is_letter = character.is_alphabetic() && !is_east_asian(character as u32);
             words += usize::from(is_letter && !in_word);
             in_word = is_letter;

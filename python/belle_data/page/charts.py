@@ -1,0 +1,406 @@
+"""Charts as inline SVG: numbers in, marked-up text out.
+
+Colours are classes, which the page's style sheet sets for light, dark and print. Every chart has a title and a
+description for those who do not see it, and every mark a tooltip with its figure. Texts are escaped here; those that
+are not the same in both languages of the page are given in both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from markupsafe import Markup
+
+from belle_data.page.bilingual import plain, svg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from belle_data.page.bilingual import Text
+
+WIDTH = 720
+_BAR = 26
+_PAIR = 36
+_TOP_OF_FLOW, _BEND = 30, 12
+_LABEL = 250
+_FIGURE = 110
+_HEIGHT = 220
+_LEFT, _BOTTOM, _TOP, _RIGHT = 56, 34, 18, 26
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar with its name before it and its figure behind it."""
+
+    name: Text
+    value: float
+    figure: Text
+    """As it is shown: with its unit, and its share."""
+    kind: str = "kept"
+    """The class that gives the colour."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two shares of the same thing, from 0 to 1, and how they are shown."""
+
+    name: Text
+    first: float
+    second: float
+    first_figure: str
+    second_figure: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a chart."""
+
+    name: Text
+    points: Sequence[tuple[float, float]]
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """Where a decision falls."""
+
+    value: float
+    name: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage in the flow of rows."""
+
+    name: Text
+    rows_in: int
+    rows_out: int
+    figure: Text
+    """What went, as it is shown."""
+
+
+def bars(title: Text, description: Text, values: Sequence[Bar]) -> Markup:
+    """Horizontal bars, the longest as wide as there is room; empty for no value.
+
+    Args:
+        title: What is shown.
+        description: The same in a sentence, for screen readers.
+        values: From the top. Values must not be negative.
+    """
+    largest = max((bar.value for bar in values), default=0.0)
+    room = WIDTH - _LABEL - _FIGURE
+    marks = []
+    for row, bar in enumerate(values):
+        top = row * _BAR
+        # What is there at all can be seen.
+        width = max(room * bar.value / largest, 1.5) if largest and bar.value else 0
+        marks.append(
+            Markup(
+                '<g><title>{}: {}</title><text class="label" x="{}" y="{}">{}</text>'
+                '<rect class="{}" x="{}" y="{}" width="{:.1f}" height="{}" rx="2"/>'
+                '<text class="figure" x="{:.1f}" y="{}">{}</text></g>'
+            ).format(
+                plain(bar.name), plain(bar.figure), _LABEL - 8, top + 17, _label(bar.name), bar.kind, _LABEL, top + 4,
+                width, _BAR - 8, _LABEL + width + 6, top + 17, svg(bar.figure),
+            )
+        )  # fmt: skip
+    return _chart(title, description, len(values) * _BAR, Markup("").join(marks))
+
+
+def pairs(title: Text, description: Text, values: Sequence[Pair], names: tuple[Text, Text]) -> Markup:
+    """Two horizontal bars for each name, such as its share before and after.
+
+    Args:
+        title: What is shown.
+        description: The same in a sentence, for screen readers.
+        values: From the top.
+        names: What the first and the second bar are called.
+    """
+    largest = max((max(pair.first, pair.second) for pair in values), default=0.0)
+    room = WIDTH - _LABEL - _FIGURE
+    marks = []
+    for row, pair in enumerate(values):
+        top = row * _PAIR
+        marks.append(
+            Markup('<text class="label" x="{}" y="{}">{}</text>').format(_LABEL - 8, top + 21, _label(pair.name))
+        )
+        both = ((pair.first, pair.first_figure, "removed"), (pair.second, pair.second_figure, "kept"))
+        for place, ((value, figure, kind), name) in enumerate(zip(both, names, strict=True)):
+            width = max(room * value / largest, 1.5) if largest and value else 0
+            marks.append(
+                Markup(
+                    '<g><title>{}, {}: {}</title><rect class="{}" x="{}" y="{}" width="{:.1f}" height="11" rx="2"/>'
+                    '<text class="tick" x="{:.1f}" y="{}">{}</text></g>'
+                ).format(
+                    plain(pair.name), plain(name), figure, kind, _LABEL, top + 5 + place * 13, width,
+                    _LABEL + width + 6, top + 14 + place * 13, figure,
+                )
+            )  # fmt: skip
+    return _chart(title, description, len(values) * _PAIR, Markup("").join(marks))
+
+
+def histogram(
+    title: Text,
+    description: Text,
+    edges: Sequence[float],
+    counts: Sequence[tuple[int, int]],
+    *,
+    axis: Text,
+    names: tuple[Text, Text],
+    thresholds: Sequence[Threshold] = (),
+    tick: Callable[[float], str] | None = None,
+) -> Markup:
+    """Stacked columns of what was kept and what was removed, and where the thresholds are.
+
+    Args:
+        title: What is shown.
+        description: The same in a sentence, for screen readers.
+        edges: Borders of the columns, ascending, one more than there are columns.
+        counts: For each column how many were kept, and how many removed.
+        axis: The quantity and its unit.
+        names: What "kept" and "removed" are called.
+        thresholds: Within the edges; those beyond are left out.
+        tick: How a number of the axis is shown; None: as it is.
+    """
+    tick = tick or number
+    first, last = edges[0], edges[-1]
+    most = max((kept + removed for kept, removed in counts), default=0)
+    marks = [_axes(first, last, most, axis, tick)]
+    for (low, high), (kept, removed) in zip(itertools.pairwise(edges), counts, strict=True):
+        left, right = _across(low, first, last), _across(high, first, last)
+        bottom = float(_HEIGHT - _BOTTOM)
+        for count, kind, name in ((kept, "kept", names[0]), (removed, "removed", names[1])):
+            tall = (_HEIGHT - _BOTTOM - _TOP) * count / most if most else 0
+            if count:
+                marks.append(
+                    Markup(
+                        '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}">'
+                        "<title>{} – {}: {:,} {}</title></rect>"
+                    ).format(
+                        kind, left, bottom - tall, max(right - left - 1, 0.6), tall, tick(low), tick(high), count,
+                        plain(name),
+                    )
+                )  # fmt: skip
+            bottom -= tall
+    for place, threshold in enumerate(thresholds):
+        if first <= threshold.value <= last:
+            at = _across(threshold.value, first, last)
+            anchor = "end" if at > WIDTH * 0.7 else "start"
+            marks.append(
+                Markup(
+                    '<line class="threshold" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>'
+                    '<text class="note" x="{3:.1f}" y="{4}" text-anchor="{5}">{6}</text>'
+                ).format(at, _TOP - 6, _HEIGHT - _BOTTOM, at + (-5 if anchor == "end" else 5), _TOP + 4 + 15 * place,
+                         anchor, svg(threshold.name))
+            )  # fmt: skip
+    return _chart(title, description, _HEIGHT, Markup("").join(marks))
+
+
+def lines(title: Text, description: Text, curves: Sequence[Line], *, across: Text, upward: Text) -> Markup:
+    """Curves over logarithms of both quantities, such as the frequency of words by their rank.
+
+    Args:
+        title: What is shown.
+        description: The same in a sentence, for screen readers.
+        curves: Points with coordinates above 0; others are left out.
+        across: The quantity across.
+        upward: The quantity upward.
+    """
+    logarithms = [[(math.log10(x), math.log10(y)) for x, y in curve.points if x > 0 and y > 0] for curve in curves]
+    every = [point for points in logarithms for point in points]
+    if not every:
+        return _chart(title, description, _HEIGHT, Markup(""))
+    (left, right), (low, high) = _span(x for x, _ in every), _span(y for _, y in every)
+    marks = [_log_axes(left, right, low, high, across, upward)]
+    for place, (curve, points) in enumerate(zip(curves, logarithms, strict=True)):
+        path = " ".join(f"{_across(x, left, right):.1f},{_upward(y, low, high):.1f}" for x, y in points)
+        marks.append(
+            Markup('<polyline class="line {0}" points="{1}"><title>{2}</title></polyline>').format(
+                curve.kind, path, plain(curve.name)
+            )
+        )
+        marks.append(
+            Markup('<text class="note {0}" x="{1}" y="{2}" text-anchor="end">{3}</text>').format(
+                curve.kind, WIDTH - _RIGHT - 4, _TOP + 12 + 15 * place, svg(curve.name)
+            )
+        )
+    return _chart(title, description, _HEIGHT, Markup("").join(marks))
+
+
+def flow(title: Text, description: Text, steps: Sequence[Step], names: tuple[Text, Text]) -> Markup:
+    """Rows from stage to stage: a band as thick as the rows that are left, and what branches off it.
+
+    Args:
+        title: What is shown.
+        description: The same in a sentence, for screen readers.
+        steps: In the order of the stages; none gives an empty chart.
+        names: What the rows before the first stage and after the last are called.
+    """
+    if not steps:
+        return _chart(title, description, 0, Markup(""))
+    all_rows = max(steps[0].rows_in, 1)
+    room, across = 150.0, (WIDTH - 40) / len(steps)
+    marks = []
+    for place, step in enumerate(steps):
+        left, right = 20 + place * across, 20 + (place + 1) * across
+        before, after = room * step.rows_in / all_rows, room * step.rows_out / all_rows
+        # What goes at all can be seen.
+        thick = max(before - after, 1.5 if step.rows_in > step.rows_out else 0)
+        turn = left + across / 2 - thick / 2 - _BEND
+        upper, lower = _TOP_OF_FLOW + after, _TOP_OF_FLOW + after + thick
+        marks.append(
+            Markup(
+                '<g><title>{}: {}</title><path class="kept" d="M{:.1f},{} H{:.1f} V{:.1f} H{:.1f} Z"/>'
+                '<path class="removed" d="M{:.1f},{:.1f} H{:.1f} Q{:.1f},{:.1f} {:.1f},{:.1f} V{} H{:.1f} '
+                'V{:.1f} Q{:.1f},{:.1f} {:.1f},{:.1f} H{:.1f} Z"/>'
+                '<text class="label middle" x="{:.1f}" y="20">{}</text>'
+                '<text class="figure middle" x="{:.1f}" y="226">{}</text></g>'
+            ).format(
+                plain(step.name), plain(step.figure),
+                left, _TOP_OF_FLOW, right, upper, left,
+                left, upper, turn, turn + _BEND + thick, upper, turn + _BEND + thick, upper + _BEND + thick, 208,
+                turn + _BEND, lower + _BEND, turn + _BEND, lower, turn, lower, left,
+                left + across / 2, svg(step.name), left + across / 2, svg(step.figure),
+            )
+        )  # fmt: skip
+    ends = Markup(
+        '<text class="note" x="20" y="248">{}</text><text class="note" x="{}" y="248" text-anchor="end">{}</text>'
+    ).format(svg(names[0]), WIDTH - 20, svg(names[1]))
+    return _chart(title, description, 256, Markup("").join(marks) + ends)
+
+
+def cloud(title: Text, description: Text, words: Sequence[tuple[str, int]]) -> Markup:
+    """Words as large as they are frequent, line by line from the most frequent.
+
+    Args:
+        title: What is shown.
+        description: The same in a sentence, for screen readers.
+        words: With their counts, descending; at most the first 80 are shown.
+    """
+    shown = [(word, count) for word, count in words[:80] if count > 0]
+    if not shown:
+        return _chart(title, description, 0, Markup(""))
+    largest = math.sqrt(shown[0][1])
+    rows: list[list[tuple[str, int, float, float]]] = [[]]
+    used = 0.0
+    for word, count in shown:
+        size = 12 + 34 * math.sqrt(count) / largest
+        wide = size * _ems(word) + 12
+        if used + wide > WIDTH - 20 and rows[-1]:
+            rows.append([])
+            used = 0.0
+        rows[-1].append((word, count, size, wide))
+        used += wide
+    marks, top = [], 0.0
+    for row in rows:
+        tall = max(size for _, _, size, _ in row) * 1.15
+        left = (WIDTH - sum(wide for *_, wide in row)) / 2
+        top += tall
+        for word, count, size, wide in row:
+            marks.append(
+                Markup(
+                    '<text class="word" x="{:.1f}" y="{:.1f}" font-size="{:.1f}">{}<title>{:,}</title></text>'
+                ).format(left, top, size, _shortened(word, 24), count)
+            )
+            left += wide
+    return _chart(title, description, math.ceil(top + 12), Markup("").join(marks))
+
+
+def number(value: float) -> str:
+    """A number as an axis shows it: three digits that count, thousands with commas."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 1000 or float(value).is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _chart(title: Text, description: Text, height: float, marks: Markup) -> Markup:
+    return Markup(
+        '<svg class="chart" role="img" viewBox="0 0 {} {}" width="{}" height="{}" aria-label="{}">'
+        "<title>{}</title><desc>{}</desc>{}</svg>"
+    ).format(WIDTH, height, WIDTH, height, plain(title), plain(title), plain(description), marks)
+
+
+def _axes(first: float, last: float, most: float, axis: Text, tick: Callable[[float], str]) -> Markup:
+    marks = [
+        Markup('<line class="axis" x1="{}" x2="{}" y1="{y}" y2="{y}"/>').format(
+            _LEFT, WIDTH - _RIGHT, y=_HEIGHT - _BOTTOM
+        )
+    ]
+    for part in range(6):
+        value = first + (last - first) * part / 5
+        marks.append(_tick_across(_across(value, first, last), tick(value)))
+    for part in range(1, 4):
+        value = most * part / 3
+        marks.append(_tick_upward(_upward(value, 0, most), number(round(value))))
+    marks.append(_axis_name(axis))
+    return Markup("").join(marks)
+
+
+def _log_axes(left: float, right: float, low: float, high: float, across: Text, upward: Text) -> Markup:
+    marks = [
+        _tick_across(_across(power, left, right), f"{10**power:,}")
+        for power in range(math.ceil(left), math.floor(right) + 1)
+        if power >= 0
+    ]
+    marks += [
+        _tick_upward(_upward(power, low, high), f"{10**power:,}" if power >= 0 else f"{10.0**power:g}")
+        for power in range(math.ceil(low), math.floor(high) + 1)
+    ]
+    marks.append(_axis_name(across))
+    marks.append(Markup('<text class="note" x="4" y="12">{}</text>').format(svg(upward)))
+    return Markup("").join(marks)
+
+
+def _tick_across(at: float, text: str) -> Markup:
+    return Markup('<text class="tick middle" x="{:.1f}" y="{}">{}</text>').format(at, _HEIGHT - _BOTTOM + 14, text)
+
+
+def _tick_upward(at: float, text: str) -> Markup:
+    return Markup(
+        '<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>'
+        '<text class="tick end" x="{}" y="{t:.1f}">{}</text>'
+    ).format(_LEFT, WIDTH - _RIGHT, _LEFT - 6, text, y=at, t=at + 4)
+
+
+def _axis_name(text: Text) -> Markup:
+    return Markup('<text class="note" x="{}" y="{}" text-anchor="end">{}</text>').format(
+        WIDTH - _RIGHT, _HEIGHT - 4, svg(text)
+    )
+
+
+def _across(value: float, first: float, last: float) -> float:
+    return _LEFT + (WIDTH - _LEFT - _RIGHT) * ((value - first) / (last - first) if last > first else 0.5)
+
+
+def _upward(value: float, low: float, high: float) -> float:
+    return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * ((value - low) / (high - low) if high > low else 0.5)
+
+
+def _span(values: Iterable[float]) -> tuple[float, float]:
+    every = list(values)
+    return min(every), max(every)
+
+
+def _ems(text: str) -> float:
+    """About how wide a text is, in its height."""
+    return sum(1.0 if ord(character) > 0x2E7F else 0.58 for character in text)
+
+
+def _label(text: Text) -> Markup:
+    return svg(text) if not isinstance(text, str) else Markup.escape(_shortened(text))
+
+
+def _shortened(text: str, most: int = 30) -> str:
+    shown: list[str] = []
+    wide = 0.0
+    for character in text:
+        wide += 2 if ord(character) > 0x2E7F else 1
+        if wide > most:
+            return "".join(shown) + "…"
+        shown.append(character)
+    return text

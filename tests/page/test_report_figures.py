@@ -1,0 +1,133 @@
+"""Every figure of a run's page is that of its report, and that of a recount from the ledger and the input."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from belle_data.page.wording import CHANGES, REASONS, STAGES
+from belle_data.pipeline import STAGES as PIPELINE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.cli.conftest import Shell
+
+
+@pytest.fixture(scope="module")
+def run(example: Path) -> Path:
+    return example.parent
+
+
+@pytest.fixture(scope="module")
+def page(run: Path) -> str:
+    return (run / "report.html").read_text(encoding="utf-8")
+
+
+def read(run: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((run / "report.json").read_bytes())
+    return found
+
+
+def section(page: str, name: str) -> str:
+    """A section's marked-up text."""
+    found = re.search(rf'<section id="{name}">(.*?)</section>', page, re.DOTALL)
+    assert found is not None, name
+    return found[1]
+
+
+def cells(marked: str) -> list[list[str]]:
+    """The texts of the rows of all tables, in English."""
+    marked = re.sub(r'<span class="zh".*?</span>', "", marked, flags=re.DOTALL)
+    rows = re.findall(r"<tr>(.*?)</tr>", marked, re.DOTALL)
+    return [
+        [html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", row)]
+        for row in rows
+    ]
+
+
+def test_the_stages_are_those_of_the_report_and_of_the_ledger(run: Path, page: str) -> None:
+    ledger = pq.read_table(run / "rows.parquet")
+    removed = Counter(ledger.filter(pc.invert(ledger["kept"]))["stage"].to_pylist())
+    rows = cells(section(page, "flow"))[1:]
+    assert len(rows) == len(read(run)["stages"]) > 5
+    left = ledger.num_rows
+    for row, stage in zip(rows, read(run)["stages"], strict=True):
+        gone = removed[stage["name"]]
+        assert sum(stage["removed"].values()) == gone
+        assert [row[1], row[2], row[4]] == [f"{left:,}", f"{gone:,}", f"{left - gone:,}"]
+        left -= gone
+    assert left == sum(ledger["kept"].to_pylist()) == read(run)["rows_out"]
+    assert f"{left:,} of {ledger.num_rows:,}." in section(page, "summary")
+
+
+def test_the_reasons_are_those_of_the_report_and_of_the_ledger(run: Path, page: str) -> None:
+    ledger = pq.read_table(run / "rows.parquet")
+    counts = Counter(ledger["reason"].drop_null().to_pylist())
+    shown = section(page, "reasons")
+    for stage in read(run)["stages"]:
+        for reason, count in stage["removed"].items():
+            assert counts[reason] == count
+            bar = f"{REASONS[reason].en} · {REASONS[reason].zh}: {count:,} · "
+            assert (html.escape(bar) in shown) == (count > 0), reason
+            groups = re.findall(rf">{REASONS[reason].en}</span>.*? · ([\d,]+)</summary>", section(page, "examples"))
+            assert groups == ([f"{count:,}"] if count else [])
+
+
+def test_time_and_memory_are_those_of_the_report(run: Path, page: str) -> None:
+    report = read(run)
+    steps = [report["read"], *report["stages"], report["write"]]
+    rows = cells(section(page, "cost"))[1:]
+    assert [row[1:3] for row in rows] == [[f"{step['seconds']:,.2f}", f"{step['cpu_seconds']:,.2f}"] for step in steps]
+    assert [row[3] for row in rows] == [f"{step['peak_private_bytes'] / 2**20:,.0f} MiB" for step in steps]
+
+
+def test_lengths_and_words_are_those_of_a_recount(run: Path, page: str) -> None:
+    shards = [json.loads(line) for path in sorted((run / "shards").iterdir()) for line in path.open(encoding="utf-8")]
+    texts = read(run)["texts"]
+    assert texts["after"]["rows"] == texts["after"]["of"] == len(shards)
+    assert texts["before"]["rows"] == read(run)["rows_in"]
+    for when in ("before", "after"):
+        assert sum(texts[when]["output"]["classes"]) == sum(texts[when]["prompt"]["classes"]) == texts[when]["rows"]
+        assert sum(texts[when]["languages"].values()) == texts[when]["rows"]
+        words = texts[when]["words"]
+        assert texts[when]["ranks"][0] == [1, texts[when]["top_words"][0][1]]
+        assert f"{words['distinct_words']:,}" in section(page, "words")
+        assert f"{words['entropy']:.4f}" in section(page, "words")
+        for word, count in texts[when]["top_words"][:20]:
+            assert f">{html.escape(word)}<title>{count:,}</title>" in section(page, "words")
+
+
+def test_the_words_of_kept_rows_are_counted_in_the_shards(belle: Shell) -> None:
+    rows = [
+        {"instruction": f"请介绍苹果的第{number}个特点", "input": "", "output": "苹果很甜。" * 5} for number in range(3)
+    ]
+    rows.append({"instruction": "香蕉是什么", "input": "", "output": ""})
+    belle.write("raw.jsonl", rows)
+    done = belle.here("clean", "raw.jsonl", "--out", "run", "--stages", "rules", "--set", "rules.repeated_10grams=off")
+    assert done.code == 0, done.err
+    texts = read(belle.folder / "run")["texts"]
+    assert dict(texts["before"]["top_words"])["香蕉"] == 1
+    after = dict(texts["after"]["top_words"])
+    assert "香蕉" not in after
+    assert after["苹果"] == 18
+    assert texts["before"]["prompt"]["percentiles"]["50"] == 11
+    assert texts["after"]["output"]["classes"][3] == 3
+
+
+def test_stages_reasons_and_changes_have_words_in_both_languages() -> None:
+    from belle_data import _native
+
+    assert {stage.name for stage in PIPELINE} == set(STAGES)
+    assert {reason for stage in PIPELINE for reason in stage.reasons} == set(REASONS)
+    assert set(_native.change_names()) == set(CHANGES)
+    for both in (*STAGES.values(), *REASONS.values(), *CHANGES.values()):
+        assert both.en
+        assert re.search("[\u4e00-\u9fff]", both.zh)
