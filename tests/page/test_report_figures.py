@@ -5,20 +5,20 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+from tests.cli.conftest import Shell
 
 from belle_data.page.wording import CHANGES, REASONS, STAGES
 from belle_data.pipeline import STAGES as PIPELINE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from tests.cli.conftest import Shell
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +120,44 @@ def test_the_words_of_kept_rows_are_counted_in_the_shards(belle: Shell) -> None:
     assert after["苹果"] == 18
     assert texts["before"]["prompt"]["percentiles"]["50"] == 11
     assert texts["after"]["output"]["classes"][3] == 3
+
+
+def test_the_page_says_what_to_look_at_first(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    report = read(run)
+    for stage in report["stages"]:
+        if stage["name"] == "semantic_dedup":
+            stage["statistics"]["recall"] = [2_000, 1_822, 1_819]
+        if stage["name"] == "exact_dedup":
+            stage["rows_in"] = 200
+    (copy / "report.json").write_text(json.dumps(report), encoding="utf-8")
+    done = Shell(tmp_path).here("report", "copy", "--lang", "zh", "--out", "page.html")
+    assert (done.code, done.out) == (0, "page.html\n")
+    first = section((tmp_path / "page.html").read_text(encoding="utf-8"), "summary")
+    assert "found 99.8 % of the pairs that 2,000 sampled prompts are in" in first
+    assert "2,000 条指令所涉及的重复对中找到了 99.8 %" in first
+    assert "Exact duplicates</span>" in first
+    assert "removed" in first
+    assert "56.0 %" in first
+    assert f"{report['rejected']} lines are no rows" in first
+
+
+def test_a_page_that_cannot_be_made_says_why(run: Path, tmp_path: Path) -> None:
+    shell, copy = Shell(tmp_path), tmp_path / "copy"
+    shutil.copytree(run, copy)
+    for arguments, said in (
+        (("report", "nowhere"), "there is no such run folder"),
+        (("report", "copy", "--lang", "fr"), "unknown language: 'fr'"),
+        (("report", "copy", "--out", "no/such/folder.html"), "the page cannot be written (No such file or directory)"),
+    ):
+        done = shell.here(*arguments)
+        assert done.code == 2
+        assert said in done.err
+    (copy / "report.json").write_text("{}", encoding="utf-8")
+    done = shell.here("report", "copy")
+    assert done.code == 2
+    assert "the report of the run is gone or damaged" in done.err
 
 
 def test_stages_reasons_and_changes_have_words_in_both_languages() -> None:

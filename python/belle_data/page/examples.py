@@ -10,7 +10,7 @@ from markupsafe import Markup
 from belle_data.page.bilingual import Both, translated
 from belle_data.page.shown import shown_text
 from belle_data.page.wording import reason_text, stage_text
-from belle_data.report.inspect import inspect
+from belle_data.report.inspect import inspections
 from belle_data.report.texts import turns_of
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Cluster:
 
 def examples_of(run: FinishedRun) -> tuple[list[Group], list[str]]:
     """Examples for each reason for which rows went or changed, and what must be known about them."""
-    found = inspect(run.folder, count=WENT)
+    found = inspections(run, None, None, WENT, "spread")
     notes = dict.fromkeys(note for one in found for note in one.notes if not note.startswith("nothing just stayed"))
     return [_group(one) for one in found], list(notes)
 

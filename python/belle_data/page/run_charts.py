@@ -55,8 +55,11 @@ def reasons(report: RunReport) -> Markup:
     return charts.bars(Both("Why rows were removed", "删除原因"), about, shown)
 
 
-def similarities(run: FinishedRun) -> list[tuple[Both, Markup]]:
-    """For each stage that compares: the similarities of pairs of which a row went, and of those that stayed."""
+def similarities(run: FinishedRun) -> list[tuple[Both, int, Markup]]:
+    """For each stage that compares: the similarities of pairs of which a row went, and of those that stayed.
+
+    Removed rows whose similarity is 1 are not drawn, since they may be many times as many; how many comes with it.
+    """
     found = []
     for stage in PAIR_STAGES:
         if stage not in run.stages:
@@ -66,7 +69,8 @@ def similarities(run: FinishedRun) -> list[tuple[Both, Markup]]:
         threshold = run.settings_of(stage).get("threshold")
         if not len(removed) and not len(kept):
             continue
-        found.append((stage_text(stage), _similarity_chart(stage, removed, kept, threshold)))
+        equal = int((removed == 1).sum())
+        found.append((stage_text(stage), equal, _similarity_chart(stage, removed[removed < 1], kept, threshold)))
     return found
 
 

@@ -120,13 +120,13 @@ def _remarks(report: RunReport) -> list[Both]:
                 "{}删去了到达该步骤的行中的 {}：请看样例。",
             )
             remarks.append(translated(*words, stage_text(stage.name), share(gone, stage.rows_in)))
-        recall = stage.statistics.get("recall")
-        if isinstance(recall, dict) and isinstance(recall.get("recall"), int | float):
-            words = (
-                "The search for semantic duplicates found {} of the pairs of a sample.",
-                "语义重复搜索在抽样中找到了 {} 的重复对。",
-            )
-            remarks.append(translated(*words, share(recall["recall"], 1)))
+        match stage.statistics.get("recall"):
+            case [int(rows), int(pairs), int(found)]:
+                words = (
+                    "The search for semantic duplicates found {} of the pairs that {} sampled prompts are in.",
+                    "语义重复搜索在抽样的 {1} 条指令所涉及的重复对中找到了 {0}。",
+                )
+                remarks.append(translated(*words, share(found, pairs), f"{rows:,}"))
     if report.rejected:
         words = (
             "{} lines are no rows; rejected/rejected.jsonl has each with its reason.",

@@ -183,9 +183,10 @@ def _bars(title: Both, counts: list[tuple[Text, int]], found: DataStatistics) ->
 
 
 def _classes(title: Both, lengths: Lengths) -> Markup:
-    """Rows by length."""
+    """Rows by length, up to the last class that has a row."""
     about = Both("Rows by length in characters.", "按字符数统计的行数。")
-    counts = zip(class_names(), lengths.classes, strict=True)
+    last = max((place for place, count in enumerate(lengths.classes) if count), default=0)
+    counts = list(zip(class_names(), lengths.classes, strict=True))[: last + 1]
     shown = [Bar(name, count, f"{count:,} · {share(count, lengths.rows)}") for name, count in counts]
     return charts.bars(title, about, shown)
 

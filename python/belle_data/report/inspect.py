@@ -101,12 +101,23 @@ def inspect(
         raise UsageError("the number of examples must be at least 0", value=count)
     if order not in ORDERS:
         raise UsageError("unknown order", value=order, hint=f"known are {', '.join(ORDERS)}")
-    finished = FinishedRun(run)
+    return inspections(FinishedRun(run), stage, reason, count, order)
+
+
+def inspections(
+    finished: FinishedRun, stage: str | None, reason: str | None, count: int, order: Order
+) -> list[Inspection]:
+    """Show the examples of `inspect` for a run that is open."""
     wanted = _wanted(finished, stage, reason)
+    inspectors: dict[str, _Inspector] = {}
+    found = []
     with finished.texts() as texts:
-        found = [_inspector(finished, texts, name).inspection(one, count, order) for name, one in wanted]
-    if stage is None and reason is None:
-        return [one for one in found if one.rows]
+        for name, one in wanted:
+            if name not in inspectors:
+                inspectors[name] = _inspector(finished, texts, name)
+            inspector = inspectors[name]
+            if stage is not None or reason is not None or inspector.went(one, 0, order)[0]:
+                found.append(inspector.inspection(one, count, order))
     return found
 
 
@@ -149,6 +160,7 @@ class _Inspector:
 
     def inspection(self, reason: str, count: int, order: Order) -> Inspection:
         """What the stage did for one reason."""
+        self.notes = []
         rows, went = self.went(reason, count, order)
         stayed = self.stayed(reason, count)
         return Inspection(self.stage, reason, rows, went, stayed, list(dict.fromkeys(self.notes)))
@@ -214,9 +226,9 @@ class _Rules(_Inspector):
         import pyarrow.compute as pc  # noqa: PLC0415
 
         removals = self.removals(reason)
-        scores = self.run.scores(self.stage).take(removals["row"])
         distances = None
         if order == "nearest":
+            scores = self.run.scores(self.stage).take(removals["row"])
             fired = [
                 pc.if_else(rule.fires(scores[rule.name]), rule.distances(scores[rule.name]), None)
                 for rule in self._rules(reason)
