@@ -2,6 +2,7 @@
 
     python examples/screenshots.py runs/demo/report.html pictures --sections
     python examples/screenshots.py runs/demo/report.html --readme docs/images/report.png
+    python examples/screenshots.py runs/demo/report.html --readme docs/images/report.zh-CN.png --lang zh
 
 Needs the browser chromium, and the package playwright of requirements-dev.lock.
 """
@@ -39,7 +40,7 @@ def main() -> int:
             for path in take_all(browser, options.report, options.folder, sections=options.sections):
                 print(f"{path.stat().st_size:>9,}  {path}")
         if options.readme:
-            take_for_readme(browser, options.report, options.readme)
+            take_for_readme(browser, options.report, options.readme, options.lang)
             size = options.readme.stat().st_size
             print(f"{size:>9,}  {options.readme}")
             if size > LARGEST_README_PICTURE:
@@ -57,7 +58,8 @@ def arguments() -> argparse.Namespace:
         "folder", type=Path, nargs="?", metavar="OUT_FOLDER", help="pictures in every width, colour scheme and language"
     )
     parser.add_argument("--sections", action="store_true", help="also a picture of each section")
-    parser.add_argument("--readme", type=Path, metavar="FILE.png", help="the top of the page, 1280 by 900, in English")
+    parser.add_argument("--readme", type=Path, metavar="FILE.png", help="the top of the page, 1280 by 900")
+    parser.add_argument("--lang", choices=LANGUAGES, default="en", help="the language of that picture (en)")
     options = parser.parse_args()
     if not options.folder and not options.readme:
         parser.error("name a folder, or --readme FILE.png")
@@ -80,10 +82,10 @@ def take_all(browser: Browser, report: Path, folder: Path, *, sections: bool) ->
     return taken
 
 
-def take_for_readme(browser: Browser, report: Path, path: Path) -> None:
-    """Take the top of the page, in English and in light colours."""
+def take_for_readme(browser: Browser, report: Path, path: Path, language: str) -> None:
+    """Take the top of the page, in light colours."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    page = opened(browser, report, window="wide", scheme="light", language="en")
+    page = opened(browser, report, window="wide", scheme="light", language=language)
     page.screenshot(path=path)
     page.context.close()
 
