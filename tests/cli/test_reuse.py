@@ -23,7 +23,8 @@ NOTHING = "nothing changed since the last run: its result is reported again\n"
 def results(run: Path) -> dict[str, bytes]:
     """Everything but what says how a run went."""
     names = [path for path in run.rglob("*") if path.is_file() and path.parent.name != "work"]
-    return {str(path.relative_to(run)): path.read_bytes() for path in names if path.name != "report.json"}
+    told = {"report.json", "report.html"}
+    return {str(path.relative_to(run)): path.read_bytes() for path in names if path.name not in told}
 
 
 def changed(path: Path) -> None:
