@@ -81,6 +81,51 @@ def test_the_reasons_are_those_of_the_report_and_of_the_ledger(run: Path, page: 
             assert groups == ([f"{count:,}"] if count else [])
 
 
+def columns(marked: str, kind: str) -> int:
+    """All rows or pairs in the columns of a histogram."""
+    found = re.findall(rf'<rect class="{kind}"[^>]*><title>[^<]*: ([\d,]+) [^<]*</title>', marked)
+    return sum(int(count.replace(",", "")) for count in found)
+
+
+def test_histograms_hold_what_the_stages_wrote_down(run: Path, page: str) -> None:
+    charts = dict(zip(("near_dedup", "semantic_dedup"), section(page, "similarity").split("<h3>")[1:], strict=True))
+    for stage, chart in charts.items():
+        similarities = pq.read_table(run / "stages" / f"{stage}.parquet")["similarity"].to_pylist()
+        equal = sum(similarity == 1 for similarity in similarities)
+        assert columns(chart, "removed") == len(similarities) - equal > 0
+        assert (f"{equal:,} more rows went with a similarity of 1" in chart) == (equal > 0)
+        assert columns(chart, "kept") == pq.read_table(run / "stages" / f"{stage}.near_misses.parquet").num_rows
+    quality = next(stage for stage in read(run)["stages"] if stage["name"] == "quality")
+    assert columns(section(page, "perplexity"), "removed") == sum(quality["removed"].values())
+    assert columns(section(page, "perplexity"), "kept") == quality["rows_out"]
+
+
+def test_lengths_and_languages_are_the_shares_of_the_report(run: Path, page: str) -> None:
+    texts = read(run)["texts"]
+    for part, chart in zip(("prompt", "output"), section(page, "lengths").split("<h3>")[1:], strict=True):
+        for when, name in (("before", "before · 清洗前"), ("after", "after · 清洗后")):
+            shown = re.findall(rf"<title>([^<]+), {name}: ([^<]+)</title>", chart)
+            wanted = [100 * count / texts[when]["rows"] for count in texts[when][part]["classes"]]
+            assert len(shown) > 3
+            for (_, figure), share in zip(shown, wanted, strict=False):
+                assert abs(float(figure.removesuffix(" %").removeprefix("< ")) - share) < 0.051
+            assert not any(wanted[len(shown) :])
+    shown = re.findall(r"<title>([^<]+), after · 清洗后: ([\d.]+) %</title>", section(page, "languages"))
+    assert len(shown) >= len(texts["after"]["languages"]) > 2
+    assert abs(float(shown[0][1]) - 100 * texts["after"]["languages"]["zh"] / texts["after"]["rows"]) < 0.051
+
+
+def test_the_name_of_the_run_is_a_text(run: Path, tmp_path: Path) -> None:
+    name = '"><script>alert(1)<&\u202e'
+    shutil.copytree(run, tmp_path / name)
+    done = Shell(tmp_path).here("report", name, "--out", "page.html")
+    assert done.code == 0, done.err
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "<script" not in page
+    assert "\u202e" not in page
+    assert "&#34;&gt;&lt;script&gt;alert(1)&lt;&amp;[U+202E]</h1>" in page
+
+
 def test_time_and_memory_are_those_of_the_report(run: Path, page: str) -> None:
     report = read(run)
     steps = [report["read"], *report["stages"], report["write"]]

@@ -111,9 +111,11 @@ class FinishedRun:
         group = next(group for group, start in enumerate(self._starts[1:]) if number < start)
         if self._group[0] != group:
             with _damage(self.folder / "rows.parquet"):
-                self._group = (group, self._file.read_row_group(group))
+                # Without the ids, which are there already and take longer than all the rest.
+                columns = [name for name in self._file.schema_arrow.names if name != "id"]
+                self._group = (group, self._file.read_row_group(group, columns=columns))
         values = self._group[1].slice(number - self._starts[group], 1).to_pylist()[0]
-        return Row(row=number, **values)
+        return Row(row=number, id=self.ids[number].as_py(), **values)
 
     def settings_of(self, stage: str | None) -> dict[str, Any]:
         """The settings with which a stage ran.
