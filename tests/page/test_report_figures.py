@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from tests.cli.conftest import Shell
 
+from belle_data.page.run_page import DUPLICATES
 from belle_data.page.wording import CHANGES, REASONS, STAGES
 from belle_data.pipeline import STAGES as PIPELINE
 
@@ -113,6 +114,18 @@ def test_lengths_and_languages_are_the_shares_of_the_report(run: Path, page: str
     shown = re.findall(r"<title>([^<]+), after · 清洗后: ([\d.]+) %</title>", section(page, "languages"))
     assert len(shown) >= len(texts["after"]["languages"]) > 2
     assert abs(float(shown[0][1]) - 100 * texts["after"]["languages"]["zh"] / texts["after"]["rows"]) < 0.051
+
+
+def test_the_largest_clusters_are_those_of_the_ledger(run: Path, page: str) -> None:
+    ledger = pq.read_table(run / "rows.parquet").to_pylist()
+    kept = Counter(row["id"] for row in ledger if row["kept"])
+    sizes = Counter(row["final_kept_id"] for row in ledger if row["stage"] in DUPLICATES)
+    # An id may stand on several rows, which are clusters of their own.
+    wanted = sorted((size for name, size in sizes.items() if kept[name] == 1), reverse=True)
+    shown = [int(size) for size in re.findall(r">([\d,]+) rows went for this one<", section(page, "clusters"))]
+    assert len(shown) == 5
+    assert shown[0] > 1
+    assert shown == wanted[:5]
 
 
 def test_the_name_of_the_run_is_a_text(run: Path, tmp_path: Path) -> None:
