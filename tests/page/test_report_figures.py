@@ -206,8 +206,9 @@ def test_a_page_that_cannot_be_made_says_why(run: Path, tmp_path: Path) -> None:
     shutil.copytree(run, copy)
     for arguments, said in (
         (("report", "nowhere"), "there is no such run folder"),
+        (("report", "copy", "--out", "copy/report.json"), "the name of the page must end in .html"),
         (("report", "copy", "--lang", "fr"), "unknown language: 'fr'"),
-        (("report", "copy", "--out", "no/such/folder.html"), "the page cannot be written (No such file or directory)"),
+        (("report", "copy", "--out", "no/such/folder.html"), "the page cannot be written there"),
     ):
         done = shell.here(*arguments)
         assert done.code == 2

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from html import escape
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle_data.errors import RunFolderError, UsageError, escaped
+from belle_data.errors import escaped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,39 +52,6 @@ th { color: var(--quiet); font-weight: 500; }
 .text { text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; width: 40%; }
 .chosen { font-weight: 700; }
 """
-
-
-def check_page(path: str) -> None:
-    """Refuse a place for a page before the work begins.
-
-    Raises:
-        UsageError: The name does not end in ``.html``, so that no data is written over, or its folder is not there.
-    """
-    if not path.lower().endswith((".html", ".htm")):
-        raise UsageError("the name of the page must end in .html", value=path, hint="such as --html calibration.html")
-    if Path(path).is_dir() or not Path(path).absolute().parent.is_dir():
-        raise UsageError("the page cannot be written there", path=path, hint="name a file in a folder that is there")
-
-
-def write_page(result: Calibration, path: str) -> None:
-    """Write the page; it appears when it is whole, and replaces one that is there.
-
-    Raises:
-        RunFolderError: It cannot be written.
-    """
-    temporary = Path(f"{path}.tmp")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(page_text(result).encode("utf-8", "backslashreplace"))
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise RunFolderError(
-            f"cannot write here ({error.strerror or error})", path=path, hint="name another file with --html"
-        ) from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def page_text(result: Calibration) -> str:

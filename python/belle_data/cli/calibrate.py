@@ -76,11 +76,12 @@ def run(options: argparse.Namespace) -> int:
         # numpy's products have threads of their own, whose number is read when it is loaded.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", str(options.threads))
     from belle_data.calibration import calibrate  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.calibration.page import check_page, write_page  # noqa: PLC0415
+    from belle_data.calibration.page import page_text  # noqa: PLC0415
     from belle_data.cli.progress import progress_for  # noqa: PLC0415
+    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
 
     if options.html is not None:
-        check_page(options.html)
+        check_page(options.html, "--html calibration.html")
     recipe = recipe_of(options)
     listener = progress_for(sys.stderr, quiet=options.quiet)
     try:
@@ -96,7 +97,7 @@ def run(options: argparse.Namespace) -> int:
             listener=listener,
         )
         if options.html is not None:
-            write_page(result, options.html)
+            write_page(page_text(result), options.html)
     except KeyboardInterrupt:
         listener.close()
         print("interrupted: nothing was written", file=sys.stderr)

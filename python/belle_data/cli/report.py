@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
 from belle_data.cli.terminal import emit
-from belle_data.errors import RunFolderError, escaped
+from belle_data.errors import escaped
 
 if TYPE_CHECKING:
     import argparse
@@ -45,15 +45,12 @@ def run(options: argparse.Namespace) -> int:
         BelleError: There is no such run or language, or the page cannot be written.
     """
     from belle_data.engine.run_folder import REPORT_HTML  # noqa: PLC0415
+    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
     from belle_data.page.run_page import run_page  # noqa: PLC0415 - `--help` must not wait for it
 
-    page = run_page(options.run, language=options.lang)
-    path = Path(options.run) / REPORT_HTML if options.out is None else Path(options.out)
-    try:
-        path.write_text(page, encoding="utf-8")
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        hint = "name another file with --out"
-        raise RunFolderError(f"the page cannot be written ({reason})", path=path, hint=hint) from None
-    emit(escaped(str(path)))
+    if options.out is not None:
+        check_page(options.out, "--out report.html")
+    path = str(Path(options.run) / REPORT_HTML) if options.out is None else options.out
+    write_page(run_page(options.run, language=options.lang), path, "--out")
+    emit(escaped(path))
     return 0

@@ -78,10 +78,13 @@ def run(options: argparse.Namespace) -> int:
     """
     from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.page.data_statistics import stats  # noqa: PLC0415
-    from belle_data.page.stats_page import check_page, stats_page, write_page  # noqa: PLC0415
+    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
+    from belle_data.page.render import check_language  # noqa: PLC0415
+    from belle_data.page.stats_page import stats_page  # noqa: PLC0415
 
     if options.html is not None:
-        check_page(options.html, options.lang)
+        check_page(options.html, "--html stats.html")
+        check_language(options.lang)
     listener = progress_for(sys.stderr, quiet=options.quiet)
     try:
         found = stats(

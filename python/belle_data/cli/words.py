@@ -44,11 +44,14 @@ def run(options: argparse.Namespace) -> int:
         BelleError: Wrong use or input, or the page cannot be written.
     """
     from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.page.stats_page import check_page, words_page, write_page  # noqa: PLC0415
+    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
+    from belle_data.page.render import check_language  # noqa: PLC0415
+    from belle_data.page.stats_page import words_page  # noqa: PLC0415
     from belle_data.page.word_statistics import words  # noqa: PLC0415
 
     if options.html is not None:
-        check_page(options.html, options.lang)
+        check_page(options.html, "--html words.html")
+        check_language(options.lang)
     listener = progress_for(sys.stderr, quiet=options.quiet)
     try:
         found = words(

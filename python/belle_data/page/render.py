@@ -26,9 +26,18 @@ def render(template: str, *, language: str, **values: object) -> str:
     Raises:
         UsageError: The language is none of the two.
     """
-    if language not in LANGUAGES:
-        raise UsageError("unknown language", value=language, hint=f"known are {', '.join(LANGUAGES)}")
+    check_language(language)
     return _environment().get_template(template).render(language=language, **values)
+
+
+def check_language(language: str | None) -> None:
+    """Refuse a language that pages have not; None is that of the system.
+
+    Raises:
+        UsageError: It is none of the two.
+    """
+    if language is not None and language not in LANGUAGES:
+        raise UsageError("unknown language", value=language, hint=f"known are {', '.join(LANGUAGES)}")
 
 
 @cache

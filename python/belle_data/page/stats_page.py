@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from belle_data.errors import RunFolderError, UsageError
 from belle_data.page import charts
-from belle_data.page.bilingual import LANGUAGES, Both, translated
+from belle_data.page.bilingual import Both, translated
 from belle_data.page.charts import Bar, Line, Pair
 from belle_data.page.data_statistics import class_names
 from belle_data.page.render import render, share, system_language
@@ -36,41 +33,6 @@ _TITLES = {
     "output": Both("Length of answers", "回答长度"),
     "text": Both("Length of texts that nobody speaks", "无角色文本的长度"),
 }
-
-
-def check_page(path: str, language: str | None) -> None:
-    """Refuse a place or a language for a page before the work begins.
-
-    Raises:
-        UsageError: The name does not end in ``.html``, so that no data is written over, or its folder is not there, or
-            the language is none of the page's.
-    """
-    if not path.lower().endswith((".html", ".htm")):
-        raise UsageError("the name of the page must end in .html", value=path, hint="such as --html stats.html")
-    if Path(path).is_dir() or not Path(path).absolute().parent.is_dir():
-        raise UsageError("the page cannot be written there", path=path, hint="name a file in a folder that is there")
-    if language is not None and language not in LANGUAGES:
-        raise UsageError("unknown language", value=language, hint=f"known are {', '.join(LANGUAGES)}")
-
-
-def write_page(text: str, path: str) -> None:
-    """Write a page; it appears when it is whole, and replaces one that is there.
-
-    Raises:
-        RunFolderError: It cannot be written.
-    """
-    temporary = Path(f"{path}.tmp")
-    try:
-        with temporary.open("wb") as handle:
-            handle.write(text.encode("utf-8", "backslashreplace"))
-            handle.flush()
-            os.fsync(handle.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise RunFolderError(f"cannot write here ({reason})", path=path, hint="name another file with --html") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def stats_page(found: DataStatistics, *, language: str | None = None) -> str:
