@@ -15,6 +15,7 @@ from belle_data.page.bilingual import Both, translated
 from belle_data.page.examples import clusters_of, examples_of
 from belle_data.page.render import render, share, system_language
 from belle_data.page.shown import shown_text
+from belle_data.page.word_statistics import measure_text
 from belle_data.page.wording import LANGUAGE_NAMES, MEASURES, reason_text, stage_text
 from belle_data.report.finished_run import FinishedRun
 from belle_data.report.summary import RunReport
@@ -154,15 +155,9 @@ def _silent(report: RunReport) -> list[tuple[str, Both]]:
 def _measures(texts: dict[str, Any]) -> list[tuple[Both, str, str]]:
     """The measures of words before and after."""
     before, after = texts["before"].get("words", {}), texts["after"].get("words", {})
-    return [(text, _figure(name, before.get(name)), _figure(name, after.get(name))) for name, text in MEASURES]
-
-
-def _figure(name: str, value: float | None) -> str:
-    if value is None:
-        return "–"
-    if name.endswith("_share"):
-        return f"{100 * value:.2f} %"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+    return [
+        (text, measure_text(name, before.get(name)), measure_text(name, after.get(name))) for name, text in MEASURES
+    ]
 
 
 def _changed_settings(run: FinishedRun) -> list[tuple[str, str]]:

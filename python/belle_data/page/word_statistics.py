@@ -11,6 +11,7 @@ from belle_data.page.bilingual import Both
 from belle_data.page.input_rows import read_rows
 from belle_data.page.render import share
 from belle_data.page.wording import MEASURES
+from belle_data.report.text_statistics import ranks_of
 
 if TYPE_CHECKING:
     import os
@@ -29,7 +30,6 @@ MEASURE_NAMES = {
     "kinds_entropy": Both("entropy of kinds, bits", "任务类型的熵，比特"),
 }
 """The measures, in the order in which they are shown, and what each is."""
-_RANKS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +136,8 @@ def count_words(corpus: _native.Corpus, count: int, listener: Listener) -> WordC
     return WordCounts(
         {name: measures[name] for name in MEASURE_NAMES},
         tuple(zip(first["word"].to_pylist(), first["count"].to_pylist(), strict=True)),
-        tuple((rank, counts[rank - 1].as_py()) for rank in _ranks(len(counts))),
+        tuple((rank, counts[rank - 1].as_py()) for rank in ranks_of(len(counts))),
     )
-
-
-def _ranks(most: int) -> list[int]:
-    """Ranks from 1 to `most`, each about as many times the one before."""
-    if not most:
-        return []
-    return sorted({round(most ** (step / (_RANKS - 1))) for step in range(_RANKS)})
 
 
 def measure_text(name: str, value: float | None) -> str:

@@ -73,7 +73,7 @@ def _measured(corpus: _native.Corpus, rows: npt.NDArray[np.uint32]) -> dict[str,
         "of": len(rows),
         "words": words.measure(),
         "top_words": [[one["word"], one["count"]] for one in top.slice(0, WORDS_SHOWN).to_pylist()],
-        "ranks": [[rank, top["count"][rank - 1].as_py()] for rank in _ranks(top.num_rows)],
+        "ranks": [[rank, top["count"][rank - 1].as_py()] for rank in ranks_of(top.num_rows)],
         "languages": {name: count for name, count in zip(names, counts, strict=True) if count},
         **{part: _lengths(np.asarray(pc.utf8_length(texts[part]))) for part in ("prompt", "output")},
     }
@@ -109,7 +109,7 @@ def _lengths(lengths: npt.NDArray[Any]) -> dict[str, Any]:
     }
 
 
-def _ranks(most: int) -> list[int]:
+def ranks_of(most: int) -> list[int]:
     """Ranks from 1 to `most`, each about as many times the one before."""
     if not most:
         return []
