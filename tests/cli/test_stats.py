@@ -280,12 +280,25 @@ def test_the_table_says_what_json_says(belle: Shell) -> None:
     assert "1 row" not in whole
 
 
+@pytest.mark.parametrize("command", ["stats", "words", "clean"])
+def test_the_files_of_a_dataset_info_need_no_other_name(command: str, belle: Shell) -> None:
+    belle.write("one.jsonl", [{"question": f"列出第{at}种水果。", "reply": "苹果、香蕉和梨。"} for at in range(7)])
+    columns = {"prompt": "question", "response": "reply"}
+    info = {"fruits": {"file_name": "one.jsonl", "columns": columns}}
+    (belle.folder / "dataset_info.json").write_text(json.dumps(info), encoding="utf-8")
+    done = belle.here(command, "--dataset-info", "dataset_info.json", "--json")
+    assert done.code == 0, done.err
+    assert done.json()["rows_in" if command == "clean" else "rows"] == 7
+
+
 class Seen(HTMLParser):
     """The elements of a page, and its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: Counter[str] = Counter()
+        self.classes: Counter[str] = Counter()
+        self.tooltips: list[str] = []
         self.ids: list[str] = []
         self.text = ""
         self.feed(text)
@@ -293,6 +306,8 @@ class Seen(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags[tag] += 1
         given = dict(attrs)
+        self.classes.update((given.get("class") or "").split())
+        self.tooltips.append(given.get("title") or "")
         if tag == "section":
             self.ids.append(str(given["id"]))
 
@@ -311,7 +326,9 @@ def test_the_page_has_every_part_and_does_nothing_that_a_text_says(belle: Shell)
     page = Seen(text)
     assert page.ids == ["summary", "categories", "lengths", "words", "languages"]
     assert page.tags["script"] == page.tags["img"] == page.tags["b"] - 6 == 0
-    assert page.tags["svg"] == 8
+    assert page.tags["svg"] == 1
+    assert page.classes["bars"] == 6
+    assert page.classes["cloud"] == 1
     assert '<html lang="zh-CN">' in text
     assert "\u202e" not in text
     assert evil in page.text
@@ -319,7 +336,7 @@ def test_the_page_has_every_part_and_does_nothing_that_a_text_says(belle: Shell)
     assert "数据概况" in page.text
     found = belle.here("stats", "raw<b>.jsonl", "--json").json()
     for name, count in zip(class_names(), found["output"]["classes"], strict=True):
-        assert (f"{name}: {count:,} · " in page.text) == (count > 0)
+        assert any(tooltip.startswith(f"{name}: {count:,} · ") for tooltip in page.tooltips) == (count > 0)
     for one in found["categories"]["categories"]:
         assert f"{one['rows']} · {100 * one['share']:.1f} %" in page.text
 

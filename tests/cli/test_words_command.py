@@ -103,7 +103,7 @@ def test_the_page(belle: Shell) -> None:
     page = Seen(text)
     assert '<html lang="en">' in text
     assert page.ids == ["summary", "words"]
-    assert (page.tags["svg"], page.tags["script"]) == (2, 0)
+    assert (page.tags["svg"], page.classes["cloud"], page.tags["script"]) == (1, 1, 0)
     for one in belle.here("words", "raw.jsonl", "--json").json()["top_words"]:
         assert one["word"] in page.text
 

@@ -105,13 +105,13 @@ def test_lengths_and_languages_are_the_shares_of_the_report(run: Path, page: str
     texts = read(run)["texts"]
     for part, chart in zip(("prompt", "output"), section(page, "lengths").split("<h3>")[1:], strict=True):
         for when, name in (("before", "before · 清洗前"), ("after", "after · 清洗后")):
-            shown = re.findall(rf"<title>([^<]+), {name}: ([^<]+)</title>", chart)
+            shown = re.findall(rf'title="([^"]+), {name}: ([^"]+)"', chart)
             wanted = [100 * count / texts[when]["rows"] for count in texts[when][part]["classes"]]
             assert len(shown) > 3
             for (_, figure), share in zip(shown, wanted, strict=False):
                 assert abs(float(figure.removesuffix(" %").removeprefix("< ")) - share) < 0.051
             assert not any(wanted[len(shown) :])
-    shown = re.findall(r"<title>([^<]+), after · 清洗后: ([\d.]+) %</title>", section(page, "languages"))
+    shown = re.findall(r'title="([^"]+), after · 清洗后: ([\d.]+) %"', section(page, "languages"))
     assert len(shown) >= len(texts["after"]["languages"]) > 2
     assert abs(float(shown[0][1]) - 100 * texts["after"]["languages"]["zh"] / texts["after"]["rows"]) < 0.051
 
@@ -160,7 +160,7 @@ def test_lengths_and_words_are_those_of_a_recount(run: Path, page: str) -> None:
         assert f"{words['distinct_words']:,}" in section(page, "words")
         assert f"{words['entropy']:.4f}" in section(page, "words")
         for word, count in texts[when]["top_words"][:20]:
-            assert f">{html.escape(word)}<title>{count:,}</title>" in section(page, "words")
+            assert f'title="{count:,}">{html.escape(word)}</li>' in section(page, "words")
 
 
 def test_the_words_of_kept_rows_are_counted_in_the_shards(belle: Shell) -> None:

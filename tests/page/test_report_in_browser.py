@@ -146,7 +146,7 @@ def test_texts_stand_out_from_what_is_behind_them(scheme: Scheme, example: Path,
 
 def test_a_screen_reader_can_name_every_chart(example: Path, visit: Callable[..., Opened]) -> None:
     charts = visit(example).ask(measures.CHARTS)
-    assert len(charts) >= 6
+    assert len(charts) >= 5
     assert [chart for chart in charts if chart["role"] != "img" or not chart["label"].strip()] == []
     # A chart that is there for both languages has a name in both.
     assert [chart for chart in charts if chart["language"] != "en" and not HAN.search(chart["label"])] == []
@@ -259,7 +259,10 @@ def cleaned(belle: Shell, payloads: tuple[Payload, ...]) -> Path:
     """The page of a run over rows with these texts, of which each stage removed some."""
     inputs = write_rows(belle.folder, payloads)
     settings = [f"--set={setting}" for setting in SETTINGS]
-    done = belle.here("clean", *inputs, *settings, "--format", "mixed", "--out", "run", "--json")
+    recipe = inputs[0].with_suffix(".toml")
+    comment = re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", " ", payloads[0].text)
+    recipe.write_text(f"# {comment}\n[near_dedup]\nthreshold = 0.79\n", encoding="utf-8")
+    done = belle.here("clean", *inputs, "--recipe", recipe, *settings, "--format", "mixed", "--out", "run", "--json")
     assert done.code == 0, done.err
     assert [stage["name"] for stage in done.json()["stages"] if any(stage["removed"].values())] == STAGES, done.out
     return belle.folder / "run" / "report.html"

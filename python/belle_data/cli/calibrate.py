@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from belle_data.cli.measurement import measure_and_show
 from belle_data.cli.page import printable
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
 from belle_data.cli.recipe_options import add_reading, add_recipe, recipe_of
-from belle_data.cli.terminal import cut, emit, emit_json
+from belle_data.cli.terminal import cut
 from belle_data.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
 
     from belle_data.calibration.result import Calibration, Example, Histogram
+    from belle_data.engine.progress import Listener
 
-INTERRUPTED = 130
 CHART_LINES = 5
 EXAMPLES = 3
 _WIDE = 76
@@ -77,15 +78,11 @@ def run(options: argparse.Namespace) -> int:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", str(options.threads))
     from belle_data.calibration import calibrate  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.calibration.page import page_text  # noqa: PLC0415
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415
-    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
 
-    if options.html is not None:
-        check_page(options.html, "--html calibration.html")
     recipe = recipe_of(options)
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
-        result = calibrate(
+
+    def measure(listener: Listener) -> Calibration:
+        return calibrate(
             options.inputs,
             pairs=options.pairs,
             false_removal_rate=rate,
@@ -96,19 +93,10 @@ def run(options: argparse.Namespace) -> int:
             threads=options.threads,
             listener=listener,
         )
-        if options.html is not None:
-            write_page(page_text(result), options.html)
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(result.to_dict())
-    else:
-        emit("\n".join(_lines(result, whole=options.verbose)))
-    return 0
+
+    return measure_and_show(
+        options, measure, page=page_text, lines=lambda result: _lines(result, whole=options.verbose)
+    )
 
 
 def _share(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
-from belle_data.cli.recipe_options import add_reading, add_recipe, recipe_of
+from belle_data.cli.recipe_options import add_reading, add_recipe, inputs_of, recipe_of
 from belle_data.cli.run_report import show_run
 from belle_data.cli.terminal import closest, emit, emit_json
 from belle_data.errors import UsageError
@@ -36,7 +36,7 @@ def parser() -> Parser:
     words.add_argument(
         "inputs",
         metavar="INPUT",
-        nargs="+",
+        nargs="*",
         help="files, folders, globs, URLs (s3://, hf://, ...) or - for standard input: JSON lines, JSON arrays, "
         "Parquet, also .gz and .zst",
     )
@@ -90,10 +90,11 @@ def run(options: argparse.Namespace) -> int:
         KeyboardInterrupt: The user pressed Ctrl-C.
     """
     recipe = recipe_of(options)
+    inputs = inputs_of(options, recipe)
     if options.dry_run:
         from belle_data.cli.plan import make_plan, plan_text  # noqa: PLC0415 - loads the kernels
 
-        plan = make_plan(options.inputs, options.out, recipe)
+        plan = make_plan(inputs, options.out, recipe)
         if options.json:
             emit_json(plan)
         else:
@@ -110,7 +111,7 @@ def run(options: argparse.Namespace) -> int:
             # Not the sources: to look at a pipe is to begin reading it.
             listener.message(stages_text(stage_plans(recipe)))
         return clean(
-            options.inputs,
+            inputs,
             out=options.out,
             recipe=recipe,
             threads=options.threads,

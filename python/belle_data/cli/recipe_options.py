@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from belle_data.errors import UsageError
+
 if TYPE_CHECKING:
     import argparse
 
@@ -89,3 +91,15 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
     if missing:
         recipe = recipe.model_copy(update={"stages": (*recipe.stages, *missing)})
     return recipe
+
+
+def inputs_of(options: argparse.Namespace, recipe: Recipe) -> tuple[str, ...]:
+    """The named inputs; none are needed where a ``dataset_info.json`` names them.
+
+    Raises:
+        UsageError: None is named, and there is no such file.
+    """
+    if not options.inputs and recipe.input.dataset_info is None:
+        hint = f"python -m belle_data {options.command} --help lists the options"
+        raise UsageError("the following arguments are required: INPUT", hint=hint)
+    return tuple(options.inputs)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from belle_data.cli.measurement import measure_and_show
 from belle_data.cli.page import printable
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
-from belle_data.cli.recipe_options import add_reading, recipe_of
-from belle_data.cli.terminal import cells, cut, emit, emit_json, padded
+from belle_data.cli.recipe_options import add_reading, inputs_of, recipe_of
+from belle_data.cli.terminal import cells, cut, padded
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from belle_data.engine.progress import Listener
     from belle_data.page.data_statistics import CategoryShares, DataStatistics, Lengths
     from belle_data.page.input_rows import InputSummary
 
-INTERRUPTED = 130
 LISTED = 20
 """Categories that are shown without ``-v``."""
 WORDS_SHOWN = 20
@@ -36,7 +37,7 @@ def parser() -> Parser:
         "that is asked for.",
         epilog=EXIT_CODES,
     )
-    words.add_argument("inputs", metavar="INPUT", nargs="+", help="files, folders, globs, URLs or -, as for clean")
+    words.add_argument("inputs", metavar="INPUT", nargs="*", help="files, folders, globs, URLs or -, as for clean")
     words.add_argument(
         "--category-field",
         metavar="NAME",
@@ -76,37 +77,29 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BelleError: Wrong use or input, or the page cannot be written.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.page.data_statistics import stats  # noqa: PLC0415
-    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
+    from belle_data.page.data_statistics import stats  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.page.render import check_language  # noqa: PLC0415
     from belle_data.page.stats_page import stats_page  # noqa: PLC0415
 
-    if options.html is not None:
-        check_page(options.html, "--html stats.html")
-        check_language(options.lang)
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
-        found = stats(
-            options.inputs,
+    check_language(options.lang)
+    recipe = recipe_of(options)
+    inputs = inputs_of(options, recipe)
+
+    def measure(listener: Listener) -> DataStatistics:
+        return stats(
+            inputs,
             category_field=options.category_field,
-            recipe=recipe_of(options),
+            recipe=recipe,
             threads=options.threads,
             listener=listener,
         )
-        if options.html is not None:
-            write_page(stats_page(found, language=options.lang), options.html)
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(found.to_dict())
-    else:
-        emit("\n".join(_lines(found, whole=options.verbose)))
-    return 0
+
+    return measure_and_show(
+        options,
+        measure,
+        page=lambda found: stats_page(found, language=options.lang),
+        lines=lambda found: _lines(found, whole=options.verbose),
+    )
 
 
 def summary_lines(summary: InputSummary) -> list[str]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from belle_data.cli.measurement import measure_and_show
 from belle_data.cli.parser import EXIT_CODES, Parser, whole_number
-from belle_data.cli.recipe_options import recipe_of
-from belle_data.cli.stats import INTERRUPTED, add_settings, add_showing, measure_lines, shares, summary_lines, table
-from belle_data.cli.terminal import emit, emit_json
+from belle_data.cli.recipe_options import inputs_of, recipe_of
+from belle_data.cli.stats import add_settings, add_showing, measure_lines, shares, summary_lines, table
 
 if TYPE_CHECKING:
     import argparse
 
+    from belle_data.engine.progress import Listener
     from belle_data.page.word_statistics import WordStatistics
 
 CURVE_POINTS = 12
@@ -28,7 +28,7 @@ def parser() -> Parser:
         "the most frequent, distinct-2, the slope of Zipf's law. Writes nothing but the page that is asked for.",
         epilog=EXIT_CODES,
     )
-    words.add_argument("inputs", metavar="INPUT", nargs="+", help="files, folders, globs, URLs or -, as for clean")
+    words.add_argument("inputs", metavar="INPUT", nargs="*", help="files, folders, globs, URLs or -, as for clean")
     words.add_argument(
         "-n", "--count", metavar="N", type=whole_number, default=100, help="most frequent words that are shown (100)"
     )
@@ -43,37 +43,23 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BelleError: Wrong use or input, or the page cannot be written.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
-    from belle_data.page.render import check_language  # noqa: PLC0415
+    from belle_data.page.render import check_language  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.page.stats_page import words_page  # noqa: PLC0415
     from belle_data.page.word_statistics import words  # noqa: PLC0415
 
-    if options.html is not None:
-        check_page(options.html, "--html words.html")
-        check_language(options.lang)
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
-        found = words(
-            options.inputs,
-            count=options.count,
-            recipe=recipe_of(options),
-            threads=options.threads,
-            listener=listener,
-        )
-        if options.html is not None:
-            write_page(words_page(found, language=options.lang), options.html)
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
-    if options.json:
-        emit_json(found.to_dict())
-    else:
-        emit("\n".join(_lines(found, whole=options.verbose)))
-    return 0
+    check_language(options.lang)
+    recipe = recipe_of(options)
+    inputs = inputs_of(options, recipe)
+
+    def measure(listener: Listener) -> WordStatistics:
+        return words(inputs, count=options.count, recipe=recipe, threads=options.threads, listener=listener)
+
+    return measure_and_show(
+        options,
+        measure,
+        page=lambda found: words_page(found, language=options.lang),
+        lines=lambda found: _lines(found, whole=options.verbose),
+    )
 
 
 def _lines(found: WordStatistics, *, whole: bool) -> list[str]:

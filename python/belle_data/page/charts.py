@@ -22,36 +22,11 @@ if TYPE_CHECKING:
     from belle_data.page.bilingual import Text
 
 WIDTH = 720
-_BAR = 26
-_PAIR = 36
 _TOP_OF_FLOW, _BEND = 30, 12
-_LABEL = 250
-_FIGURE = 110
-_HEIGHT = 220
-_LEFT, _BOTTOM, _TOP, _RIGHT = 56, 34, 18, 26
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """A bar with its name before it and its figure behind it."""
-
-    name: Text
-    value: float
-    figure: Text
-    """As it is shown: with its unit, and its share."""
-    kind: str = "kept"
-    """The class that gives the colour."""
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two shares of the same thing, from 0 to 1, and how they are shown."""
-
-    name: Text
-    first: float
-    second: float
-    first_figure: str
-    second_figure: str
+_HEIGHT = 250
+_LEFT, _BOTTOM, _TOP, _RIGHT = 64, 58, 30, 26
+_NOTE = 22
+"""From one line of notes to the next. A phone shows the letters nearly twice as large in their chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,66 +55,6 @@ class Step:
     rows_out: int
     figure: Text
     """What went, as it is shown."""
-
-
-def bars(title: Text, description: Text, values: Sequence[Bar]) -> Markup:
-    """Horizontal bars, the longest as wide as there is room; empty for no value.
-
-    Args:
-        title: What is shown.
-        description: The same in a sentence, for screen readers.
-        values: From the top. Values must not be negative.
-    """
-    largest = max((bar.value for bar in values), default=0.0)
-    room = WIDTH - _LABEL - _FIGURE
-    marks = []
-    for row, bar in enumerate(values):
-        top = row * _BAR
-        # What is there at all can be seen.
-        width = max(room * bar.value / largest, 1.5) if largest and bar.value else 0
-        marks.append(
-            Markup(
-                '<g><title>{}: {}</title><text class="label" x="{}" y="{}">{}</text>'
-                '<rect class="{}" x="{}" y="{}" width="{:.1f}" height="{}" rx="2"/>'
-                '<text class="figure" x="{:.1f}" y="{}">{}</text></g>'
-            ).format(
-                plain(bar.name), plain(bar.figure), _LABEL - 8, top + 17, _label(bar.name), bar.kind, _LABEL, top + 4,
-                width, _BAR - 8, _LABEL + width + 6, top + 17, svg(bar.figure),
-            )
-        )  # fmt: skip
-    return _chart(title, description, len(values) * _BAR, Markup("").join(marks))
-
-
-def pairs(title: Text, description: Text, values: Sequence[Pair], names: tuple[Text, Text]) -> Markup:
-    """Two horizontal bars for each name, such as its share before and after.
-
-    Args:
-        title: What is shown.
-        description: The same in a sentence, for screen readers.
-        values: From the top.
-        names: What the first and the second bar are called.
-    """
-    largest = max((max(pair.first, pair.second) for pair in values), default=0.0)
-    room = WIDTH - _LABEL - _FIGURE
-    marks = []
-    for row, pair in enumerate(values):
-        top = row * _PAIR
-        marks.append(
-            Markup('<text class="label" x="{}" y="{}">{}</text>').format(_LABEL - 8, top + 21, _label(pair.name))
-        )
-        both = ((pair.first, pair.first_figure, "removed"), (pair.second, pair.second_figure, "kept"))
-        for place, ((value, figure, kind), name) in enumerate(zip(both, names, strict=True)):
-            width = max(room * value / largest, 1.5) if largest and value else 0
-            marks.append(
-                Markup(
-                    '<g><title>{}, {}: {}</title><rect class="{}" x="{}" y="{}" width="{:.1f}" height="11" rx="2"/>'
-                    '<text class="tick" x="{:.1f}" y="{}">{}</text></g>'
-                ).format(
-                    plain(pair.name), plain(name), figure, kind, _LABEL, top + 5 + place * 13, width,
-                    _LABEL + width + 6, top + 14 + place * 13, figure,
-                )
-            )  # fmt: skip
-    return _chart(title, description, len(values) * _PAIR, Markup("").join(marks))
 
 
 def histogram(
@@ -193,7 +108,7 @@ def histogram(
                 Markup(
                     '<line class="threshold" x1="{0:.1f}" x2="{0:.1f}" y1="{1}" y2="{2}"/>'
                     '<text class="note" x="{3:.1f}" y="{4}" text-anchor="{5}">{6}</text>'
-                ).format(at, _TOP - 6, _HEIGHT - _BOTTOM, at + (-5 if anchor == "end" else 5), _TOP + 4 + 15 * place,
+                ).format(at, _TOP - 6, _HEIGHT - _BOTTOM, at + (-5 if anchor == "end" else 5), _TOP + 4 + _NOTE * place,
                          anchor, svg(threshold.name))
             )  # fmt: skip
     return _chart(title, description, _HEIGHT, Markup("").join(marks))
@@ -224,7 +139,7 @@ def lines(title: Text, description: Text, curves: Sequence[Line], *, across: Tex
         )
         marks.append(
             Markup('<text class="note {0}" x="{1}" y="{2}" text-anchor="end">{3}</text>').format(
-                curve.kind, WIDTH - _RIGHT - 4, _TOP + 12 + 15 * place, svg(curve.name)
+                curve.kind, WIDTH - _RIGHT - 4, _TOP + 12 + _NOTE * place, svg(curve.name)
             )
         )
     return _chart(title, description, _HEIGHT, Markup("").join(marks))
@@ -272,43 +187,6 @@ def flow(title: Text, description: Text, steps: Sequence[Step], names: tuple[Tex
     return _chart(title, description, 256, Markup("").join(marks) + ends)
 
 
-def cloud(title: Text, description: Text, words: Sequence[tuple[str, int]]) -> Markup:
-    """Words as large as they are frequent, line by line from the most frequent.
-
-    Args:
-        title: What is shown.
-        description: The same in a sentence, for screen readers.
-        words: With their counts, descending; at most the first 80 are shown.
-    """
-    shown = [(word, count) for word, count in words[:80] if count > 0]
-    if not shown:
-        return _chart(title, description, 0, Markup(""))
-    largest = math.sqrt(shown[0][1])
-    rows: list[list[tuple[str, int, float, float]]] = [[]]
-    used = 0.0
-    for word, count in shown:
-        size = 12 + 34 * math.sqrt(count) / largest
-        wide = size * _ems(word) + 12
-        if used + wide > WIDTH - 20 and rows[-1]:
-            rows.append([])
-            used = 0.0
-        rows[-1].append((word, count, size, wide))
-        used += wide
-    marks, top = [], 0.0
-    for row in rows:
-        tall = max(size for _, _, size, _ in row) * 1.15
-        left = (WIDTH - sum(wide for *_, wide in row)) / 2
-        top += tall
-        for word, count, size, wide in row:
-            marks.append(
-                Markup(
-                    '<text class="word" x="{:.1f}" y="{:.1f}" font-size="{:.1f}">{}<title>{:,}</title></text>'
-                ).format(left, top, size, _shortened(word, 24), count)
-            )
-            left += wide
-    return _chart(title, description, math.ceil(top + 12), Markup("").join(marks))
-
-
 def number(value: float) -> str:
     """A number as an axis shows it: three digits that count, thousands with commas."""
     if value == 0:
@@ -352,25 +230,26 @@ def _log_axes(left: float, right: float, low: float, high: float, across: Text, 
         for power in range(math.ceil(low), math.floor(high) + 1)
     ]
     marks.append(_axis_name(across))
-    marks.append(Markup('<text class="note" x="4" y="12">{}</text>').format(svg(upward)))
+    marks.append(
+        Markup('<text class="note" x="{}" y="18" text-anchor="middle">{}</text>').format(WIDTH // 2, svg(upward))
+    )
     return Markup("").join(marks)
 
 
 def _tick_across(at: float, text: str) -> Markup:
-    return Markup('<text class="tick middle" x="{:.1f}" y="{}">{}</text>').format(at, _HEIGHT - _BOTTOM + 14, text)
+    # The last one would reach over the edge.
+    at, anchor = (WIDTH, "end") if at > WIDTH - 40 else (at, "middle")
+    return Markup('<text class="tick {}" x="{:.1f}" y="{}">{}</text>').format(anchor, at, _HEIGHT - _BOTTOM + 22, text)
 
 
 def _tick_upward(at: float, text: str) -> Markup:
     return Markup(
-        '<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        '<text class="tick end" x="{}" y="{t:.1f}">{}</text>'
-    ).format(_LEFT, WIDTH - _RIGHT, _LEFT - 6, text, y=at, t=at + 4)
+        '<line class="grid" x1="{}" x2="{}" y1="{y:.1f}" y2="{y:.1f}"/><text class="tick" x="{}" y="{t:.1f}">{}</text>'
+    ).format(0, WIDTH - _RIGHT, 0, text, y=at, t=at - 4)
 
 
 def _axis_name(text: Text) -> Markup:
-    return Markup('<text class="note" x="{}" y="{}" text-anchor="end">{}</text>').format(
-        WIDTH - _RIGHT, _HEIGHT - 4, svg(text)
-    )
+    return Markup('<text class="note" x="{}" y="{}" text-anchor="end">{}</text>').format(WIDTH, _HEIGHT - 8, svg(text))
 
 
 def _across(value: float, first: float, last: float) -> float:
@@ -384,23 +263,3 @@ def _upward(value: float, low: float, high: float) -> float:
 def _span(values: Iterable[float]) -> tuple[float, float]:
     every = list(values)
     return min(every), max(every)
-
-
-def _ems(text: str) -> float:
-    """About how wide a text is, in its height."""
-    return sum(1.0 if ord(character) > 0x2E7F else 0.58 for character in text)
-
-
-def _label(text: Text) -> Markup:
-    return svg(text) if not isinstance(text, str) else Markup.escape(_shortened(text))
-
-
-def _shortened(text: str, most: int = 30) -> str:
-    shown: list[str] = []
-    wide = 0.0
-    for character in text:
-        wide += 2 if ord(character) > 0x2E7F else 1
-        if wide > most:
-            return "".join(shown) + "…"
-        shown.append(character)
-    return text

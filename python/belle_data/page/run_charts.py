@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
-from belle_data.page import charts
+from belle_data.page import bars, charts
+from belle_data.page.bars import Bar, Pair
 from belle_data.page.bilingual import Both, translated
-from belle_data.page.charts import Bar, Line, Pair, Step, Threshold
+from belle_data.page.charts import Line, Step, Threshold
 from belle_data.page.render import bytes_text, share
 from belle_data.page.wording import reason_text, stage_text
 from belle_data.report.text_statistics import LENGTH_BORDERS
@@ -52,7 +53,7 @@ def reasons(report: RunReport) -> Markup:
         for text, count in sorted(counts, key=lambda one: -one[1])
     ]
     about = Both("Removed rows by reason, of all rows that came in.", "按原因统计的删除行数（占全部读入行）。")
-    return charts.bars(Both("Why rows were removed", "删除原因"), about, shown)
+    return bars.bars(Both("Why rows were removed", "删除原因"), about, shown)
 
 
 def similarities(run: FinishedRun) -> list[tuple[Both, int, Markup]]:
@@ -158,7 +159,7 @@ def cloud(texts: Mapping[str, Any]) -> list[tuple[Both, Markup]]:
     return [
         (
             name,
-            charts.cloud(
+            bars.cloud(
                 translated("Frequent words {}", "高频词（{}）", name),
                 Both("The larger, the more frequent.", "字越大，出现越多。"),
                 [(word, count) for word, count in texts[part].get("top_words", [])],
@@ -212,7 +213,7 @@ def _pairs(title: Both, counts: list[Any], texts: Mapping[str, Any]) -> Markup:
         for name, first, second in counts
     ]
     about = Both("Shares of the measured rows before and after.", "清洗前后在所测行中的占比。")
-    return charts.pairs(title, about, shown, (BEFORE, AFTER))
+    return bars.pairs(title, about, shown, (BEFORE, AFTER))
 
 
 def _part(count: int, whole: int) -> float:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from belle_data.page import charts
+from belle_data.page import bars, charts
+from belle_data.page.bars import Bar, Pair
 from belle_data.page.bilingual import Both, translated
-from belle_data.page.charts import Bar, Line, Pair
+from belle_data.page.charts import Line
 from belle_data.page.data_statistics import class_names
 from belle_data.page.render import render, share, system_language
 from belle_data.page.shown import shown_text
@@ -105,7 +106,7 @@ def _name(summary: InputSummary) -> str:
 def _words(words: WordCounts) -> dict[str, object]:
     """What the template needs for the words."""
     all_words = words.measures["words"]
-    cloud = charts.cloud(
+    cloud = bars.cloud(
         Both("Frequent words", "高频词"),
         Both("The larger, the more frequent.", "字越大，出现越多。"),
         [(shown_text(word, _NAME_CHARACTERS), count) for word, count in words.top],
@@ -141,7 +142,7 @@ def _bars(title: Both, counts: list[tuple[Text, int]], found: DataStatistics) ->
     rows = found.summary.rows
     about = Both("Rows, and their share of all.", "行数及其占比。")
     shown = [Bar(name, count, f"{count:,} · {share(count, rows)}") for name, count in counts]
-    return charts.bars(title, about, shown)
+    return bars.bars(title, about, shown)
 
 
 def _classes(title: Both, lengths: Lengths) -> Markup:
@@ -150,7 +151,7 @@ def _classes(title: Both, lengths: Lengths) -> Markup:
     last = max((place for place, count in enumerate(lengths.classes) if count), default=0)
     counts = list(zip(class_names(), lengths.classes, strict=True))[: last + 1]
     shown = [Bar(name, count, f"{count:,} · {share(count, lengths.rows)}") for name, count in counts]
-    return charts.bars(title, about, shown)
+    return bars.bars(title, about, shown)
 
 
 def _length_table(parts: list[Lengths]) -> list[tuple[Text, list[str]]]:
@@ -182,10 +183,10 @@ def _categories(found: CategoryShares, rows: int) -> dict[str, object]:
         "left_out": len(found.categories) - len(pictured),
         "without": found.without,
         "rows": rows,
-        "shares": charts.bars(
+        "shares": bars.bars(
             title, about, [Bar(_category(one), one.rows, f"{one.rows:,} · {share(one.rows, rows)}") for one in pictured]
         ),
-        "lengths": charts.pairs(
+        "lengths": bars.pairs(
             lengths,
             Both("Prompts above, answers below.", "上为指令，下为回答。"),
             [

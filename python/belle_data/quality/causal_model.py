@@ -119,7 +119,8 @@ class CausalModel:
                     path=self._folder,
                     hint="it needs config.json, a tokenizer and weights as safetensors",
                 ) from error
-            self._loaded = model.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
+            loaded: Any = model
+            self._loaded = loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval(), tokenizer
         return self._loaded
 
 
