@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 REMOVED_SHOWN = 10
 """Ids of rows removed for a row that are named."""
+_MOST_GROUPS = 24
+"""Groups of rows that are held: about 70 MB of a run of two million rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,8 @@ class FinishedRun:
             self.ids = self._file.read(columns=["id"])["id"]
         groups = [self._file.metadata.row_group(group).num_rows for group in range(self._file.metadata.num_row_groups)]
         self._starts = [sum(groups[:group]) for group in range(len(groups) + 1)]
-        self._group: tuple[int, Any] = (-1, None)
-        """The group of rows that was read last."""
+        self._groups: dict[int, Any] = {}
+        """The groups of rows that were read last, by their number."""
         self._removals: dict[str, Any] = {}
         self._scores: dict[str, Any] = {}
 
@@ -109,12 +111,15 @@ class FinishedRun:
     def row(self, number: int) -> Row:
         """A row by its place among all rows."""
         group = next(group for group, start in enumerate(self._starts[1:]) if number < start)
-        if self._group[0] != group:
+        if group not in self._groups:
             with _damage(self.folder / "rows.parquet"):
                 # Without the ids, which are there already and take longer than all the rest.
                 columns = [name for name in self._file.schema_arrow.names if name != "id"]
-                self._group = (group, self._file.read_row_group(group, columns=columns))
-        values = self._group[1].slice(number - self._starts[group], 1).to_pylist()[0]
+                table = self._file.read_row_group(group, columns=columns)
+            while len(self._groups) >= _MOST_GROUPS:
+                del self._groups[next(iter(self._groups))]
+            self._groups[group] = table
+        values = self._groups[group].slice(number - self._starts[group], 1).to_pylist()[0]
         return Row(row=number, id=self.ids[number].as_py(), **values)
 
     def settings_of(self, stage: str | None) -> dict[str, Any]:
