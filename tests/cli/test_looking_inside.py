@@ -91,6 +91,9 @@ def test_what_was_not_written_down_is_refused_with_the_command_that_tells(finish
         assert (refused.code, refused.err.count("hint: run python -m belle_data clean")) == (2, 1), refused.err
     both = finished("rethreshold", "run", "--set", "near_dedup.threshold=0.9", "--set", "rules.refusal=2", "--out", "x")
     assert "only one stage can be decided anew" in both.err
+    absent = finished("rethreshold", "run", "--set", "quality.highest=0.3", "--out", "x")
+    assert (absent.code, "the run has no such stage, so its settings change nothing" in absent.err) == (2, True)
+    assert not (finished.folder / "x").exists()
 
 
 def test_the_settings_of_the_output_can_change_too(finished: Shell) -> None:

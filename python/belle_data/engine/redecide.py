@@ -58,6 +58,10 @@ def rethreshold(
     """
     manifest, old = _finished(Path(run))
     new = with_settings(old, settings)
+    for stage in STAGES:
+        if stage.name not in (*old.stages, *new.stages) and getattr(old, stage.name) != getattr(new, stage.name):
+            hint = f"it has {', '.join(old.stages)}"
+            raise UsageError("the run has no such stage, so its settings change nothing", value=stage.name, hint=hint)
     return _run(Path(run), manifest, old, new, Path(out), threads, listener, force=force)
 
 
