@@ -145,9 +145,11 @@ def test_thresholds_are_set_and_reasons_undone_without_the_texts(files: Shell) -
 def test_a_changed_file_is_seen(files: Shell) -> None:
     assert clean(files, "--against", "eval.jsonl").code == 0
     files.write("eval.jsonl", EVALUATION[1:])
-    refused = files.here("rethreshold", "run", "--set", "decontaminate.threshold=0.9", "--out", "again")
-    assert refused.code == 2
-    assert "the evaluation rows changed since the run" in refused.err
+    for setting in ("decontaminate.threshold=0.9", "output.to=messages"):
+        refused = files.here("rethreshold", "run", "--set", setting, "--out", "again")
+        assert refused.code == 2
+        assert "what decontaminate reads beside the rows changed since the run" in refused.err
+        assert "hint: run python -m belle_data clean raw.jsonl --out again" in refused.err
     assert clean(files, "--against", "eval.jsonl").code == 0
     assert sorted(removed(files.folder / "run")) == ["c"]
 

@@ -148,6 +148,8 @@ class Origin:
 
     inputs: list[dict[str, Any]]
     """What it read; the new run must read the same."""
+    records: dict[str, dict[str, Any]]
+    """What its manifest says of its stages."""
     before: dict[str, Decision]
     """What its stages decided."""
     redecided: str | None
@@ -166,6 +168,21 @@ class Origin:
         for before, now in zip(self.inputs, inputs, strict=True):
             if any(before[key] != now[key] for key in ("format", "hash", "rows")):
                 raise SourceError("the input changed since the run", path=now["name"], hint=f"run {self.command}")
+
+    def check_stage(self, stage: Stage) -> None:
+        """See that a stage would decide now as it did, so that what it decided can be taken over.
+
+        Raises:
+            UsageError: It is of another version now.
+            SourceError: What it reads beside the rows changed, such as a model or evaluation files.
+        """
+        record = self.records[stage.name]
+        if record["version"] != stage.version:
+            raise self.refusal(f"{stage.name} is of another version now")
+        if record.get("reads", "") != stage.fingerprint():
+            raise SourceError(
+                f"what {stage.name} reads beside the rows changed since the run", hint=f"run {self.command}"
+            )
 
     def check_later_stages(self, decision: Decision, later: Sequence[str]) -> None:
         """See that the stages after the one that decided anew get the rows that they scanned.

@@ -352,6 +352,7 @@ class _Run:
                     "name": stage.name,
                     "version": stage.version,
                     "fingerprint": fingerprint,
+                    **({"reads": stage.fingerprint()} if stage.fingerprint() else {}),
                     "rows_in": rows_in,
                     "removed": removed,
                     "files": decision.files or write_decision(self.folder, stage, decision),
@@ -385,6 +386,8 @@ class _Run:
         import pyarrow as pa  # noqa: PLC0415
 
         before = self._before(stage, ledger)
+        if before is not None and self.origin is not None:
+            self.origin.check_stage(stage)
         if before is not None and self.origin is not None and self.origin.redecided != stage.name:
             self.listener.begin(stage.name, 0, "steps")
             return before

@@ -139,6 +139,7 @@ def _run(
     names = [one["name"] for one in manifest["inputs"]]
     origin = Origin(
         inputs=manifest["inputs"],
+        records={record["name"]: record for record in manifest["stages"]},
         before=_decisions(run, manifest),
         redecided=_changed_stage(old, new),
         command=command_of(names, new, out),

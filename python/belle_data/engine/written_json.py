@@ -30,6 +30,7 @@ MANIFEST: Any = {
             "name": str,
             "version": int,
             "fingerprint": str,
+            "reads?": str,
             "rows_in": int,
             "removed": _COUNTS,
             "files": {str: (str, type(None))},
