@@ -100,14 +100,15 @@ def check_out(out: str | Path, *, force: bool) -> None:
         UsageError: It is a file or inside of one, its parent is missing, or it holds something that stays.
     """
     target = Path(out).absolute()
-    if target.exists() and not target.is_dir():
-        raise UsageError("there is a file where the folder is to be written", path=out)
-    if not target.parent.is_dir():
-        what = "a file" if target.parent.exists() else "not there"
-        raise UsageError(f"the folder cannot be written here: its parent is {what}", path=out)
-    if not target.exists():
-        return
-    present = {path.name for path in target.iterdir()}
+    try:
+        if target.exists() and not target.is_dir():
+            raise UsageError("there is a file where the folder is to be written", path=out)
+        if not target.parent.is_dir():
+            what = "a file" if target.parent.exists() else "not there"
+            raise UsageError(f"the folder cannot be written here: its parent is {what}", path=out)
+        present = {path.name for path in target.iterdir()} if target.exists() else set()
+    except OSError as error:
+        raise UsageError(f"the folder cannot be written here ({error.strerror})", path=out) from None
     foreign = sorted(present - {*_FILES, SUMMARY, CERTIFICATE})
     if foreign:
         hint = "name another folder; files that merge did not write are never replaced"
@@ -148,7 +149,7 @@ def row_map(merge: Merge) -> dict[str, Any]:
 
     Returns:
         ``new`` has for each new row its id, its piece, and in ``from`` the ids of the base for that piece alone,
-        without the dummy prefix: the mean of their rows is a good start (arXiv 2304.08177, section 2.1, has random ones).
+        without the dummy prefix: the mean of their rows is a good start.
         ``padded`` are the ids of rows that no text uses.
     """
     first = len(merge.base.pieces)
@@ -275,9 +276,9 @@ def _place(contents: dict[str, bytes], target: Path) -> None:
             target.rename(old)
         temporary.rename(target)
     except OSError as error:
-        if old.exists() and not target.exists():
-            old.rename(target)
         raise RunFolderError(f"the folder cannot be written ({error.strerror})", path=target) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if old.exists() and not target.exists():
+            old.rename(target)
         shutil.rmtree(old, ignore_errors=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import UsageError
@@ -85,7 +85,7 @@ class Merge:
     base: PieceModel
     add: PieceModel
     model: PieceModel
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[Candidate, ...] = field(repr=False)
     rows: int
 
     def counts(self) -> dict[str, Any]:
@@ -107,7 +107,7 @@ def merge(base: PieceModel, add: PieceModel, *, mode: str = SAFE, pad_to: int = 
     """Join two models.
 
     ``paper`` appends the pieces that are not there yet with their own scores, as BELLE did (arXiv 2304.07854, section
-    5). ``chinese-llama`` gives them the score 0, as Chinese-LLaMA did (arXiv 2304.08177, section 2.1). ``safe`` takes
+    5). ``chinese-llama`` gives them the score 0, as the script of Chinese-LLaMA does (arXiv 2304.08177). ``safe`` takes
     only pieces of Han characters, with at most one space before them, so that no text without a Han character changes;
     it numbers their scores downwards from the base's lowest ordinary one, in the order of the trained model, so that
     no two pieces tie; and it leaves out pieces that no text can produce.
@@ -141,8 +141,10 @@ def merge(base: PieceModel, add: PieceModel, *, mode: str = SAFE, pad_to: int = 
         order = [number for number in order if decided[number][0] == ADDED]
         model = _joined(base, add, order, mode)
     if not order:
-        hint = "the ledger of a piece that is not added says duplicate or filtered: is this a model of Chinese text?"
-        raise UsageError(f"no piece is left to add in the mode {mode}", path=add.path, hint=hint)
+        found = Counter(decision for decision, _ in decided.values())
+        all_of = ", ".join(f"{found[decision]:,} {decision}" for decision in DECISIONS if found[decision])
+        hint = "is this a model of Chinese text?" if mode == SAFE else None
+        raise UsageError(f"no piece is left to add in the mode {mode} ({all_of})", path=add.path, hint=hint)
     ids = {number: len(base.pieces) + place for place, number in enumerate(order)}
     in_base = base.ids()
     candidates = tuple(
@@ -202,7 +204,7 @@ def check_together(base: PieceModel, add: PieceModel) -> None:
     for role in ROLES:
         if role in first and role in second and first[role][1] != second[role][1]:
             raise UsageError(
-                f"the models disagree on special pieces: {role} is {first[role][1]!r} (id {first[role][0]}) in the base",
+                f"the models disagree on special pieces: {role} is {first[role][1]!r} in the base",
                 path=add.path,
                 value=second[role][1],
                 hint=f"train the added model with --{role}_piece as in the base",

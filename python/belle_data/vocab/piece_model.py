@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,8 +48,8 @@ class PieceModel:
     """
 
     path: str
-    content: bytes
-    pieces: tuple[Piece, ...]
+    content: bytes = field(repr=False)
+    pieces: tuple[Piece, ...] = field(repr=False)
 
     @property
     def sha256(self) -> str:
