@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -239,6 +242,33 @@ def test_wrong_use(merged: Shell, arguments: list[str], message: str) -> None:
     done = merged.here(*arguments, "-q")
     assert (done.code, done.out, message in done.err) == (2, "", True), done.err
     assert not (merged.folder / "merged" / "certificate.json").exists()
+
+
+def test_without_transformers_the_library_tokenizers_is_asked(merged: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    found = merged.here(*CHECK, "--fuzz", "200", "--json", "-q").json()
+    assert found["runtimes"][1].startswith("tokenizers ")
+    assert found["holds"]
+
+
+def test_ctrl_c_leaves_no_certificate(merged: Shell) -> None:
+    process = subprocess.Popen(
+        merged.command(*CHECK, "--fuzz", "5000000"),
+        cwd=merged.folder,
+        env=merged.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("check en.txt"):
+            break
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert "interrupted: nothing was written" in error
+    assert not [path.name for path in (merged.folder / "merged").iterdir() if "certificate" in path.name]
 
 
 def test_the_certificate_goes_where_it_is_told(merged: Shell) -> None:

@@ -106,6 +106,19 @@ def test_tokenizers_agree_with_sentencepiece(base: PieceModel, add: PieceModel, 
     assert differing(model, texts) == []
 
 
+def test_characters_that_are_unknown_agree_too(base: PieceModel, add: PieceModel) -> None:
+    def without_bytes(message: Any) -> None:
+        kept = [piece for piece in message.pieces if piece.type != 6]
+        del message.pieces[:]
+        message.pieces.extend(kept)
+        message.trainer_spec.byte_fallback = False
+
+    model = merge(piece_model_of(edited(base, without_bytes), "base"), add).model
+    assert not model.has_bytes()
+    texts = [*fuzzed([piece.text for piece in model.pieces[-200:]], 2000, 1), "🙂🙂🙂我🙂"]
+    assert differing(model, texts) == []
+
+
 def test_runs_and_pieces_within_pieces_agree(base: PieceModel) -> None:
     import random
 

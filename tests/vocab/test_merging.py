@@ -79,6 +79,17 @@ def test_safe_pieces_are_han_in_the_order_of_the_trained_scores(base: PieceModel
     assert trained == sorted(trained, reverse=True)
 
 
+def test_the_scores_of_the_added_model_order_it_not_its_ids(base: PieceModel, add: PieceModel, safe: Merge) -> None:
+    def turn(message: Any) -> None:
+        turned = sorted(message.pieces[259:], key=lambda piece: piece.score)
+        del message.pieces[259:]
+        message.pieces.extend(turned)
+
+    turned = piece_model_of(edited(add, turn), "turned.model")
+    assert turned.pieces[259:] != add.pieces[259:]
+    assert merge(base, turned).model.content == safe.model.content
+
+
 @pytest.mark.parametrize("start", [0.0, -0.5, -31740.0, -(2.0**24) + 2, -1e9, -3e38])
 def test_scores_fall_in_float32(start: float) -> None:
     scores = falling_scores(start, 300)

@@ -28,7 +28,7 @@ MODEL, TOKENIZER, CONFIG, SPECIAL = (
 ROW_MAP, LEDGER, SUMMARY, CERTIFICATE = "row_map.json", "pieces.jsonl", "merge.json", "certificate.json"
 MAX_LENGTH = 2048
 """Tokens of the longest text that the tokenizer promises to the model: LLaMA's, unless another number is given."""
-# The class that every version of transformers takes to mean: use tokenizer.json as it is.
+# With this class transformers use tokenizer.json as it is; LlamaTokenizer has rules of its own for spaces.
 _CLASS = "PreTrainedTokenizerFast"
 _FILES = (MODEL, TOKENIZER, CONFIG, SPECIAL, ROW_MAP, LEDGER)
 
