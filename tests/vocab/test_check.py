@@ -178,6 +178,7 @@ def tie(message: Any) -> None:
     [
         (with_latin, {"digits-alone", "rows-mapped"}),
         (move_base, {"base-unmoved"}),
+        (lambda message: message.pieces.add(piece="▁to▁and", score=-5e6), {"other-text-unchanged", "rows-mapped"}),
         (tie, {"scores-fall"}),
         (lambda message: message.pieces.add(piece="龘靐甲", score=-5e6), {"all-reachable", "rows-mapped"}),
     ],
@@ -262,7 +263,7 @@ def test_ctrl_c_leaves_no_certificate(merged: Shell) -> None:
     )
     assert process.stderr is not None
     for line in process.stderr:
-        if line.startswith("check en.txt"):
+        if line.startswith("read en.txt"):
             break
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=60)

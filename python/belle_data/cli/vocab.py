@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 ACTIONS = {
     "merge": "join two sentencepiece models, with a tokenizer.json, a chat template and a map of rows",
     "check": "prove what a merged vocabulary promises, on texts and on made strings",
+    "price": "show which size pays: tokens saved against parameters and work",
 }
 """The actions, each in the module ``vocab_`` and its name, and what it does."""
 

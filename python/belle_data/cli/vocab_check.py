@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     from belle_data.vocab.certificate import check  # noqa: PLC0415
     from belle_data.vocab.merged_folder import CERTIFICATE  # noqa: PLC0415
 
-    texts = _texts(options.texts)
+    texts = texts_of(options.texts)
     out = Path(options.out) if options.out else Path(options.folder) / CERTIFICATE
     if options.out and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise UsageError("the certificate cannot be written there", path=out, hint="name a file in a folder")
@@ -103,8 +103,12 @@ def run(options: argparse.Namespace) -> int:
     return 0 if certificate.holds else BROKEN
 
 
-def _texts(given: list[str]) -> dict[str, list[str]]:
-    """The files of each name."""
+def texts_of(given: list[str]) -> dict[str, list[str]]:
+    """The files of each name, as ``--text NAME=FILE`` gives them.
+
+    Raises:
+        UsageError: One is not given like that.
+    """
     texts: dict[str, list[str]] = {}
     for one in given:
         name, equals, file = one.partition("=")

@@ -57,7 +57,7 @@ def _each_line(
     left = limit
     for name in names:
         buffer = mapped_text(name, work, listener)
-        listener.begin(f"check {name}", len(buffer), "B")
+        listener.begin(f"read {name}", len(buffer), "B")
         block: list[Unit] = []
         done = 0
         for line in lines_of(name, buffer):
