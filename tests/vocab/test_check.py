@@ -216,6 +216,10 @@ def test_counterexamples_are_shown(merged: Shell) -> None:
         (lambda folder: (folder / "merge.json").write_text("[]", encoding="utf-8"), "holds no JSON object"),
         (lambda folder: (folder / "merge.json").write_text("{}", encoding="utf-8"), "not one that vocab merge wrote"),
         (lambda folder: (folder / "row_map.json").write_text("{}", encoding="utf-8"), "not one that vocab merge"),
+        (
+            lambda folder: rewrite(folder / "row_map.json", lambda rows: rows.update(rows="9")),
+            "not one that vocab merge",
+        ),
     ],
 )
 def test_a_damaged_folder(merged: Shell, spoil: Callable[[Path], object], message: str) -> None:

@@ -10,7 +10,7 @@ import sentencepiece
 from tests.vocab.conftest import edited
 
 from belle_data.vocab.piece_model import load_piece_model
-from belle_data.vocab.pricing import NEARLY, RARE, growing, price
+from belle_data.vocab.pricing import NEARLY, RARE, cheap_enough, growing, price
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
@@ -66,6 +66,12 @@ def test_a_vocabulary_can_stop_anywhere(merged: Shell) -> None:
         scores += [piece.score] if len(piece.text) > 1 else []
     assert scores == sorted(scores, reverse=True)
     assert len(scores) > 100
+
+
+def test_the_first_that_is_cheap_enough() -> None:
+    assert cheap_enough([10.0, 5.03, 5.02, 5.0, 4.999, 6.0]) == 2
+    assert cheap_enough([1.0]) == 0
+    assert cheap_enough([4.0, 5.0]) == 0
 
 
 @pytest.mark.parametrize(("hidden", "layers"), [(4096, 32), (1, 1), (100_000, 1)])

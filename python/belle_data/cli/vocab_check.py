@@ -78,6 +78,8 @@ def run(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else Path(options.folder) / CERTIFICATE
     if options.out and (out.is_dir() or not out.absolute().parent.is_dir()):
         raise UsageError("the certificate cannot be written there", path=out, hint="name a file in a folder")
+    if out.absolute().parent.is_dir() and not os.access(out.absolute().parent, os.W_OK):
+        raise UsageError("the certificate cannot be written there", path=out, hint="name another place with --out")
     listener = progress_for(sys.stderr, quiet=options.quiet)
     try:
         certificate = check(

@@ -275,15 +275,15 @@ class _Work:
         rows = self.promises["rows-mapped"]
         first, count = len(self.base.pieces), len(self.model.pieces)
         new = merged.row_map["new"]
-        told = Counter(row.get("id") if isinstance(row, dict) else None for row in new)
+        told = Counter(str(row.get("id")) if isinstance(row, dict) else None for row in new)
         for number in range(first, count):
-            if told[number] != 1:
-                rows.exception(id=number, times=told[number])
+            if told[str(number)] != 1:
+                rows.exception(id=number, times=told[str(number)])
         for row in new:
             parts = row.get("from") if isinstance(row, dict) else None
             if not parts or not all(isinstance(part, int) and 0 <= part < first for part in parts):
                 rows.exception(row=str(row))
-        if merged.row_map["padded"] != list(range(count, merged.row_map.get("rows", 0))):
+        if merged.row_map["padded"] != list(range(count, merged.row_map["rows"])):
             rows.exception(what="the padded rows are not those after the last piece")
 
     def _check_pieces(self) -> None:

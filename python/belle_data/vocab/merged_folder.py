@@ -137,7 +137,8 @@ def read_merged(path: str | Path) -> MergedFolder:
     summary, row_map = _read_json(folder / SUMMARY), _read_json(folder / ROW_MAP)
     if not isinstance(summary.get("files"), dict) or summary.get("mode") not in MODES:
         raise SourceError("the file is not one that vocab merge wrote", path=folder / SUMMARY)
-    if not isinstance(row_map.get("new"), list) or not isinstance(row_map.get("padded"), list):
+    kinds = {"new": list, "padded": list, "rows": int}
+    if not all(isinstance(row_map.get(name), kind) for name, kind in kinds.items()):
         raise SourceError("the file is not one that vocab merge wrote", path=folder / ROW_MAP)
     tokenizer = folder / TOKENIZER
     _read_json(tokenizer)

@@ -161,9 +161,12 @@ def price(
         raise SourceError("there is no text in the input", path=", ".join(name for files in groups for name in files))
     body = 12 * layers * hidden_size**2
     sizes = tuple(one.size(len(first.pieces), body, hidden_size, characters) for one in curve)
-    cheapest = min(size.work for size in sizes)
-    proposed = next(place for place, size in enumerate(sizes) if size.work <= cheapest * (1 + NEARLY))
-    return Price(sizes, proposed, units, characters, hidden_size, layers)
+    return Price(sizes, cheap_enough([size.work for size in sizes]), units, characters, hidden_size, layers)
+
+
+def cheap_enough(works: Sequence[float]) -> int:
+    """The first place whose work is at most `NEARLY` above the least, as a share of it."""
+    return next(place for place, work in enumerate(works) if work <= min(works) * (1 + NEARLY))
 
 
 def growing(model: PieceModel, first: int) -> list[int]:

@@ -147,8 +147,11 @@ def _by_transformers(folder: Path) -> Any:
         transformers = import_module("transformers")
     except ImportError:
         return None
+    loud = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     try:
         return transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True).backend_tokenizer
     except Exception as error:  # noqa: BLE001 - whatever it is, the folder is not what transformers takes
         raise SourceError(f"transformers does not load the folder ({error})", path=folder) from None
+    finally:
+        transformers.logging.set_verbosity(loud)
