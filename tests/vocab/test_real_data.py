@@ -58,6 +58,7 @@ def test_safe_shortens_chinese_and_leaves_english(folder: Path, shared_data: Pat
     assert english["changed_share"] <= 0.001
 
 
+@pytest.mark.slow
 def test_the_score_zero_changes_english(folder: Path, shared_data: Path) -> None:
     found = certificate(folder, shared_data, "chinese-llama")
     assert found["texts"]["en"]["changed_without_han"] > 5
