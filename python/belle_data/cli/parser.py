@@ -26,6 +26,7 @@ COMMANDS = {
     "stats": "show what data is like: lengths, turns, languages, words and categories",
     "words": "show the content words of data, and how varied they are",
     "tokens": "count the tokens of texts by tokenizers side by side",
+    "vocab": "join sentencepiece models into one vocabulary, and prove what it promises",
     "convert": "write rows in another format, so that they can come back byte for byte",
     "recipe": "show a recipe whole, or check it",
 }
