@@ -65,8 +65,9 @@ def run(options: argparse.Namespace) -> int:
         BelleError: Wrong use or input, or the page cannot be written.
     """
     from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
-    from belle_data.page.page_file import check_page  # noqa: PLC0415
+    from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
     from belle_data.page.render import check_language  # noqa: PLC0415
+    from belle_data.page.tokens_page import tokens_page  # noqa: PLC0415
     from belle_data.vocab.token_counts import tokens  # noqa: PLC0415
 
     if options.html is not None:
@@ -85,6 +86,8 @@ def run(options: argparse.Namespace) -> int:
             threads=options.threads,
             listener=listener,
         )
+        if options.html is not None:
+            write_page(tokens_page(found, language=options.lang), options.html)
     except KeyboardInterrupt:
         listener.close()
         print("interrupted: nothing was written", file=sys.stderr)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -90,4 +91,4 @@ class Distribution:
         values, counts = self.points()
         sums = np.concatenate([[0], np.cumsum(counts)])
         places = [len(values) if edge is None else int(np.searchsorted(values, edge)) for edge in edges]
-        return [int(sums[end] - sums[start]) for start, end in zip(places[:-1], places[1:], strict=True)]
+        return [int(sums[end] - sums[start]) for start, end in itertools.pairwise(places)]

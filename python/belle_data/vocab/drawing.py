@@ -42,7 +42,7 @@ class Draw:
         last = min(self.count, end * self.count // self.of + 2)
         parts = np.arange(first, last, dtype=np.int64)
         low, high = parts * self.of // self.count, (parts + 1) * self.of // self.count
-        drawn = low + (self._hashes(parts) % (high - low).astype(np.uint64)).astype(np.int64)
+        drawn: npt.NDArray[np.int64] = low + (self._hashes(parts) % (high - low).astype(np.uint64)).astype(np.int64)
         return drawn[(drawn >= start) & (drawn < end)]
 
     def _hashes(self, parts: npt.NDArray[np.int64]) -> Any:

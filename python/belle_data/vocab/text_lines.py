@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from belle_data.engine.corpus import SMALLEST_ALLOWANCE
 from belle_data.errors import SourceError, UsageError
@@ -121,7 +121,7 @@ class TextLines:
                 handle = _Counted(opened, hashed=self.hashed)
                 compression = compression_of(opened.read(HEAD_BYTES))
                 opened.seek(0)
-                pieces = decoded(handle, compression, file.name, max_ratio=self.limits.max_ratio)  # type: ignore[arg-type] - only read
+                pieces = decoded(cast("BinaryIO", handle), compression, file.name, max_ratio=self.limits.max_ratio)
                 cut = _Cut(file, self.limits.max_line_bytes, self.bad_lines)
                 for lines in cut.batches(pieces):
                     listener.update(before + handle.count)

@@ -1,4 +1,4 @@
-"""Counts the tokens of texts by any number of tokenizers: how many per line, row or turn, of which kinds, at what cost."""
+"""Counts the tokens of texts by any number of tokenizers: how many, of which kinds, and at what cost."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def tokens(
         from belle_data.page.input_rows import read_rows  # noqa: PLC0415 - loads the pages' modules
 
         takes = {"row": counting.take_rows, "turn": counting.take_turns, "line": counting.take_lines}
-        _, source = read_rows(names, recipe, [takes[by]], threads, listener)
+        _, source = read_rows([*names], recipe, [takes[by]], threads, listener)
     return counting.result(by, context, source)
 
 
@@ -275,7 +275,7 @@ class _Counting:
         ):
             counts, often = tokenizer.measure(batch.texts, self._threads)
             distribution.add(_summed(counts, row, turns))
-            occurrences += often
+            np.add(occurrences, often, out=occurrences)
 
     def result(self, by: str, context: int, source: TextLines | InputSummary) -> TokenStatistics:
         """What was counted."""

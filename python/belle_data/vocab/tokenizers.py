@@ -5,6 +5,7 @@ No special tokens are added, and what looks like one in a text is text.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from abc import ABC, abstractmethod
@@ -105,8 +106,6 @@ class _Library(Tokenizer):
         self.described, self.kinds, self.encoder, self._encode = described, kinds, encoder, encode
 
     def measure(self, texts: Any, threads: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
-        from itertools import chain  # noqa: PLC0415
-
         import numpy as np  # noqa: PLC0415
 
         counts = np.zeros(len(texts), np.uint32)
@@ -114,7 +113,7 @@ class _Library(Tokenizer):
         for start, end in _portions(texts):
             encoded = self._encode(texts[start:end].to_pylist(), threads)
             lengths = np.fromiter(map(len, encoded), np.uint32, end - start)
-            ids = np.fromiter(chain.from_iterable(encoded), np.int64, int(lengths.sum()))
+            ids = np.fromiter(itertools.chain.from_iterable(encoded), np.int64, int(lengths.sum()))
             counts[start:end] = lengths
             occurrences += np.bincount(ids, minlength=len(occurrences)).astype(np.uint64)
         return counts, occurrences
@@ -130,15 +129,15 @@ def _portions(texts: Any) -> list[tuple[int, int]]:
     ends = np.cumsum(pc.binary_length(texts).to_numpy())
     borders = np.searchsorted(ends, np.arange(_PORTION, int(ends[-1]), _PORTION), side="right")
     borders = np.unique(np.concatenate([[0], borders, [len(texts)]])).tolist()
-    return list(zip(borders[:-1], borders[1:], strict=True))
+    return list(itertools.pairwise(borders))
 
 
 def load_tokenizers(given: Sequence[str], pattern: str | None = None) -> list[Tokenizer]:
     """Load tokenizers.
 
     Args:
-        given: Each ``PATH`` or ``NAME=PATH``: a sentencepiece model, a ``tokenizer.json``, a folder with one of them, or
-            a tiktoken file. Names that come twice get a number.
+        given: Each ``PATH`` or ``NAME=PATH``: a sentencepiece model, a ``tokenizer.json``, a folder with one of them,
+            or a tiktoken file. Names that come twice get a number.
         pattern: How tiktoken files are cut into words where their names do not tell: a name of
             `belle_data.vocab.tokenizer_patterns.PATTERNS`, or a regular expression.
 
@@ -293,8 +292,8 @@ def _tiktoken(name: str, path: Path, content: bytes, pattern: str | None) -> Tok
         hint = f"known are {', '.join(PATTERNS)}"
         raise UsageError(f"tiktoken refuses the pattern ({error})", value=expression, hint=hint) from None
     kinds = np.full(max(ranks.values()) + 1, PLAIN, np.uint8)
-    for token, rank in ranks.items():
-        kinds[rank] = kind_of_bytes(token)
+    for spelling, number in ranks.items():
+        kinds[number] = kind_of_bytes(spelling)
 
     def encode(texts: list[str], threads: int) -> Sequence[Sequence[int]]:
         ids: Sequence[Sequence[int]] = encoding.encode_ordinary_batch(texts, num_threads=threads)

@@ -311,9 +311,9 @@ class _Training:
 
 def _unified(model: bytes) -> bytes:
     """The model without the number of threads that trained it."""
-    from sentencepiece import sentencepiece_model_pb2  # noqa: PLC0415
+    from importlib import import_module  # noqa: PLC0415
 
-    proto = sentencepiece_model_pb2.ModelProto()
+    proto = import_module("sentencepiece.sentencepiece_model_pb2").ModelProto()
     proto.ParseFromString(model)
     proto.trainer_spec.ClearField("num_threads")
     content: bytes = proto.SerializeToString(deterministic=True)

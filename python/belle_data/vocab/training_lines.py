@@ -1,5 +1,7 @@
-"""The lines that a vocabulary is trained on: of text files or of rows, read as often as needed, without what the trainer
-would drop in silence."""
+"""The lines that a vocabulary is trained on: of text files or of rows, read as often as needed.
+
+What the trainer would drop in silence is cut instead, and counted.
+"""
 
 from __future__ import annotations
 
