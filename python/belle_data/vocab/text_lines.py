@@ -5,40 +5,29 @@ No string of Python is made of a line: a block of bytes is cut at its line feeds
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from hashlib import sha256
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from belle_data.engine.corpus import SMALLEST_ALLOWANCE
 from belle_data.errors import SourceError, UsageError
 from belle_data.sources.decode import decoded
 from belle_data.sources.sniff import HEAD_BYTES, compression_of
+from belle_data.vocab.text_blocks import NO_TEXT, BadLine, Block, CutBlock, MeasuredTexts, blocks, cut_block
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    import pyarrow as pa
+    from concurrent.futures import Future
 
     from belle_data.config import InputConfig
     from belle_data.engine.progress import Listener
 
-BLOCK_BYTES = 4 << 20
-"""Decoded bytes whose lines are given together, about."""
 BAD_LINES_NAMED = 10
 """Bad lines that are named with their place; the others are counted."""
 _LONGEST = 1 << 30
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that is left out: its number from 1, its first wrong byte in the decoded file from 0, and the reason."""
-
-    file: str
-    line: int
-    byte: int
-    reason: str
+_AHEAD = 2
 
 
 @dataclass(slots=True)
@@ -48,14 +37,12 @@ class TextFile:
     Attributes:
         name: Its path.
         size: Bytes as they are stored.
-        sha256: Of these bytes, in hexadecimal digits; None if nobody asked for it.
         lines: Lines that were given, empty ones too.
         bad: Lines that are no text, or too long.
     """
 
     name: str
     size: int
-    sha256: str | None = None
     lines: int = 0
     bad: int = 0
 
@@ -70,12 +57,12 @@ class TextLines:
     Args:
         names: The files: plain, or compressed with gzip or zstd.
         limits: Says how many lines at most are read, how long one may be, how many may be bad, and what is a bomb.
-        hashed: Compute the SHA-256 of the files.
+        threads: Threads that cut and check blocks; with several, some blocks ahead of the caller.
     """
 
     names: Sequence[str]
     limits: InputConfig
-    hashed: bool = False
+    threads: int = 1
     files: list[TextFile] = field(default_factory=list)
     bad_lines: list[BadLine] = field(default_factory=list)
 
@@ -89,8 +76,8 @@ class TextLines:
         """Lines that were left out so far."""
         return sum(file.bad for file in self.files)
 
-    def batches(self, listener: Listener, step: str) -> Iterator[pa.StringArray]:
-        """Give all lines in order, some thousands at once, none of them null.
+    def batches(self, listener: Listener, step: str) -> Iterator[MeasuredTexts]:
+        """Give all lines in order, some thousands at once.
 
         Raises:
             UsageError: There is no such file.
@@ -104,9 +91,9 @@ class TextLines:
             file = TextFile(name, _size(name))
             self.files.append(file)
             for lines in self._of_file(file, listener, before):
-                given = lines[:left]
-                file.lines += len(given)
-                left -= len(given)
+                given = lines if len(lines.texts) <= left else MeasuredTexts(lines.texts[:left])
+                file.lines += len(given.texts)
+                left -= len(given.texts)
                 yield given
                 if not left:
                     break
@@ -115,20 +102,41 @@ class TextLines:
                 break
         self._check()
 
-    def _of_file(self, file: TextFile, listener: Listener, before: int) -> Iterator[pa.StringArray]:
+    def _of_file(self, file: TextFile, listener: Listener, before: int) -> Iterator[MeasuredTexts]:
         try:
             with Path(file.name).open("rb") as opened:
-                handle = _Counted(opened, hashed=self.hashed)
+                handle = _Counted(opened)
                 compression = compression_of(opened.read(HEAD_BYTES))
                 opened.seek(0)
                 pieces = decoded(cast("BinaryIO", handle), compression, file.name, max_ratio=self.limits.max_ratio)
-                cut = _Cut(file, self.limits.max_line_bytes, self.bad_lines)
-                for lines in cut.batches(pieces):
+                longest = min(self.limits.max_line_bytes, _LONGEST)
+                for cut in self._cut(blocks(pieces, longest), longest):
                     listener.update(before + handle.count)
-                    yield lines
-                file.sha256 = handle.digest()
+                    for bad in cut.bad:
+                        self._reject(file, bad)
+                    yield cut.lines
         except OSError as error:
             raise SourceError(f"the file cannot be read ({error.strerror})", path=file.name) from None
+
+    def _cut(self, read: Iterator[Block], longest: int) -> Iterator[CutBlock]:
+        """Cut the blocks of a file, with several threads some ahead; the places of bad lines are those of the file."""
+        line, byte = 1, 0
+        for cut in (
+            _ahead(read, longest, self.threads) if self.threads > 1 else (cut_block(one, longest) for one in read)
+        ):
+            placed = [BadLine("", line + bad.line, byte + bad.byte, bad.reason) for bad in cut.bad]
+            yield CutBlock(cut.lines, placed, cut.line_count, cut.size)
+            line, byte = line + cut.line_count, byte + cut.size
+
+    def _reject(self, file: TextFile, bad: BadLine) -> None:
+        if bad.reason == NO_TEXT:
+            raise SourceError(
+                "this is no text: it holds a NUL", path=file.name, line=bad.line, byte=bad.byte,
+                hint="files of text have a text on each line; name rows by their .jsonl, .json or .parquet",
+            )  # fmt: skip
+        file.bad += 1
+        if len(self.bad_lines) < BAD_LINES_NAMED:
+            self.bad_lines.append(replace(bad, file=file.name))
 
     def _check(self) -> None:
         lines, bad = self.lines, self.bad
@@ -144,6 +152,18 @@ class TextLines:
             raise SourceError(message, path=first.file, line=first.line, byte=first.byte, hint=hint)
         if not lines:
             raise SourceError("there is no line in the input", path=", ".join(self.names), byte=0)
+
+
+def _ahead(read: Iterator[Block], longest: int, threads: int) -> Iterator[CutBlock]:
+    """Cut blocks on threads of their own, some more than there are threads ahead of the caller."""
+    with ThreadPoolExecutor(threads, thread_name_prefix="belle-lines") as pool:
+        waiting: deque[Future[CutBlock]] = deque()
+        for block in read:
+            waiting.append(pool.submit(cut_block, block, longest))
+            if len(waiting) > threads + _AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def bad_lines_text(reader: TextLines) -> str | None:
@@ -168,128 +188,12 @@ def _size(name: str) -> int:
 
 
 class _Counted:
-    """A file that counts, and hashes if it is asked to, what is read of it."""
+    """A file that counts what is read of it."""
 
-    def __init__(self, handle: BinaryIO, *, hashed: bool) -> None:
+    def __init__(self, handle: BinaryIO) -> None:
         self._handle, self.count = handle, 0
-        self._hash = sha256() if hashed else None
 
     def read(self, size: int = -1) -> bytes:
         data = self._handle.read(size)
         self.count += len(data)
-        if self._hash is not None:
-            self._hash.update(data)
         return data
-
-    def digest(self) -> str | None:
-        return None if self._hash is None else self._hash.hexdigest()
-
-
-class _Cut:
-    """Cuts the decoded bytes of a file into lines."""
-
-    def __init__(self, file: TextFile, longest: int, bad_lines: list[BadLine]) -> None:
-        self._file, self._longest, self._bad_lines = file, min(longest, _LONGEST), bad_lines
-        self._line, self._byte = 1, 0
-
-    def batches(self, pieces: Iterator[bytes]) -> Iterator[pa.StringArray]:
-        waiting = bytearray()
-        first, dropped = True, 0
-        for piece in pieces:
-            data = piece
-            if dropped:
-                end = data.find(b"\n") + 1
-                if not end:
-                    dropped += len(data)
-                    continue
-                self._reject("line_too_long", 0, 0)
-                self._line, self._byte = self._line + 1, self._byte + dropped + end
-                data, dropped = data[end:], 0
-            waiting += data
-            if len(waiting) < BLOCK_BYTES:
-                continue
-            end = waiting.rfind(b"\n") + 1
-            if end:
-                yield self._block(bytes(waiting[:end]), first=first)
-                del waiting[:end]
-                first = False
-            if len(waiting) > self._longest:
-                dropped = len(waiting)
-                waiting.clear()
-        if dropped:
-            self._reject("line_too_long", 0, 0)
-        if waiting:
-            yield self._block(bytes(waiting), first=first)
-
-    def _block(self, block: bytes, *, first: bool) -> pa.StringArray:
-        """The lines of a block that begins with a line and ends with one."""
-        import pyarrow.compute as pc  # noqa: PLC0415 - a wrong path must be told before it is loaded
-
-        if b"\0" in block:
-            at = block.index(b"\0")
-            line = self._line + block.count(b"\n", 0, at)
-            raise SourceError(
-                "this is no text: it holds a NUL", path=self._file.name, line=line, byte=self._byte + at,
-                hint="files of text have a text on each line; name rows by their .jsonl, .json or .parquet",
-            )  # fmt: skip
-        stored = len(block)
-        skipped = len(_BYTE_ORDER_MARK) if first and block.startswith(_BYTE_ORDER_MARK) else 0
-        text = block[skipped:] if skipped else block
-        if b"\r" in text:
-            text = text.replace(b"\r\n", b"\n")
-        lines = _split(text)
-        if not _is_utf8(lines) or pc.max(pc.binary_length(lines)).as_py() > self._longest:
-            lines = self._checked(block, skipped)
-        else:
-            self._line += len(lines)
-        self._byte += stored
-        return lines
-
-    def _checked(self, block: bytes, skipped: int) -> pa.StringArray:
-        """The same line by line, for a block in which a line is bad."""
-        import pyarrow as pa  # noqa: PLC0415
-
-        good, at = [], skipped
-        while at < len(block):
-            end = block.find(b"\n", at)
-            line = block[at : len(block) if end < 0 else end]
-            following = at + len(line) + 1
-            line = line.removesuffix(b"\r") if end >= 0 else line
-            try:
-                text = line.decode("utf-8")
-            except UnicodeDecodeError as error:
-                self._reject("invalid_utf8", at, error.start)
-            else:
-                if len(line) > self._longest:
-                    self._reject("line_too_long", at, 0)
-                else:
-                    good.append(text)
-            self._line += 1
-            at = following
-        return pa.array(good, pa.string())
-
-    def _reject(self, reason: str, at: int, wrong: int) -> None:
-        self._file.bad += 1
-        if len(self._bad_lines) < BAD_LINES_NAMED:
-            self._bad_lines.append(BadLine(self._file.name, self._line, self._byte + at + wrong, reason))
-
-
-def _split(text: bytes) -> Any:
-    """Cut bytes at their line feeds, unchecked; the last line may have none."""
-    import numpy as np  # noqa: PLC0415
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    size = len(text) - text.endswith(b"\n")
-    whole = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, size], np.int32)), pa.py_buffer(text))
-    return pc.split_pattern(whole, "\n").flatten()
-
-
-def _is_utf8(lines: Any) -> bool:
-    import pyarrow as pa  # noqa: PLC0415
-
-    try:
-        lines.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True

@@ -13,6 +13,7 @@ from belle_data.engine.progress import Silent
 from belle_data.errors import UsageError
 from belle_data.language_model.text_files import is_text_name
 from belle_data.vocab.distribution import Distribution
+from belle_data.vocab.text_blocks import MeasuredTexts
 from belle_data.vocab.text_lines import TextLines, bad_lines_text
 from belle_data.vocab.token_kinds import BYTE, DIGITS, SPACES, UNKNOWN
 from belle_data.vocab.tokenizers import load_tokenizers
@@ -189,7 +190,7 @@ def tokens(
     counting = _Counting(loaded, used_threads)
     source: TextLines | InputSummary
     if of_text:
-        source = TextLines(names, recipe.input)
+        source = TextLines(names, recipe.input, used_threads)
         counting.count_lines(source, listener)
     else:
         from belle_data.page.input_rows import read_rows  # noqa: PLC0415 - loads the pages' modules
@@ -236,7 +237,7 @@ class _Counting:
 
     def count_lines(self, source: TextLines, listener: Listener) -> None:
         """Count the lines of text files; with several threads, files are read while the lines before are encoded."""
-        batches = (_Batch(lines) for lines in source.batches(listener, "count tokens"))
+        batches = source.batches(listener, "count tokens")
         for batch in _ahead(batches) if self._threads > 1 else batches:
             self._take(batch, None)
         listener.end(f"{self._units:,} lines")
@@ -248,19 +249,19 @@ class _Counting:
         """Count the rows of a batch: a row has the tokens of its turns."""
         import pyarrow.compute as pc  # noqa: PLC0415
 
-        self._take(_Batch(_texts(batch)), pc.list_value_length(batch["turns"]).to_numpy())
+        self._take(MeasuredTexts(_texts(batch)), pc.list_value_length(batch["turns"]).to_numpy())
 
     def take_turns(self, batch: pa.RecordBatch) -> None:
         """Count the turns of a batch."""
-        self._take(_Batch(_texts(batch)), None)
+        self._take(MeasuredTexts(_texts(batch)), None)
 
     def take_lines(self, batch: pa.RecordBatch) -> None:
         """Count the lines of the turns of a batch."""
         import pyarrow.compute as pc  # noqa: PLC0415
 
-        self._take(_Batch(pc.split_pattern(_texts(batch), "\n").flatten()), None)
+        self._take(MeasuredTexts(pc.split_pattern(_texts(batch), "\n").flatten()), None)
 
-    def _take(self, batch: _Batch, turns: npt.NDArray[np.int32] | None) -> None:
+    def _take(self, batch: MeasuredTexts, turns: npt.NDArray[np.int32] | None) -> None:
         """Count texts, `turns` of which make a unit each; every text is a unit without it."""
         import numpy as np  # noqa: PLC0415
 
@@ -292,23 +293,6 @@ class _Counting:
         )
 
 
-class _Batch:
-    """Texts with their sizes: made where files are read, beside the encoding."""
-
-    def __init__(self, texts: Any) -> None:
-        import numpy as np  # noqa: PLC0415
-
-        self.texts = texts
-        _, offsets, data = texts.buffers()
-        ends = np.frombuffer(offsets, np.int32)[texts.offset : texts.offset + len(texts) + 1]
-        self.sizes = np.diff(ends)
-        first, last = (int(ends[0]), int(ends[-1])) if len(texts) else (0, 0)
-        self.bytes = last - first
-        # Bytes that go on with a character are 80 to BF in hexadecimal digits: below -64 as signed ones.
-        stored = np.frombuffer(data, np.int8)[first:last] if data is not None else np.zeros(0, np.int8)
-        self.characters = int(np.count_nonzero(stored >= -64))
-
-
 def _texts(batch: pa.RecordBatch) -> Any:
     return batch["turns"].flatten().field("text")
 
@@ -319,7 +303,7 @@ def _summed(values: Any, row: Any, turns: Any) -> Any:
     return values if row is None else np.bincount(row, values, len(turns)).astype(np.int64)
 
 
-def _ahead(batches: Iterator[_Batch]) -> Iterator[_Batch]:
+def _ahead(batches: Iterator[MeasuredTexts]) -> Iterator[MeasuredTexts]:
     """The same batches, the next one being made while the caller is busy with this one."""
     with ThreadPoolExecutor(1, thread_name_prefix="belle-read") as reader:
         following = reader.submit(next, batches, None)

@@ -154,8 +154,9 @@ def train(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     used_threads = use_threads(threads)
-    reader = TextLines(names, recipe.input, hashed=True)
-    corpus: Corpus = TextCorpus(reader, threads) if of_text else RowCorpus(names, recipe, threads)
+    corpus: Corpus = (
+        TextCorpus(TextLines(names, recipe.input, used_threads)) if of_text else RowCorpus(names, recipe, threads)
+    )
     return _Training(corpus, settings, targets, used_threads, listener or Silent(), verbose=verbose).run()
 
 

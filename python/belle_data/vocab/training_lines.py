@@ -6,6 +6,8 @@ What the trainer would drop in silence is cut instead, and counted.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import file_digest
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from belle_data.vocab.text_lines import TextLines, bad_lines_text
@@ -37,24 +39,27 @@ class TextCorpus:
     """The lines of text files."""
 
     reader: TextLines
-    threads: int | None
     _read: list[dict[str, Any]] = field(default_factory=list)
 
     def each(self, take: Callable[[Any], None], listener: Listener, step: str) -> None:
         """Show every batch of lines to `take`."""
         for lines in self.reader.batches(listener, step):
-            take(without_empty(lines))
+            take(without_empty(lines.texts))
         listener.end(f"{self.reader.lines:,} lines")
-        if self.reader.hashed:
+        if not self._read:
             note = bad_lines_text(self.reader)
             if note:
                 listener.message(note)
             self._read = [
-                {"name": one.name, "size": one.size, "sha256": one.sha256, "lines": one.lines, "rejected": one.bad}
+                {
+                    "name": one.name,
+                    "size": one.size,
+                    "sha256": _sha256(one.name),
+                    "lines": one.lines,
+                    "rejected": one.bad,
+                }
                 for one in self.reader.files
             ]
-            # Once is enough.
-            self.reader.hashed = False
 
     def files(self) -> list[dict[str, Any]]:
         """What was read."""
@@ -88,6 +93,12 @@ class RowCorpus:
     def files(self) -> list[dict[str, Any]]:
         """What was read; ``hash`` is XXH3-128 of the decoded bytes."""
         return self._read
+
+
+def _sha256(name: str) -> str:
+    """Of the bytes of a file, in hexadecimal digits."""
+    with Path(name).open("rb") as handle:
+        return file_digest(handle, "sha256").hexdigest()
 
 
 def without_empty(lines: Any) -> Any:
