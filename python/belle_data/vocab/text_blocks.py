@@ -112,7 +112,8 @@ def blocks(pieces: Iterator[bytes], longest: int) -> Iterator[Block]:
             yield Block(block, end, first)
             first = False
         waiting, size = [block[end:]], len(block) - end
-        if size > longest:
+        # A byte order mark and a carriage return may still go.
+        if size > longest + len(_BYTE_ORDER_MARK) + 1:
             waiting, size, dropped = [], 0, size
     if dropped:
         yield Block(b"", 0, first, dropped)

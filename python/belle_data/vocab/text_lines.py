@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, cast
 
@@ -90,11 +90,10 @@ class TextLines:
         for name in self.names:
             file = TextFile(name, _size(name))
             self.files.append(file)
-            for lines in self._of_file(file, listener, before):
-                given = lines if len(lines.texts) <= left else MeasuredTexts(lines.texts[:left])
-                file.lines += len(given.texts)
-                left -= len(given.texts)
-                yield given
+            for lines in self._of_file(file, listener, before, left):
+                file.lines += len(lines.texts)
+                left -= len(lines.texts)
+                yield lines
                 if not left:
                     break
             before += file.size
@@ -102,31 +101,35 @@ class TextLines:
                 break
         self._check()
 
-    def _of_file(self, file: TextFile, listener: Listener, before: int) -> Iterator[MeasuredTexts]:
+    def _of_file(self, file: TextFile, listener: Listener, before: int, left: int) -> Iterator[MeasuredTexts]:
+        """Give at most `left` lines of a file, some thousands at once."""
         try:
             with Path(file.name).open("rb") as opened:
                 handle = _Counted(opened)
                 compression = compression_of(opened.read(HEAD_BYTES))
                 opened.seek(0)
                 pieces = decoded(cast("BinaryIO", handle), compression, file.name, max_ratio=self.limits.max_ratio)
-                longest = min(self.limits.max_line_bytes, _LONGEST)
-                for cut in self._cut(blocks(pieces, longest), longest):
+                line, byte = 1, 0
+                for cut in self._cut(pieces):
                     listener.update(before + handle.count)
-                    for bad in cut.bad:
-                        self._reject(file, bad)
-                    yield cut.lines
+                    for earlier, bad in enumerate(cut.bad):
+                        # Behind the last line that is wanted nothing is looked at.
+                        if bad.line - earlier < left:
+                            self._reject(file, BadLine(file.name, line + bad.line, byte + bad.byte, bad.reason))
+                    line, byte = line + cut.line_count, byte + cut.size
+                    given = cut.lines if len(cut.lines.texts) <= left else MeasuredTexts(cut.lines.texts[:left])
+                    left -= len(given.texts)
+                    yield given
         except OSError as error:
             raise SourceError(f"the file cannot be read ({error.strerror})", path=file.name) from None
 
-    def _cut(self, read: Iterator[Block], longest: int) -> Iterator[CutBlock]:
-        """Cut the blocks of a file, with several threads some ahead; the places of bad lines are those of the file."""
-        line, byte = 1, 0
-        for cut in (
-            _ahead(read, longest, self.threads) if self.threads > 1 else (cut_block(one, longest) for one in read)
-        ):
-            placed = [BadLine("", line + bad.line, byte + bad.byte, bad.reason) for bad in cut.bad]
-            yield CutBlock(cut.lines, placed, cut.line_count, cut.size)
-            line, byte = line + cut.line_count, byte + cut.size
+    def _cut(self, pieces: Iterator[bytes]) -> Iterator[CutBlock]:
+        """Cut the blocks of a file, with several threads some ahead of the caller."""
+        longest = min(self.limits.max_line_bytes, _LONGEST)
+        read = blocks(pieces, longest)
+        if self.threads > 1:
+            return _ahead(read, longest, self.threads)
+        return (cut_block(block, longest) for block in read)
 
     def _reject(self, file: TextFile, bad: BadLine) -> None:
         if bad.reason == NO_TEXT:
@@ -136,7 +139,7 @@ class TextLines:
             )  # fmt: skip
         file.bad += 1
         if len(self.bad_lines) < BAD_LINES_NAMED:
-            self.bad_lines.append(replace(bad, file=file.name))
+            self.bad_lines.append(bad)
 
     def _check(self) -> None:
         lines, bad = self.lines, self.bad
