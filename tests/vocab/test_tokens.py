@@ -113,7 +113,14 @@ def sentencepiece_of(path: Path) -> Any:
 def test_lines_by_tokenizers_of_every_kind(belle: Shell, made: Made) -> None:
     lines = [*example_lines(), *HARD_LINES]
     text = write_lines(belle.folder / "zh.txt", lines)
-    given = ["--tokenizer", made.pieces, "--tokenizer", made.byte_level.parent, "--tokenizer", f"w={made.words}"]
+    given: list[str | Path] = [
+        "--tokenizer",
+        made.pieces,
+        "--tokenizer",
+        made.byte_level.parent,
+        "--tokenizer",
+        f"w={made.words}",
+    ]
     given += ["--tokenizer", made.ranks, "--tokenizer", f"uni={made.unigram}"]
     found = belle.here("tokens", text, *given, "--context", "100", "--json").json()
     counts = found["tokenizers"]
@@ -163,7 +170,7 @@ def test_lines_by_tokenizers_of_every_kind(belle: Shell, made: Made) -> None:
     assert kinds[4]["unknown"] == wanted[4]["ids"].count(unigram.unk_id()) > 0
 
 
-ROWS = [
+ROWS: list[dict[str, Any] | str] = [
     {"instruction": "第一行\n第二行 12", "input": "", "output": "回答。\n\n又一行"},
     {"conversations": [{"from": "human", "value": "你好"}, {"from": "gpt", "value": "你好！\r\n再见"}] * 2},
     {"text": "没有人说的一段文本"},
@@ -212,7 +219,8 @@ def test_compressed_text_and_any_number_of_threads_give_the_same(belle: Shell, m
 
 
 def _memo(path: Path) -> Any:
-    processor, known = sentencepiece_of(path), {}
+    processor = sentencepiece_of(path)
+    known: dict[str, list[int]] = {}
 
     def encode(line: str) -> list[int]:
         if line not in known:
@@ -253,7 +261,7 @@ def test_the_table_on_a_terminal(belle: Shell, made: Made) -> None:
 
 
 def test_patterns_are_those_of_tiktoken(monkeypatch: pytest.MonkeyPatch) -> None:
-    from tiktoken_ext import openai_public
+    from tiktoken_ext import openai_public  # type: ignore[import-untyped]
 
     monkeypatch.setattr(openai_public, "load_tiktoken_bpe", lambda *_, **__: {})
     for name in ("r50k_base", "p50k_base", "cl100k_base", "o200k_base"):
@@ -313,7 +321,7 @@ def test_wrong_use(arguments: list[str], message: str, belle: Shell, made: Made)
     (belle.folder / "zh.model").write_bytes(made.pieces.read_bytes())
     (belle.folder / "folder").mkdir()
     files = {
-        "wrong.json": b'{"model": 1}', "cut.tiktoken": b"IQ== 0\nIg== 1\n", "empty.txt": b"", "binary.txt": b"a\nb\0c\n",
+        "wrong.json": b'{"model": 1}', "cut.tiktoken": b"IQ== 0\nIg== 1\n", "empty.txt": b"", "binary.txt": b"a\nb\0\n",
         "broken.txt.gz": gzip.compress(b"a line\n" * 100)[:30], "rows.jsonl": b"no row\n",
     }  # fmt: skip
     for name, content in files.items():
