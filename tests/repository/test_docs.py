@@ -109,9 +109,11 @@ def test_every_decision_is_in_the_list() -> None:
 def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     from belle_data.cli import main
     from belle_data.cli.parser import COMMANDS
+    from belle_data.cli.vocab import ACTIONS
 
     assert len(COMMANDS) >= 7
-    for arguments in (["--help"], *([command, "--help"] for command in COMMANDS)):
+    commands = [[], *([command] for command in COMMANDS), *(["vocab", action] for action in ACTIONS)]
+    for arguments in ([*command, "--help"] for command in commands):
         assert main(arguments) == 0
     known = set(FLAG.findall(capsys.readouterr().out))
     assert {"--out", "--set", "--force", "--version"} <= known

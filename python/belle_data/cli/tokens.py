@@ -16,7 +16,7 @@ from belle_data.language_model.text_files import is_text_name
 if TYPE_CHECKING:
     import argparse
 
-    from belle_data.vocab.token_counts import TokenStatistics
+    from belle_data.vocab.token_counts import TokenCounts, TokenStatistics
 
 _WIDE = 76
 _NAME = 24
@@ -118,13 +118,13 @@ def _lines(found: TokenStatistics, *, whole: bool) -> list[str]:
             [(class_name(low, high), count) for low, high, count in one.distribution.classes()], found.units
         )
     if whole:
-        lines += ["", *(f"{printable(one.described.name)}: {_origin(one.described)}" for one in found.tokenizers)]
+        lines += ["", *(f"{printable(one.described.name)}: {_origin(one)}" for one in found.tokenizers)]
     return lines
 
 
-def _origin(described: object) -> str:
-    path, digest, kind = (getattr(described, name) for name in ("path", "sha256", "kind"))
-    return f"{kind} {printable(path)}, SHA-256 {digest}"
+def _origin(counts: TokenCounts) -> str:
+    described = counts.described
+    return f"{described.kind} {printable(described.path)}, SHA-256 {described.sha256}, encoded by {counts.encoder}"
 
 
 def _read(found: TokenStatistics) -> list[str]:

@@ -57,7 +57,7 @@ def tokens_page(found: TokenStatistics, *, language: str | None = None) -> str:
             (name, _histogram(found, one, name, edges), one.distribution.above(edges[-1] - 1)[0])
             for name, one in zip(names, found.tokenizers, strict=True)
         ],
-        tokenizers=[(name, one.described) for name, one in zip(names, found.tokenizers, strict=True)],
+        tokenizers=[(name, one) for name, one in zip(names, found.tokenizers, strict=True)],
     )
 
 

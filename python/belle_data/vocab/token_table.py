@@ -50,7 +50,6 @@ def token_table(found: TokenStatistics) -> list[tuple[Both, list[str]]]:
             Both(f"mean share of {found.context:,} tokens", f"平均占 {found.context:,} 词元的比例"),
             lambda one: share(one.tokens, found.units * found.context),
         ),
-        (Both("encoded by", "编码器"), lambda one: one.encoder),
     ]
     return [(text, [show(one) for one in found.tokenizers]) for text, show in measures]
 
