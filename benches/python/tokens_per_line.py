@@ -1,4 +1,4 @@
-"""Section 5 of the BELLE paper in one command: python tokens_per_line.py --base llama.tokenizer.model --out FOLDER TEXT...
+"""Section 5 of the BELLE paper in one command: python tokens_per_line.py --base BASE.model --out FOLDER TEXT...
 
 Holds lines out, trains a vocabulary on the others, merges it into the base in every mode, and counts the tokens of the
 held-out lines: the paper came from 733 to 291 a line. Everything goes through the command line of belle_data.
@@ -26,7 +26,8 @@ def main() -> int:
     if not (model.exists() and held_out.exists() and options.keep):
         run(
             "vocab", "train", *options.texts, "--size", options.size, "--max-memory", options.max_memory,
-            "--out", model, "--held-out", options.held_out, "--held-out-file", held_out, "--seed", options.seed, "--force", "--quiet",
+            "--out", model, "--held-out", options.held_out, "--held-out-file", held_out,
+            "--seed", options.seed, "--force", "--quiet",
         )  # fmt: skip
     trained = json.loads(Path(f"{model}.json").read_text(encoding="utf-8"))
     tokenizers = [f"base={options.base}", f"trained={model}"]

@@ -31,7 +31,7 @@ def tokens_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = train_pieces(shell.folder / "zh.model")
     unigram = train_pieces(shell.folder / "unigram.model", 1900, model_type="unigram")
     write_lines(shell.folder / "<b>zh.txt", [*example_lines(), ""])
-    tokenizers = ["--tokenizer", model, "--tokenizer", unigram, "--tokenizer", f"{HARM}={model}"]
+    tokenizers: list[str | Path] = ["--tokenizer", model, "--tokenizer", unigram, "--tokenizer", f"{HARM}={model}"]
     done = shell.here("tokens", "<b>zh.txt", *tokenizers, "--context", "40", "--html", "page.html", "--lang", "en")
     assert done.code == 0, done.err
     return shell.folder / "page.html"
