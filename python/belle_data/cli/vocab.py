@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 ACTIONS = {
     "train": "train a sentencepiece BPE model on texts, within a bound of memory",
-    "merge": "join two sentencepiece models, with a tokenizer.json, a chat template and a map of rows",
-    "check": "prove what a merged vocabulary promises, on texts and on made strings",
 }
 """The actions, each in the module ``vocab_`` and its name, and what it does."""
 
