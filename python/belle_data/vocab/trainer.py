@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -55,8 +56,11 @@ class Trainer:
 
     def __enter__(self) -> Self:
         settings = json.dumps({"options": self._options, "memory": self._memory})
+        # It finds packages where this process does, and nowhere else: not in the folder that it happens to run in.
+        places = os.pathsep.join(place for place in sys.path if place)
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "belle_data.vocab.trainer_process", settings],
+            [sys.executable, "-P", "-m", "belle_data.vocab.trainer_process", settings],
+            env={**os.environ, "PYTHONPATH": places},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -19,7 +19,7 @@ from belle_data.vocab.text_lines import TextLines
 from belle_data.vocab.token_counts import texts_or_rows
 from belle_data.vocab.trainer import Trainer
 from belle_data.vocab.training_lines import LONGEST, Corpus, Prepared, RowCorpus, TextCorpus
-from belle_data.vocab.training_memory import LEAST, READING, TextMeasure, TextSize, machine_memory, peak_memory
+from belle_data.vocab.training_memory import LEAST, TextMeasure, TextSize, machine_memory, peak_memory, reading_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -213,12 +213,15 @@ class _Training:
             raise UsageError(message, value=settings.held_out, hint="lower --held-out")
         held = Draw(text.lines, settings.held_out, settings.seed, _HELD_OUT)
         left = text.lines - settings.held_out
-        fit = text.lines_within(self._memory - READING, settings.size)
+        files = self._corpus.files()
+        rows = sum(file.get("rows", 0) for file in files)
+        self._reading = reading_memory(rows, sum(file["size"] or 0 for file in files), text)
+        fit = text.lines_within(self._memory - self._reading, settings.size)
         if not fit:
-            least = -(-(text.needed(settings.size, 1 / text.lines) + READING) >> 20)
+            least = -(-(text.needed(settings.size, 1 / text.lines) + self._reading) >> 20)
             raise UsageError("the memory is too small to train on a single line", hint=f"--max-memory {least}MiB")
         count = min(left, fit, settings.lines or left)
-        promised = READING + text.needed(settings.size, count / text.lines)
+        promised = self._reading + text.needed(settings.size, count / text.lines)
         self._promised = promised
         self._listener.message(
             f"memory: at most {promised >> 20:,} MiB of {self._memory >> 20:,} MiB, for {count:,} of {left:,} lines"
@@ -250,7 +253,7 @@ class _Training:
         options = self._settings.options(self._threads)
         with ExitStack() as stack:
             trainer = stack.enter_context(
-                Trainer(options, self._memory - READING, self._listener, verbose=self._verbose)
+                Trainer(options, self._memory - self._reading, self._listener, verbose=self._verbose)
             )
 
             def take(lines: Any) -> None:

@@ -25,11 +25,13 @@ READING = 256 << 20
 """Bytes for the process that reads the text and feeds the trainer."""
 _FIXED = 64 << 20
 _OF_SYMBOL, _OF_PAIR = 100, 280
+_OF_ROW = 300
 _OF_PIECE, _MEASURED_PIECES = 1 << 10, 50_000
 # Different pairs grow at least this slowly with the text: 0.44 to 0.6 was measured on Chinese text.
 _PAIRS_EXPONENT = 0.4
 _TABLE = 1 << 24
 _CODE_POINTS = 0x110000
+_CHARACTERS_AT_ONCE = 1 << 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +77,13 @@ class TextMeasure:
 
     def add(self, lines: Any) -> None:
         """Measure an Arrow array of strings, none null or empty."""
+        import numpy as np  # noqa: PLC0415
+
         self.lines += len(lines)
-        for start in range(0, len(lines), 1 << 13):
-            self._add(_code_points(lines[start : start + (1 << 13)]))
+        text = _joined(lines)
+        for start in range(0, len(text), _CHARACTERS_AT_ONCE):
+            part = text[start : start + _CHARACTERS_AT_ONCE]
+            self._add(np.frombuffer(part.encode("utf-32-le"), np.uint32))
 
     def _add(self, characters: npt.NDArray[np.uint32]) -> None:
         import numpy as np  # noqa: PLC0415
@@ -95,14 +101,29 @@ class TextMeasure:
         return TextSize(self.lines, self.characters, round(-_TABLE * math.log(free / _TABLE)))
 
 
-def _code_points(lines: Any) -> npt.NDArray[np.uint32]:
-    """The characters of an array of strings, one after another: ``uint32 [characters]``."""
+def _joined(lines: Any) -> str:
+    """The characters of an array of strings, one line after another."""
     import numpy as np  # noqa: PLC0415
 
     _, offsets, data = lines.buffers()
+    if not len(lines) or data is None:
+        return ""
     ends = np.frombuffer(offsets, np.int32)[lines.offset : lines.offset + len(lines) + 1]
-    text = bytes(data[int(ends[0]) : int(ends[-1])]).decode("utf-8") if len(lines) and data is not None else ""
-    return np.frombuffer(text.encode("utf-32-le"), np.uint32)
+    return str(memoryview(data)[int(ends[0]) : int(ends[-1])], "utf-8")
+
+
+def reading_memory(rows: int, stored: int, text: TextSize) -> int:
+    """Bytes that reading takes at most beside the trainer.
+
+    Files of text are read block by block. Rows are mapped, an escaped character has six bytes, and where each row is
+    must be known.
+
+    Args:
+        rows: Rows that are read; 0 for files of text.
+        stored: Bytes of the files of rows.
+        text: How large the text is.
+    """
+    return READING + (max(6 * text.characters, stored) + _OF_ROW * rows if rows else 0)
 
 
 def machine_memory() -> int:
