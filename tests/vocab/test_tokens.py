@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -332,6 +333,19 @@ def test_wrong_use(arguments: list[str], message: str, belle: Shell, made: Made)
     assert "Traceback" not in done.err
     assert done.out == ""
     assert sorted(belle.folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("module", "attribute"), [("sentencepiece", "pieces"), ("tokenizers", "byte_level"), ("tiktoken", "ranks")]
+)
+def test_an_absent_package_is_named(
+    module: str, attribute: str, belle: Shell, made: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = write_lines(belle.folder / "zh.txt", ["一行"])
+    monkeypatch.setitem(sys.modules, module, None)
+    done = belle.here("tokens", text, "--tokenizer", getattr(made, attribute))
+    assert (done.code, f"needs the package {module}, which is not installed" in done.err) == (2, True), done.err
+    assert "hint: pip install 'belle-data[vocab]'" in done.err
 
 
 def test_the_function_gives_what_the_command_gives(belle: Shell, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

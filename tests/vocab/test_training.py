@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
 from hashlib import sha256
@@ -124,6 +125,7 @@ def test_lines_are_drawn_evenly(belle: Shell, marked: list[str]) -> None:
     # One of each four neighbours.
     assert [at // 4 for at in used] == list(range(50))
     assert len({at % 4 for at in used}) == 4
+    assert done.json() == told(belle.folder / "zh.model")
     assert done.json()["lines"] == {
         "read": 200, "held_out": 0, "drawn": 50, "equal_to_held_out": 0, "trained_on": 50, "cut": 0,
     }  # fmt: skip
@@ -231,8 +233,11 @@ def test_the_largest_and_the_smallest_size_are_named(belle: Shell, marked: list[
         assert done.code == code, (size, done.err)
 
 
-def test_one_line_is_enough(belle: Shell) -> None:
+def test_one_line_is_enough_whatever_else_is_in_the_folder(belle: Shell) -> None:
     write_lines(belle.folder / "one.txt", ["今天今天天气"])
+    # The trainer's process must not take a module from the folder that it runs in.
+    for name in ("sentencepiece", "json", "belle_data"):
+        (belle.folder / f"{name}.py").write_text("raise SystemExit(9)", encoding="utf-8")
     done = belle.here("vocab", "train", "one.txt", "--size", "264", *ALL, "--out", "one.model")
     assert done.code == 0, done.err
     assert "今天" in pieces_of(belle.folder / "one.model")
@@ -334,6 +339,18 @@ def test_files_that_are_there_stay_unless_it_is_asked_for(belle: Shell, marked: 
     first = (belle.folder / "zh.model").read_bytes()
     assert belle.here(*command, "--force", "--seed", "9").code == 0
     assert (belle.folder / "zh.model").read_bytes() != first
+
+
+@pytest.mark.parametrize("module", ["sentencepiece", "google.protobuf"])
+def test_an_absent_package_is_named(
+    module: str, belle: Shell, marked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert marked
+    monkeypatch.setitem(sys.modules, module, None)
+    done = belle.here("vocab", "train", "zh.txt", "--out", "zh.model")
+    assert done.code == 2
+    assert f"needs the package {module.removeprefix('google.')}, which is not installed" in done.err
+    assert "hint: pip install 'belle-data[vocab]'" in done.err
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 BAD_LINES_NAMED = 10
 """Bad lines that are named with their place; the others are counted."""
 _LONGEST = 1 << 30
-_AHEAD = 2
+_MOST_CUTTING, _AHEAD = 4, 2
 
 
 @dataclass(slots=True)
@@ -159,6 +159,8 @@ class TextLines:
 
 def _ahead(read: Iterator[Block], longest: int, threads: int) -> Iterator[CutBlock]:
     """Cut blocks on threads of their own, some more than there are threads ahead of the caller."""
+    # A few cut faster than any number of threads encodes, and each block that waits takes memory.
+    threads = min(threads, _MOST_CUTTING)
     with ThreadPoolExecutor(threads, thread_name_prefix="belle-lines") as pool:
         waiting: deque[Future[CutBlock]] = deque()
         for block in read:
