@@ -357,6 +357,8 @@ def test_an_absent_package_is_named(
     ("arguments", "message"),
     [
         (["zh.txt"], "it is not said where the model goes"),
+        (["zh.txt", "--out", ""], "has no name"),
+        (["zh.txt", "--out", "zh.model", "--threads", "0"], "threads must be 1 to 1024"),
         (["zh.txt", "--out", "absent/zh.model"], "lies in no folder"),
         (["zh.txt", "--out", "folder"], "is a folder"),
         (["zh.txt", "--out", "zh.txt", "--force"], "is an input"),

@@ -339,6 +339,8 @@ def _targets(out: Path, settings: TrainingSettings, held_out_file: str | os.Path
     """The files that are written: the model, what it was made of, and the held-out lines."""
     if held_out_file is not None and not settings.held_out:
         raise UsageError("it is not said how many lines are held out", hint="--held-out N")
+    if not out.name:
+        raise UsageError("the file that is to be written has no name", value=str(out), hint="--out zh.model")
     targets = [out, out.with_name(f"{out.name}.json")]
     if settings.held_out:
         held = Path(held_out_file) if held_out_file is not None else out.with_name(f"{out.stem}.held-out.txt")
@@ -352,8 +354,8 @@ def _check_targets(targets: list[Path], names: Sequence[str], *, force: bool) ->
     """A training is too long to find at its end that its result cannot be written."""
     inputs = {Path(name).resolve() for name in names}
     for path in targets:
-        if not path.name or path.is_dir() or not path.absolute().parent.is_dir():
-            what = "lies in no folder" if path.name and not path.is_dir() else "is a folder"
+        if path.is_dir() or not path.absolute().parent.is_dir():
+            what = "is a folder" if path.is_dir() else "lies in no folder"
             raise UsageError(f"the file that is to be written {what}", path=path)
         if path.resolve() in inputs:
             raise UsageError("the file that is to be written is an input", path=path)
