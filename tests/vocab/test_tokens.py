@@ -132,6 +132,8 @@ def test_lines_by_tokenizers_of_every_kind(belle: Shell, made: Made) -> None:
 
     pieces, unigram = sentencepiece_of(made.pieces), sentencepiece_of(made.unigram)
     level: Any = tokenizers.Tokenizer.from_file(str(made.byte_level))
+    level.encode_special_tokens = True
+    assert level.token_to_id("<|endoftext|>") not in level.encode(lines[-5]).ids
     words: Any = tokenizers.Tokenizer.from_file(str(made.words))
     words.no_truncation()
     words.no_padding()

@@ -99,7 +99,7 @@ def test_a_model_and_what_it_was_made_of(belle: Shell) -> None:
     assert found["characters"]["read"] == found["characters"]["trained_on"] == sum(map(len, lines))
     assert found["memory"]["limit"] == 1 << 30
     assert f"memory: at most {found['memory']['promised'] >> 20:,} MiB of 1,024 MiB" in done.err
-    assert found["measured"]["peak_trainer"] + found["measured"]["peak_reader"] <= found["memory"]["promised"] << 1
+    assert 0 < found["measured"]["peak_trainer"] < found["memory"]["promised"]
 
 
 def test_the_same_bytes_for_any_number_of_threads_and_others_for_another_seed(belle: Shell, marked: list[str]) -> None:

@@ -47,9 +47,7 @@ def parser() -> Parser:
     words.add_argument(
         "--by", metavar="UNIT", help="what is counted: line, row or turn (lines of text files, rows of data)"
     )
-    words.add_argument(
-        "--context", metavar="N", type=whole_number, default=2048, help="tokens of the context, for its cost (2048)"
-    )
+    words.add_argument("--context", metavar="N", type=whole_number, help="tokens of the context, for its cost (2048)")
     words.add_argument(
         "--pattern", metavar="NAME", help="how tiktoken files of no known name are cut: such as o200k_base, or a regex"
     )
@@ -68,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
     from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
     from belle_data.page.render import check_language  # noqa: PLC0415
     from belle_data.page.tokens_page import tokens_page  # noqa: PLC0415
-    from belle_data.vocab.token_counts import tokens  # noqa: PLC0415
+    from belle_data.vocab.token_counts import CONTEXT, tokens  # noqa: PLC0415
 
     if options.html is not None:
         check_page(options.html, "--html tokens.html")
@@ -80,7 +78,7 @@ def run(options: argparse.Namespace) -> int:
             options.inputs,
             options.tokenizer,
             by=options.by,
-            context=options.context,
+            context=CONTEXT if options.context is None else options.context,
             pattern=options.pattern,
             recipe=recipe_of(options),
             threads=options.threads,

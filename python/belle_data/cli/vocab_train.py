@@ -37,27 +37,25 @@ def parser() -> Parser:
     )
     words.add_argument("inputs", metavar="INPUT", nargs="+", help=".txt files, also .txt.gz and .txt.zst; or rows")
     words.add_argument("--out", metavar="MODEL", help="where the model goes")
-    words.add_argument("--size", metavar="N", type=whole_number, default=50_000, help="pieces (50000)")
+    words.add_argument("--size", metavar="N", type=whole_number, help="pieces (50000)")
     words.add_argument("--max-memory", metavar="SIZE", help="memory of the whole command (half of the machine's)")
     words.add_argument("--lines", metavar="N", type=whole_number, help="train on so many lines at most")
     words.add_argument(
         "--character-coverage",
         metavar="SHARE",
         type=_share,
-        default=0.9995,
         help="share of the characters that get a piece of their own; others are written in bytes (0.9995)",
     )
     words.add_argument(
         "--normalisation",
         metavar="NAME",
-        default="identity",
         help="identity, nmt_nfkc or nfkc (identity); the others turn a full-width comma into another one",
     )
     words.add_argument(
-        "--held-out", metavar="N", type=whole_number, default=0, help="lines that are kept apart and never trained on"
+        "--held-out", metavar="N", type=whole_number, help="lines that are kept apart and never trained on"
     )
     words.add_argument("--held-out-file", metavar="FILE", help="where they go (beside the model)")
-    words.add_argument("--seed", metavar="N", type=whole_number, default=0, help="which lines are drawn (0)")
+    words.add_argument("--seed", metavar="N", type=whole_number, help="which lines are drawn (0)")
     words.add_argument("--force", action="store_true", help="write over files that are there")
     words.add_argument("--json", action="store_true", help="print one JSON object")
     add_reading(words.add_argument_group("reading, as for clean"))
@@ -114,15 +112,10 @@ def run(options: argparse.Namespace) -> int:
 def _settings(options: argparse.Namespace) -> TrainingSettings:
     from belle_data.vocab.training import TrainingSettings  # noqa: PLC0415
 
-    return TrainingSettings(
-        size=options.size,
-        max_memory=None if options.max_memory is None else _size(options.max_memory),
-        lines=options.lines,
-        character_coverage=options.character_coverage,
-        normalisation=options.normalisation,
-        held_out=options.held_out,
-        seed=options.seed,
-    )
+    names = ("size", "lines", "character_coverage", "normalisation", "held_out", "seed")
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    memory = None if options.max_memory is None else _size(options.max_memory)
+    return TrainingSettings(max_memory=memory, **given)
 
 
 def _size(text: str) -> int:
