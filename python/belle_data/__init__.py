@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from belle_data.report.inspect import inspect
     from belle_data.report.similar import similar
     from belle_data.report.summary import RunReport
+    from belle_data.vocab.token_counts import tokens
 
 __version__ = "0.1.0"
 
@@ -46,6 +47,7 @@ __all__ = [
     "run_page",
     "similar",
     "stats",
+    "tokens",
     "undo",
     "words",
 ]
@@ -66,6 +68,7 @@ _HOMES = {
     "run_page": "belle_data.page.run_page",
     "similar": "belle_data.report.similar",
     "stats": "belle_data.page.data_statistics",
+    "tokens": "belle_data.vocab.token_counts",
     "undo": "belle_data.engine.redecide",
     "words": "belle_data.page.word_statistics",
 }

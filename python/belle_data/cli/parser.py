@@ -25,7 +25,8 @@ COMMANDS = {
     "lm": "train n-gram language models, and tell how probable texts are by one",
     "stats": "show what data is like: lengths, turns, languages, words and categories",
     "words": "show the content words of data, and how varied they are",
-    "vocab": "join sentencepiece models into one vocabulary, and prove what it promises",
+    "tokens": "count the tokens of texts by tokenizers side by side",
+    "vocab": "train a vocabulary, join it to another, and prove what it promises",
     "convert": "write rows in another format, so that they can come back byte for byte",
     "recipe": "show a recipe whole, or check it",
 }

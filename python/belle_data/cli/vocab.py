@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import argparse
 
 ACTIONS = {
+    "train": "train a sentencepiece BPE model on texts, within a bound of memory",
     "merge": "join two sentencepiece models, with a tokenizer.json, a chat template and a map of rows",
     "check": "prove what a merged vocabulary promises, on texts and on made strings",
     "price": "show which size pays: tokens saved against parameters and work",

@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle_data.errors import SourceError, UsageError
+from belle_data.errors import UsageError
 from belle_data.language_model.text_files import is_text_name, lines_of, mapped_text
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def each_unit(
     kinds = {is_text_name(name) for name in names}
     if len(kinds) != 1:
         raise UsageError("files of text and of rows do not go together", hint="give them names of their own")
-    with tempfile.TemporaryDirectory(prefix="belle-vocab-") as work:
-        if kinds == {True}:
+    if kinds == {True}:
+        with tempfile.TemporaryDirectory(prefix="belle-vocab-") as work:
             _each_line(names, take, Path(work), listener, limit)
-            return "line"
-        _each_row(names, take, Path(work), listener, limit)
-        return "row"
+        return "line"
+    _each_row(names, take, listener, limit)
+    return "row"
 
 
 def _each_line(
@@ -76,16 +76,9 @@ def _each_line(
         listener.end("")
 
 
-def _each_row(
-    names: Sequence[str], take: Callable[[list[Unit]], None], work: Path, listener: Listener, limit: int | None
-) -> None:
+def _each_row(names: Sequence[str], take: Callable[[list[Unit]], None], listener: Listener, limit: int | None) -> None:
     from belle_data.config import load_recipe  # noqa: PLC0415 - a tenth of a second
-    from belle_data.engine.corpus import open_sources, read_corpus  # noqa: PLC0415
-    from belle_data.engine.local import sources_of  # noqa: PLC0415
-    from belle_data.engine.run_folder import RunFolder  # noqa: PLC0415
-
-    recipe = load_recipe(None, [], {"input": {} if limit is None else {"limit": limit}})
-    folder = RunFolder(work / "run")
+    from belle_data.page.input_rows import read_rows  # noqa: PLC0415
 
     def scan(batch: Any) -> None:
         turns = batch["turns"]
@@ -95,15 +88,8 @@ def _each_row(
         for start in range(0, len(units), AT_ONCE):
             take(units[start : start + AT_ONCE])
 
-    opened = open_sources(sources_of(names, None), recipe, folder, listener)
-    try:
-        read_corpus(opened, recipe, folder, None, [scan], listener)
-    except SourceError as error:
-        # The list of bad lines goes with the folder; `clean` leaves one that stays.
-        where = str(folder.path / "rejected" / "rejected.jsonl")
-        if error.hint and where in error.hint:
-            error.hint = error.hint.replace(where, "rejected/ in the run folder of clean, which lists them")
-        raise
+    recipe = load_recipe(None, [], {"input": {} if limit is None else {"limit": limit}})
+    read_rows(tuple(names), recipe, [scan], None, listener)
 
 
 def _ends(turns: Any) -> list[int]:
