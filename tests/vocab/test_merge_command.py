@@ -260,7 +260,7 @@ def test_wrong_models(shell: Shell, base: PieceModel, name: str, message: str) -
     [
         (["vocab"], "no action is named"),
         (["vocab", "merg"], "did you mean merge?"),
-        (["vocab", "x"], "the actions are merge"),
+        (["vocab", "x"], "the actions are train, merge"),
         (["vocab", "merge", "--out", "merged"], "--base, --add"),
         ([*MERGE, "more"], "one argument too many"),
         ([*MERGE, "--padto", "8"], "did you mean --pad-to?"),

@@ -111,7 +111,7 @@ def sentencepiece_of(path: Path) -> Any:
     return sentencepiece.SentencePieceProcessor(model_file=str(path))
 
 
-def test_lines_by_tokenizers_of_every_kind(belle: Shell, made: Made) -> None:
+def test_lines_by_tokenizers_of_every_kind(belle: Shell, made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     lines = [*example_lines(), *HARD_LINES]
     text = write_lines(belle.folder / "zh.txt", lines)
     given: list[str | Path] = [
@@ -137,6 +137,7 @@ def test_lines_by_tokenizers_of_every_kind(belle: Shell, made: Made) -> None:
     words: Any = tokenizers.Tokenizer.from_file(str(made.words))
     words.no_truncation()
     words.no_padding()
+    monkeypatch.setenv("TIKTOKEN_CACHE_DIR", "")  # no copy outside of this test
     loaded = tiktoken.load.load_tiktoken_bpe(str(made.ranks))
     encoding = tiktoken.Encoding(
         "one", pat_str=PATTERNS["cl100k_base"], mergeable_ranks=loaded, special_tokens={"</s>": 9999}
