@@ -1,73 +1,92 @@
-//! A table of pairs that is asked without a loop: the rows of the left halves, slid over each other until none collides.
+//! A table of pairs that is asked without a loop: a perfect hash, one number for each few pairs that sends them apart.
+//!
+//! After Pibiri and Trani, "PTHash: Revisiting FCH Minimal Perfect Hashing" (2021), with more slots than pairs.
 
 use std::collections::HashMap;
 
-/// Stands for a row that found no place.
-const ASIDE: u32 = u32::MAX;
-/// Slots for each pair: more find their place sooner, fewer stay in the cache.
-const SPREAD: (usize, usize) = (7, 5);
-/// Places that are tried on average for a row, and for all rows together whatever there are.
-const TRIES: usize = 64;
-const TRIES_AT_LEAST: usize = 1 << 20;
+/// Bits of a number of a symbol.
+const BITS: u32 = 21;
+const VALUE: u64 = (1 << BITS) - 1;
+/// Pairs that share a pilot on average.
+const SHARED: usize = 3;
+/// Of so many slots one fewer is taken at most.
+const LOAD: (usize, usize) = (4, 3);
+/// Pilots that are tried for a group; those that fail are put aside, which no vocabulary of a language needs.
+const TRIES: u32 = 1 << 14;
+const ASIDE: u32 = 0;
 
-/// What two neighbours give, for numbers below a bound.
+/// What two neighbours give, for numbers below 2²¹.
 #[derive(Debug)]
 pub struct PairTable {
-    /// For each left number where its row starts.
-    starts: Vec<u32>,
-    /// The left number, and the value.
-    slots: Vec<(u32, u32)>,
-    /// The pairs of rows that found no place: none for vocabularies of any language.
-    aside: HashMap<(u32, u32), u32>,
+    pilots: Vec<u32>,
+    /// The pair above, the value below; all bits set if there is none.
+    slots: Vec<u64>,
+    aside: HashMap<u64, u32>,
+}
+
+fn key(left: u32, right: u32) -> u64 {
+    u64::from(left) << BITS | u64::from(right)
+}
+
+/// A bijection, so that no two pairs are the same for every pilot.
+fn hash(key: u64) -> u64 {
+    let mixed = key.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed ^ mixed >> 32
+}
+
+/// A number below `len` from the upper half of a hash.
+fn below(hash: u64, len: usize) -> usize {
+    ((hash >> 32) * len as u64 >> 32) as usize
 }
 
 impl PairTable {
-    /// From (left, right, value), no pair twice; numbers are below `numbers`, left ones not 0.
-    pub fn new(mut pairs: Vec<(u32, u32, u32)>, numbers: usize) -> Self {
-        pairs.sort_unstable();
-        let mut rows: Vec<&[(u32, u32, u32)]> = pairs.chunk_by(|one, other| one.0 == other.0).collect();
-        rows.sort_by_key(|row| std::cmp::Reverse(row.len()));
-        let places = pairs.len() * SPREAD.0 / SPREAD.1 + 64;
-        let mut table = Self { starts: vec![0; numbers], slots: vec![(0, 0); places + numbers], aside: HashMap::new() };
-        let mut tries = rows.len() * TRIES + TRIES_AT_LEAST;
-        let mut draw = 0x9e37_79b9_7f4a_7c15_u64;
-        for row in rows {
-            let (left, first) = (row[0].0, row[0].1 as usize);
-            let start = loop {
-                if tries == 0 {
-                    break None;
+    /// From (left, right, value), no pair twice.
+    pub fn new(pairs: &[(u32, u32, u32)]) -> Self {
+        let groups = pairs.len() / SHARED + 1;
+        let slots = pairs.len() * LOAD.0 / LOAD.1 + 16;
+        let mut table = Self { pilots: vec![1; groups], slots: vec![u64::MAX; slots], aside: HashMap::new() };
+        let mut entries: Vec<(usize, u64, u32)> = pairs
+            .iter()
+            .map(|&(left, right, value)| (below(hash(key(left, right)), groups), key(left, right), value))
+            .collect();
+        entries.sort_unstable();
+        let mut order: Vec<&[(usize, u64, u32)]> = entries.chunk_by(|one, other| one.0 == other.0).collect();
+        order.sort_by_key(|group| std::cmp::Reverse(group.len()));
+        let mut places = Vec::new();
+        for group in order {
+            let found = (1..TRIES).map(|number| number.wrapping_mul(0x9e37_79b9) | 1).find(|&pilot| {
+                places.clear();
+                places.extend(group.iter().map(|entry| table.place(hash(entry.1), pilot)));
+                let free = places.iter().all(|&place| table.slots[place] == u64::MAX);
+                free && places.iter().enumerate().all(|(number, place)| !places[..number].contains(place))
+            });
+            table.pilots[group[0].0] = found.unwrap_or(ASIDE);
+            for (at, &(_, key, value)) in group.iter().enumerate() {
+                if found.is_some() {
+                    table.slots[places[at]] = key << BITS | u64::from(value);
+                } else {
+                    table.aside.insert(key, value);
                 }
-                tries -= 1;
-                draw = draw.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-                // The first pair lands anywhere; the others lie behind it.
-                let at = ((draw >> 32) * (places + numbers) as u64 >> 32) as usize;
-                let Some(start) = at.checked_sub(first).filter(|&start| start < places) else { continue };
-                if row.iter().all(|pair| table.slots[start + pair.1 as usize].0 == 0) {
-                    break Some(start);
-                }
-            };
-            if let Some(start) = start {
-                table.starts[left as usize] = start as u32;
-                for &(_, right, value) in row {
-                    table.slots[start + right as usize] = (left, value);
-                }
-            } else {
-                table.starts[left as usize] = ASIDE;
-                table.aside.extend(row.iter().map(|&(left, right, value)| ((left, right), value)));
             }
         }
         table
     }
 
-    /// The value of a pair of numbers below the bound; 0 if there is none.
+    #[inline(always)]
+    fn place(&self, hash: u64, pilot: u32) -> usize {
+        below(hash.wrapping_mul(u64::from(pilot)), self.slots.len())
+    }
+
+    /// The value of a pair of numbers below 2²¹; 0 if there is none.
     #[inline(always)]
     pub fn get(&self, left: u32, right: u32) -> u32 {
-        let start = self.starts[left as usize];
-        if start == ASIDE {
-            return self.aside.get(&(left, right)).copied().unwrap_or(0);
+        let key = key(left, right);
+        let hash = hash(key);
+        let pilot = self.pilots[below(hash, self.pilots.len())];
+        if pilot == ASIDE {
+            return self.aside.get(&key).copied().unwrap_or(0);
         }
-        let (owner, value) = self.slots[start as usize + right as usize];
-        // Zero is the left number of no pair, and the value of an empty slot.
-        if owner == left { value } else { 0 }
+        let slot = self.slots[self.place(hash, pilot)];
+        if slot >> BITS == key { (slot & VALUE) as u32 } else { 0 }
     }
 }

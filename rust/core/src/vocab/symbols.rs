@@ -123,14 +123,10 @@ fn tables(pairs: &[(u32, u32, u32)], neighbours: &[(u32, u32)], first_piece: u32
     let are_characters = |pair: &&(u32, u32, u32)| pair.0 < first_piece && pair.1 < first_piece;
     let mut of_characters: HashMap<(u32, u32), u32> = neighbours.iter().map(|&pair| (pair, INSIDE)).collect();
     of_characters.extend(pairs.iter().filter(are_characters).map(|&(left, right, joined)| ((left, right), joined)));
-    let of_characters = of_characters.into_iter().map(|((left, right), joined)| (left, right, joined)).collect();
-    let of_pieces = pairs.iter().filter(|pair| !are_characters(pair)).copied().collect();
-    Merges {
-        characters: PairTable::new(of_characters, first_piece as usize),
-        pieces: PairTable::new(of_pieces, ranks.len()),
-        first_piece,
-        ranks,
-    }
+    let of_characters: Vec<_> =
+        of_characters.into_iter().map(|((left, right), joined)| (left, right, joined)).collect();
+    let of_pieces: Vec<_> = pairs.iter().filter(|pair| !are_characters(pair)).copied().collect();
+    Merges { characters: PairTable::new(&of_characters), pieces: PairTable::new(&of_pieces), first_piece, ranks }
 }
 
 /// Every way in which a piece falls into two symbols: (left, right, the piece). No more than characters of pieces.
