@@ -31,6 +31,21 @@ impl Default for Block {
     }
 }
 
+/// A prepared text, and what is needed on the way over it.
+pub struct Walk<'a, S> {
+    encoder: &'a BytePairEncoder,
+    text: &'a str,
+    scratch: &'a mut Scratch,
+    progress: &'a Progress,
+    sink: &'a mut S,
+}
+
+/// The body that is compiled for each instruction set.
+#[inline(always)]
+pub fn walk<S: Sink>(walk: &mut Walk<'_, S>) -> Result<(), Cancelled> {
+    walk.encoder.walk_over(walk.text, walk.scratch, walk.progress, walk.sink)
+}
+
 impl BytePairEncoder {
     /// Hands a text's ids to `sink`.
     pub(super) fn encode_text<S: Sink>(
@@ -110,6 +125,17 @@ impl BytePairEncoder {
         progress: &Progress,
         sink: &mut S,
     ) -> Result<(), Cancelled> {
+        S::walk(&mut Walk { encoder: self, text, scratch, progress, sink })
+    }
+
+    #[inline(always)]
+    fn walk_over<S: Sink>(
+        &self,
+        text: &str,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<(), Cancelled> {
         let bytes = text.as_bytes();
         let end = bytes.len() - MARGIN;
         let (mut at, mut check) = (0, BETWEEN_CHECKS);
@@ -126,12 +152,16 @@ impl BytePairEncoder {
                 sink.id(id);
                 at += len;
             } else if entry & (UNKNOWN | SINGLE) != 0 {
-                self.emit_alone(entry, sink);
+                self.emit_single(entry, code, sink);
                 at += len;
-            } else if code < 0x80 {
-                at = self.walk_word(text, at, scratch, progress, sink)?;
             } else {
-                at = self.walk_block(text, at, scratch, progress, sink)?;
+                let start = at;
+                if code < 0x80 {
+                    at = self.walk_word(text, at, scratch, sink);
+                }
+                if at == start {
+                    at = self.walk_block(text, at, scratch, progress, sink)?;
+                }
             }
         }
         Ok(())
@@ -143,16 +173,9 @@ impl BytePairEncoder {
         self.defined.longest(&text[at..text.len() - MARGIN], |character| self.written(character))
     }
 
-    /// Walks over a segment of ASCII characters, or a block; gives where it ends.
+    /// Walks over a short segment of ASCII characters; gives where it ends, which is `start` if it is no such one.
     #[inline(always)]
-    fn walk_word<S: Sink>(
-        &self,
-        text: &str,
-        start: usize,
-        scratch: &mut Scratch,
-        progress: &Progress,
-        sink: &mut S,
-    ) -> Result<usize, Cancelled> {
+    fn walk_word<S: Sink>(&self, text: &str, start: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
         let bytes = text.as_bytes();
         let mut end = start + 1;
         let mut last = bytes[start];
@@ -170,12 +193,9 @@ impl BytePairEncoder {
                 other => break other,
             }
         };
-        if next == step::ASK && self.may_go_on(bytes, last, end) {
-            return self.walk_block(text, start, scratch, progress, sink);
-        }
         let len = end - start;
-        if len > WORD {
-            return self.walk_block(text, start, scratch, progress, sink);
+        if len > WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
+            return start;
         }
         let mut word = [0; WORD];
         word.copy_from_slice(&bytes[start..start + WORD]);
@@ -185,7 +205,7 @@ impl BytePairEncoder {
         } else {
             self.new_word(&bytes[start..end], word, scratch, sink);
         }
-        Ok(end)
+        end
     }
 
     /// Whether an ASCII character may be in one segment with the one that follows at `end`.
@@ -201,24 +221,44 @@ impl BytePairEncoder {
 
     #[inline(never)]
     fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
-        let (mut symbols, mut pairs) = ([0; SHORT], [0; SHORT]);
+        let (mut symbols, mut pairs) = ([0; WORD], [0; WORD]);
         for (symbol, &byte) in symbols.iter_mut().zip(bytes) {
             *symbol = self.characters.get(u32::from(byte)) & VALUE;
         }
         for at in 1..bytes.len() {
             pairs[at - 1] = self.merges.characters.get(symbols[at - 1], symbols[at]);
         }
-        let len = self.merges.merge(&mut symbols, &mut pairs, bytes.len());
-        let ids = symbols.map(|symbol| self.ids[symbol as usize]);
+        let (mut ids, mut len) = ([NO_ID; IDS], 0);
+        self.merges.merge(
+            |at| symbols[at],
+            &pairs[..bytes.len() - 1],
+            |symbol| {
+                if let Some(place) = ids.get_mut(len) {
+                    *place = self.ids[symbol as usize];
+                }
+                len += 1;
+                self.emit(symbol, &mut scratch.redo, sink);
+            },
+        );
         if len <= IDS && ids[..len].iter().all(|&id| id < UNUSED) {
             scratch.memo.set(word, &ids[..len]);
         }
-        for &symbol in &symbols[..len] {
-            self.emit(symbol, &mut scratch.redo, sink);
-        }
+    }
+
+    /// Hands over the id or ids of a character that stands alone, most often without asking which of both.
+    #[inline(always)]
+    fn emit_single<S: Sink>(&self, entry: u32, code: u32, sink: &mut S) {
+        let Some(bytes) = self.bytes.as_ref().filter(|_| (0x800..0x1_0000).contains(&code)) else {
+            return self.emit_alone(entry, sink);
+        };
+        let tail = |shift: u32| bytes[(0x80 | (code >> shift & 0x3f)) as usize];
+        let first = bytes[(0xe0 | code >> 12) as usize];
+        let (first, len) = if entry & UNKNOWN == 0 { (entry & VALUE, 1) } else { (first, 3) };
+        sink.first_ids([first, tail(6), tail(0)], len);
     }
 
     /// Walks over the segments of a block that ends where a cut is certain; gives where it ends.
+    #[inline(always)]
     fn walk_block<S: Sink>(
         &self,
         text: &str,
@@ -325,15 +365,7 @@ impl BytePairEncoder {
                 }
             }
             _ if entries.len() <= SHORT => {
-                let (mut symbols, mut of_pairs) = ([0; SHORT], [0; SHORT]);
-                for (symbol, entry) in symbols.iter_mut().zip(entries) {
-                    *symbol = entry & VALUE;
-                }
-                of_pairs[..pairs.len()].copy_from_slice(pairs);
-                let len = self.merges.merge(&mut symbols, &mut of_pairs, entries.len());
-                for &symbol in &symbols[..len] {
-                    self.emit(symbol, redo, sink);
-                }
+                self.merges.merge(|at| entries[at] & VALUE, pairs, |symbol| self.emit(symbol, redo, sink));
             }
             _ => self.emit_queued(entries, redo, sink),
         }

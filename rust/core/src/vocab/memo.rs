@@ -5,7 +5,7 @@ pub const WORD: usize = 16;
 /// Ids of a word that is remembered at most.
 pub const IDS: usize = 3;
 /// Words that are remembered at most: 32 bytes each.
-const PLACES: usize = 1 << 13;
+const PLACES: usize = 1 << 15;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {

@@ -13,7 +13,11 @@ pub const FIRST: u32 = 2;
 /// The rank of what is no merge.
 pub const NEVER: u32 = u32::MAX;
 /// Symbols of a segment that are merged without a queue at most.
-pub const SHORT: usize = 48;
+pub const SHORT: usize = 64;
+/// Symbols of a segment that are merged in a few registers at most.
+const FEW: usize = 8;
+/// The bits of a key that hold a place.
+const PLACE: u32 = SHORT as u32 - 1;
 
 /// Pairs of symbols with what they become, and ranks.
 ///
@@ -32,12 +36,6 @@ pub struct Merges {
 }
 
 impl Merges {
-    /// Of two symbols, of which one at least is a piece.
-    #[inline(always)]
-    pub fn of_pieces(&self, left: u32, right: u32) -> u32 {
-        self.pieces.get(left, right)
-    }
-
     /// Of any two symbols.
     #[inline]
     pub fn of(&self, left: u32, right: u32) -> u32 {
@@ -48,37 +46,68 @@ impl Merges {
         }
     }
 
-    /// Merges symbols and what each gives with the next; there are 1 to [`SHORT`], the other arrays are longer. The
-    /// result stands at the start of `symbols`, its length is returned.
+    /// Merges a segment of up to [`SHORT`] symbols: calls `emit` with each that is left.
     #[inline(always)]
-    pub fn merge(&self, symbols: &mut [u32; SHORT], pairs: &mut [u32; SHORT], mut len: usize) -> usize {
-        let mut ranks = [NEVER; SHORT];
-        for at in 0..len - 1 {
-            ranks[at] = self.ranks[pairs[at] as usize];
+    pub fn merge(&self, symbols: impl Fn(usize) -> u32, pairs: &[u32], emit: impl FnMut(u32)) {
+        if pairs.len() < FEW {
+            self.merge_in::<FEW>(symbols, pairs, emit);
+        } else {
+            self.merge_in::<SHORT>(symbols, pairs, emit);
         }
+    }
+
+    /// The same in memory for `N` symbols, of which there is one more than pairs.
+    #[inline(always)]
+    fn merge_in<const N: usize>(&self, of: impl Fn(usize) -> u32, pairs: &[u32], mut emit: impl FnMut(u32)) {
+        let mut symbols = [NOTHING; N];
+        let mut joined = [NOTHING; N];
+        // A rank and a place below it: the least is the best rank, and of equal ones the leftmost.
+        let mut keys = [NEVER; N];
+        for (at, &pair) in pairs.iter().enumerate() {
+            symbols[at] = of(at);
+            joined[at] = pair;
+            keys[at] = self.key(pair, at);
+        }
+        symbols[pairs.len()] = of(pairs.len());
+        // A bit for each symbol that is left.
+        let mut left = u64::MAX >> (63 - pairs.len());
         loop {
-            let (mut at, mut best) = (0, NEVER);
-            for (place, &rank) in ranks[..len - 1].iter().enumerate() {
-                if rank < best {
-                    (at, best) = (place, rank);
-                }
-            }
+            let best = keys.iter().copied().fold(NEVER, u32::min);
             if best == NEVER {
-                return len;
+                break;
             }
-            symbols[at] = pairs[at];
-            len -= 1;
-            symbols.copy_within(at + 2..=len, at + 1);
-            if at > 0 {
-                pairs[at - 1] = self.of_pieces(symbols[at - 1], symbols[at]);
-                ranks[at - 1] = self.ranks[pairs[at - 1] as usize];
+            let at = (best & PLACE) as usize;
+            symbols[at] = joined[at];
+            // The pair has a right half, and it goes.
+            let behind = left & (u64::MAX - 1) << at;
+            let gone = behind & behind.wrapping_neg();
+            left ^= gone;
+            keys[gone.trailing_zeros() as usize % N] = NEVER;
+            let behind = behind ^ gone;
+            keys[at] = NEVER;
+            if behind != 0 {
+                let pair = self.pieces.get(symbols[at], symbols[behind.trailing_zeros() as usize % N]);
+                joined[at] = pair;
+                keys[at] = self.key(pair, at);
             }
-            if at + 1 < len {
-                pairs.copy_within(at + 1..=len, at);
-                ranks.copy_within(at + 1..=len, at);
-                pairs[at] = self.of_pieces(symbols[at], symbols[at + 1]);
-                ranks[at] = self.ranks[pairs[at] as usize];
+            let before = left & !(u64::MAX << at);
+            if before != 0 {
+                let place = 63 - before.leading_zeros() as usize;
+                let pair = self.pieces.get(symbols[place % N], symbols[at]);
+                joined[place % N] = pair;
+                keys[place % N] = self.key(pair, place);
             }
         }
+        while left != 0 {
+            emit(symbols[left.trailing_zeros() as usize % N]);
+            left &= left - 1;
+        }
+    }
+
+    /// Ranks are below 2²¹, so there is room for a place.
+    #[inline(always)]
+    fn key(&self, symbol: u32, at: usize) -> u32 {
+        let rank = self.ranks[symbol as usize];
+        if rank == NEVER { NEVER } else { rank * (PLACE + 1) | at as u32 }
     }
 }

@@ -1,5 +1,13 @@
 //! What is done with the ids of a text, one after the other.
 
+use super::block::{Walk, walk};
+use crate::dispatch;
+use crate::progress::Cancelled;
+
+dispatch!(fn walk_ids(over: &mut Walk<'_, Ids>) -> Result<(), Cancelled> = walk);
+dispatch!(fn walk_count(over: &mut Walk<'_, Count>) -> Result<(), Cancelled> = walk);
+dispatch!(fn walk_histogram(over: &mut Walk<'_, Histogram>) -> Result<(), Cancelled> = walk);
+
 /// Takes ids.
 pub trait Sink {
     /// Takes the next id.
@@ -8,15 +16,14 @@ pub trait Sink {
     fn begin(&mut self);
     /// Whether the text has an id and its last one is `id`.
     fn ends_with(&self, id: u32) -> bool;
-    /// Takes the next ids.
-    #[inline(always)]
-    fn ids(&mut self, ids: &[u32]) {
-        ids.iter().for_each(|&id| self.id(id));
-    }
+    /// Walks over a text, compiled for the instruction set in use.
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled>
+    where
+        Self: Sized;
     /// Takes the first `len` of some ids.
     #[inline(always)]
     fn first_ids<const N: usize>(&mut self, ids: [u32; N], len: usize) {
-        self.ids(&ids[..len]);
+        ids[..len].iter().for_each(|&id| self.id(id));
     }
 }
 
@@ -50,10 +57,21 @@ impl Sink for Ids {
 
     #[inline(always)]
     fn first_ids<const N: usize>(&mut self, ids: [u32; N], len: usize) {
-        // All are written and the surplus cut off: a copy of a known length has no loop.
-        let end = self.ids.len() + len;
-        self.ids.extend_from_slice(&ids.map(u32::cast_signed));
-        self.ids.truncate(end);
+        debug_assert!(len <= N);
+        let start = self.ids.len();
+        if self.ids.capacity() - start < N {
+            self.ids.reserve(N);
+        }
+        // All are written and the surplus forgotten: a copy of a known length has no loop.
+        self.ids.spare_capacity_mut()[..N].iter_mut().zip(ids).for_each(|(place, id)| {
+            place.write(id.cast_signed());
+        });
+        // SAFETY: there is room for `N` more, all of which were just written, and `len` is at most that.
+        unsafe { self.ids.set_len(start + len.min(N)) };
+    }
+
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
+        walk_ids(walk)
     }
 }
 
@@ -80,15 +98,13 @@ impl Sink for Count {
     }
 
     #[inline(always)]
-    fn ids(&mut self, ids: &[u32]) {
-        self.count += ids.len();
-        self.last = ids.last().copied().or(self.last);
-    }
-
-    #[inline(always)]
     fn first_ids<const N: usize>(&mut self, ids: [u32; N], len: usize) {
         self.count += len;
         self.last = if len == 0 { self.last } else { Some(ids[len - 1]) };
+    }
+
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
+        walk_count(walk)
     }
 }
 
@@ -118,5 +134,9 @@ impl Sink for Histogram {
 
     fn ends_with(&self, id: u32) -> bool {
         self.count.ends_with(id)
+    }
+
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
+        walk_histogram(walk)
     }
 }

@@ -182,17 +182,15 @@ fn beginnings(texts: &[Vec<u32>]) -> Vec<Option<u32>> {
 /// the same order whatever stands around it, as long as nothing is merged across its ends.
 fn possible(spelled: &[Vec<u32>], merges: &Merges) -> Vec<bool> {
     let mut queue = Queue::default();
-    let (mut symbols, mut pairs) = ([0; SHORT], [0; SHORT]);
     spelled
         .iter()
         .zip(merges.first_piece..)
         .map(|(piece, symbol)| {
             if piece.len() <= SHORT {
-                symbols[..piece.len()].copy_from_slice(piece);
-                for at in 1..piece.len() {
-                    pairs[at - 1] = merges.of(piece[at - 1], piece[at]);
-                }
-                return merges.merge(&mut symbols, &mut pairs, piece.len()) == 1 && symbols[0] == symbol;
+                let pairs: Vec<u32> = piece.windows(2).map(|pair| merges.of(pair[0], pair[1])).collect();
+                let mut whole = false;
+                merges.merge(|at| piece[at], &pairs, |left| whole = left == symbol);
+                return whole;
             }
             queue.symbols.clear();
             queue.symbols.extend_from_slice(piece);
