@@ -5,8 +5,7 @@ use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
 use super::memo::{IDS, WORD};
 use super::merges::{FIRST, INSIDE, NEVER, NOTHING, SHORT};
 use super::normaliser::{SPACE, decode};
-use super::queue::ALONE;
-use super::sink::{Ids, Sink};
+use super::sink::Sink;
 use super::symbols::{NO_ID, UNUSED};
 use crate::progress::{Cancelled, Progress};
 
@@ -98,27 +97,8 @@ impl BytePairEncoder {
         true
     }
 
-    /// The way of a model in which pieces are taken apart again: only few texts have one, and these are done otherwise.
-    fn walk_twice<S: Sink>(
-        &self,
-        text: &str,
-        scratch: &mut Scratch,
-        progress: &Progress,
-        sink: &mut S,
-    ) -> Result<(), Cancelled> {
-        let mut ids = Ids::default();
-        scratch.redo = false;
-        self.walk(text, scratch, progress, &mut ids)?;
-        if scratch.redo {
-            ids = Ids::default();
-            self.take_apart(text, scratch, progress, &mut ids)?;
-        }
-        ids.ids.into_iter().for_each(|id| sink.id(id.cast_unsigned()));
-        Ok(())
-    }
-
     /// Cuts a prepared text and hands over the ids of each segment.
-    fn walk<S: Sink>(
+    pub(super) fn walk<S: Sink>(
         &self,
         text: &str,
         scratch: &mut Scratch,
@@ -169,7 +149,7 @@ impl BytePairEncoder {
 
     /// The user-defined piece that starts at a place: its length, and its id.
     #[cold]
-    fn defined_at(&self, text: &str, at: usize) -> Option<(usize, u32)> {
+    pub(super) fn defined_at(&self, text: &str, at: usize) -> Option<(usize, u32)> {
         self.defined.longest(&text[at..text.len() - MARGIN], |character| self.written(character))
     }
 
@@ -392,7 +372,7 @@ impl BytePairEncoder {
 
     /// Hands over the id or ids of a character that stands alone.
     #[inline(always)]
-    fn emit_alone<S: Sink>(&self, entry: u32, sink: &mut S) {
+    pub(super) fn emit_alone<S: Sink>(&self, entry: u32, sink: &mut S) {
         if entry & UNKNOWN == 0 {
             sink.id(entry & VALUE);
         } else {
@@ -402,7 +382,7 @@ impl BytePairEncoder {
 
     /// Hands over the id of a symbol.
     #[inline(always)]
-    fn emit<S: Sink>(&self, symbol: u32, redo: &mut bool, sink: &mut S) {
+    pub(super) fn emit<S: Sink>(&self, symbol: u32, redo: &mut bool, sink: &mut S) {
         let id = self.ids[symbol as usize];
         if id < UNUSED {
             sink.id(id);
@@ -432,79 +412,5 @@ impl BytePairEncoder {
         }
     }
 }
-
-/// Marks a user-defined piece among symbols of a whole text; else one that stands alone is an unknown character.
-const DEFINED: u32 = SINGLE;
-
-impl BytePairEncoder {
-    /// Merges a whole text at once, and takes unused pieces apart as the library does: by the pair that gave the piece
-    /// last, anywhere in the text.
-    #[cold]
-    fn take_apart(
-        &self,
-        text: &str,
-        scratch: &mut Scratch,
-        progress: &Progress,
-        ids: &mut Ids,
-    ) -> Result<(), Cancelled> {
-        let queue = &mut scratch.queue;
-        queue.symbols.clear();
-        let end = text.len() - MARGIN;
-        let mut at = 0;
-        while at < end {
-            let (code, len) = decode(&text.as_bytes()[at..]);
-            let entry = self.characters.get(code);
-            if entry & STARTS_DEFINED != 0
-                && let Some((len, id)) = self.defined_at(text, at)
-            {
-                queue.symbols.push(DEFINED | id);
-                at += len;
-                continue;
-            }
-            let mark = if entry & (UNKNOWN | SINGLE) == 0 { 0 } else { entry & (UNKNOWN | SINGLE) };
-            queue.symbols.push(mark | entry & VALUE);
-            at += len;
-        }
-        let mut halves = std::collections::HashMap::new();
-        let unused = &self.unused;
-        queue.merge(&self.merges, progress, |joined, pair| {
-            if unused.contains_key(&joined) {
-                halves.insert(joined, pair);
-            }
-        })?;
-        let mut open = Vec::new();
-        for symbol in queue.merged() {
-            open.push((symbol, 0_u32));
-            while let Some((symbol, depth)) = open.pop() {
-                if symbol >= ALONE {
-                    self.emit_alone(symbol, ids);
-                } else if depth > DEEPEST {
-                    self.emit_as_it_is(symbol, ids);
-                } else if let Some(&(left, right)) = halves.get(&symbol) {
-                    open.push((right, depth + 1));
-                    open.push((left, depth + 1));
-                } else {
-                    self.emit(symbol, &mut scratch.redo, ids);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Hands over the id of a symbol that is too deep in others to be taken apart.
-    fn emit_as_it_is(&self, symbol: u32, ids: &mut Ids) {
-        if let Some(&id) = self.unused.get(&symbol) {
-            return ids.id(id);
-        }
-        let character = self.symbol_characters.get((symbol - FIRST) as usize).map(|&it| it.to_string());
-        match character.and_then(|character| self.all_ids.get(&character)) {
-            Some(&id) if id != self.unknown => ids.id(id),
-            _ => self.emit(symbol, &mut false, ids),
-        }
-    }
-}
-
-/// Pieces in pieces that are taken apart at most.
-const DEEPEST: u32 = 100;
 
 const _: () = assert!(NEVER > UNUSED && SPACE as u32 == 0x2581);

@@ -22,7 +22,7 @@ const PAGE: usize = 1 << 8;
 #[derive(Debug)]
 pub struct Characters {
     /// Those of the basic plane.
-    basic: Box<[u32; BASIC]>,
+    basic: Box<[u32]>,
     /// Where the page of a later character starts in `later`.
     pages: Vec<u32>,
     /// Pages of characters; the first is of none. 0 stands for an unknown one.
@@ -32,9 +32,7 @@ pub struct Characters {
 impl Characters {
     /// All unknown.
     pub fn new() -> Self {
-        let basic: Box<[u32]> = (0..BASIC as u32).map(|code| UNKNOWN | code).collect();
-        // The length is right; another one would give a table that knows nothing.
-        let basic = basic.try_into().unwrap_or_else(|_| Box::new([UNKNOWN; BASIC]));
+        let basic = (0..BASIC as u32).map(|code| UNKNOWN | code).collect();
         Self { basic, pages: vec![0; (0x11_0000 - BASIC) / PAGE], later: vec![0; PAGE] }
     }
 

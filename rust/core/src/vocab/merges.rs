@@ -108,6 +108,6 @@ impl Merges {
     #[inline(always)]
     fn key(&self, symbol: u32, at: usize) -> u32 {
         let rank = self.ranks[symbol as usize];
-        if rank == NEVER { NEVER } else { rank * (PLACE + 1) | at as u32 }
+        if rank == NEVER { NEVER } else { (rank * (PLACE + 1)) | at as u32 }
     }
 }

@@ -20,6 +20,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod unused;
 
 pub use encoder::BytePairEncoder;
 pub use texts::Encoded;

@@ -1,6 +1,6 @@
 //! A table of pairs that is asked without a loop: a perfect hash, one number for each few pairs that sends them apart.
 //!
-//! After Pibiri and Trani, "PTHash: Revisiting FCH Minimal Perfect Hashing" (2021), with more slots than pairs.
+//! After Pibiri and Trani, "`PTHash`: Revisiting FCH Minimal Perfect Hashing" (2021), with more slots than pairs.
 
 use std::collections::HashMap;
 
@@ -36,7 +36,7 @@ fn hash(key: u64) -> u64 {
 
 /// A number below `len` from the upper half of a hash.
 fn below(hash: u64, len: usize) -> usize {
-    ((hash >> 32) * len as u64 >> 32) as usize
+    (((hash >> 32) * len as u64) >> 32) as usize
 }
 
 impl PairTable {

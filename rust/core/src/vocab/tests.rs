@@ -74,7 +74,7 @@ impl Written {
         let mut after_space = self.remove_extra;
         let mut rest = text;
         while let Some(first) = rest.chars().next() {
-            let len = self.defined(rest).map_or(first.len_utf8(), |piece| piece.len());
+            let len = self.defined(rest).map_or(first.len_utf8(), str::len);
             let (part, later) = rest.split_at(len);
             rest = later;
             let part = if after_space { part.trim_start_matches(' ') } else { part };
@@ -229,7 +229,9 @@ proptest! {
             let expected = model.encode(text);
             prop_assert_eq!(&ids(&encoder, text), &expected, "{:?}", text);
             counts.push(expected.len() as u32);
-            expected.iter().for_each(|&id| sums[id as usize] += 1);
+            for id in expected {
+                sums[id as usize] += 1;
+            }
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         prop_assert_eq!(&encoder.count(&texts, &Progress::default()).unwrap(), &counts);
@@ -284,8 +286,8 @@ fn results_do_not_depend_on_threads() {
     let [one, three] = [1, 3].map(|threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let encoded = encoder.encode(&texts, &progress).unwrap().unwrap();
-            (encoded, encoder.count(&texts, &progress).unwrap(), encoder.histogram(&texts, &progress).unwrap())
+            let ids = encoder.encode(&texts, &progress).unwrap().unwrap();
+            (ids, encoder.count(&texts, &progress).unwrap(), encoder.histogram(&texts, &progress).unwrap())
         })
     });
     assert_eq!(one, three);

@@ -50,14 +50,14 @@ fn encode(model: &[u8], text: &str) {
     let Ok(encoder) = BytePairEncoder::new(model) else { return };
     let halves = text.split_at(text.floor_char_boundary(text.len() / 2));
     let texts = [text, halves.0, halves.1, "", text];
-    let encoded = super::at_every_level(|| {
+    let expected = super::at_every_level(|| {
         super::with_any_threads(|| encoder.encode(&texts, &Progress::default()).unwrap().unwrap())
     });
     let (counts, sums) = encoder.histogram(&texts, &Progress::default()).unwrap();
-    assert_eq!(counts, encoded.counts);
+    assert_eq!(counts, expected.counts);
     assert_eq!(encoder.count(&texts, &Progress::default()).unwrap(), counts);
-    assert_eq!(sums.iter().sum::<u64>(), encoded.ids.len() as u64);
-    let mut rest = &encoded.ids[..];
+    assert_eq!(sums.iter().sum::<u64>(), expected.ids.len() as u64);
+    let mut rest = &expected.ids[..];
     for (text, &count) in texts.iter().zip(&counts) {
         let (ids, later) = rest.split_at(count as usize);
         rest = later;
