@@ -6,7 +6,7 @@
     python benches/python/encoder.py threads WORK        two threads beside one
 
 Needs the corpora in ../shared/data and the package sentencepiece; WORK keeps the models (6 MB). `rate` compares with
-those of tokie, tokenizers and gigatoken that are installed.
+those of tokie, tokenizers and gigatoken that are installed; set RAYON_NUM_THREADS=1 for them.
 """
 
 from __future__ import annotations
@@ -227,18 +227,27 @@ def peers(work: Path, mode: str) -> dict[str, Callable[[list[str]], Any]]:
     except ImportError:
         return found
     found["tokenizers"] = lambda texts: [fast.encode(text, add_special_tokens=False).ids for text in texts]
-    for name, load, call in (
-        ("tokie", lambda it: it.Tokenizer.from_json(str(converted)), lambda it, text: it.encode(text)),
-        ("gigatoken", lambda it: it.Tokenizer.from_file(str(converted)), lambda it, text: it.encode(text)),
-    ):
+    for name, load in (("tokie", load_tokie), ("gigatoken", load_gigatoken)):
         try:
-            peer = load(importlib.import_module(name))
-            call(peer, "春天")
+            peer = load(work / f"{mode}.model", converted)
+            peer(["春天"])
         except Exception as error:  # noqa: BLE001 - a peer that cannot read the model is told of and left out
             print(f"{name} is left out: {error}")
             continue
-        found[name] = lambda texts, peer=peer, call=call: [call(peer, text) for text in texts]
+        found[name] = peer
     return found
+
+
+def load_tokie(_: Path, converted: Path) -> Callable[[list[str]], Any]:
+    """Tokie, by the call that makes no objects."""
+    peer = importlib.import_module("tokie").Tokenizer.from_json(str(converted))
+    return lambda texts: peer.encode_batch_flat(texts, add_special_tokens=False)
+
+
+def load_gigatoken(model: Path, _: Path) -> Callable[[list[str]], Any]:
+    """Gigatoken, by the call that makes no objects."""
+    peer = importlib.import_module("gigatoken").Tokenizer.from_sentencepiece(str(model))
+    return lambda texts: peer.encode_batch(texts, parallel=False)
 
 
 def convert(model: Path, converted: Path) -> None:
