@@ -138,7 +138,9 @@ impl Unigram {
     pub fn encode(&self, text: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) {
         scratch.characters.clear();
         scratch.characters.push(u32::from(SPACE));
-        self.normaliser.normalise(text, self.spaces, None, &mut scratch.characters);
+        if !self.normaliser.normalise(text, self.spaces, None, &mut scratch.characters) {
+            scratch.characters.clear();
+        }
         let characters = &scratch.characters[..];
         if characters.is_empty() {
             ids.push(UNKNOWN);
