@@ -22,12 +22,14 @@ from belle_data._native_semantic import (
     search_memory,
     vector_checksums,
 )  # fmt: skip
+from belle_data._native_vocab import BytePairEncoder
 from belle_data._native_words import Diversity, Words, count_words, cut_words
 
 __all__ = [
     "ArraySplitter",
     "ArrowBatch",
     "ArrowRows",
+    "BytePairEncoder",
     "ComparedTexts",
     "Corpus",
     "Diversity",

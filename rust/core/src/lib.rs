@@ -29,4 +29,5 @@ pub mod read;
 pub mod rules;
 pub mod semantic_dedup;
 pub mod text;
+pub mod vocab;
 pub mod words;

@@ -36,16 +36,42 @@ impl ArrowBatch {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         drop(requested_schema);
-        let data = StructArray::from(self.0.clone()).into_data();
-        let (array, schema) = to_ffi(&data).map_err(arrow_error)?;
-        let schema = PyCapsule::new_with_value(py, schema, SCHEMA)?;
-        let array = PyCapsule::new_with_value(py, array, ARRAY)?;
-        PyTuple::new(py, [schema, array])
+        capsules(py, &StructArray::from(self.0.clone()).into_data())
     }
 
     fn __len__(&self) -> usize {
         self.0.num_rows()
     }
+}
+
+/// An array that any Arrow library takes over without a copy.
+#[pyclass(frozen, module = "belle_data._native")]
+struct ArrowArray(ArrayRef);
+
+#[pymethods]
+impl ArrowArray {
+    /// The array as two capsules of the Arrow C data interface.
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        drop(requested_schema);
+        capsules(py, &self.0.to_data())
+    }
+}
+
+fn capsules<'py>(py: Python<'py>, data: &ArrayData) -> PyResult<Bound<'py, PyTuple>> {
+    let (array, schema) = to_ffi(data).map_err(arrow_error)?;
+    let schema = PyCapsule::new_with_value(py, schema, SCHEMA)?;
+    let array = PyCapsule::new_with_value(py, array, ARRAY)?;
+    PyTuple::new(py, [schema, array])
+}
+
+/// An array of pyarrow, which takes the buffers over without a copy.
+pub fn pyarrow_array(py: Python<'_>, array: ArrayRef) -> PyResult<Bound<'_, PyAny>> {
+    py.import("pyarrow")?.call_method1("array", (ArrowArray(array),))
 }
 
 pub fn arrow_error(error: impl std::fmt::Display) -> PyErr {
@@ -77,6 +103,24 @@ pub fn import(data: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
     Err(PyTypeError::new_err(format!(
         "{name} is no Arrow data: it has neither __arrow_c_array__ nor __arrow_c_stream__"
     )))
+}
+
+/// Texts of arrays; `lack` says why none may be null.
+pub fn texts_of<'a>(arrays: &'a [ArrayRef], lack: &str) -> PyResult<Vec<&'a str>> {
+    let mut texts = Vec::with_capacity(arrays.iter().map(arrow_array::Array::len).sum());
+    for array in arrays {
+        if let Some(row) = (0..array.len()).find(|&row| array.is_null(row)) {
+            let row = texts.len() + row;
+            return Err(PyValueError::new_err(format!("text {row} is null: {lack}")));
+        }
+        match array.data_type() {
+            DataType::Utf8 => texts.extend(array.as_string::<i32>().iter().flatten()),
+            DataType::LargeUtf8 => texts.extend(array.as_string::<i64>().iter().flatten()),
+            DataType::Utf8View => texts.extend(array.as_string_view().iter().flatten()),
+            other => return Err(PyTypeError::new_err(format!("texts must be strings, not {other}"))),
+        }
+    }
+    Ok(texts)
 }
 
 /// The turns of some rows, in buffers that Arrow may share with other libraries.

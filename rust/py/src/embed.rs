@@ -3,19 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::cast::AsArray;
-use arrow_array::{Array as _, ArrayRef, FixedSizeListArray, Float32Array, ListArray, UInt32Array};
+use arrow_array::{FixedSizeListArray, Float32Array, ListArray, UInt32Array};
 use arrow_buffer::OffsetBuffer;
 use arrow_schema::{DataType, Field};
 use belle_core::embed::weights::Values;
 use belle_core::embed::{Array, Buffers, DIMENSIONS, Encoder, Precision};
 use belle_core::progress::{Cancelled, Progress};
-use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView};
 use rayon::ThreadPoolBuilder;
 
-use crate::arrow_data::{ArrowBatch, arrow_error, import, record_batch};
+use crate::arrow_data::{ArrowBatch, arrow_error, import, record_batch, texts_of};
 use crate::run::{run, run_long};
 
 /// The multilingual Universal Sentence Encoder.
@@ -44,7 +43,7 @@ impl UniversalSentenceEncoder {
         let precision = Precision::from_name(precision)
             .ok_or_else(|| PyValueError::new_err(format!("unknown precision {precision:?}: float32 or int8")))?;
         let arrays = import(texts)?;
-        let texts = texts_of(&arrays)?;
+        let texts = texts_of(&arrays, "there is no vector for it")?;
         let mut vectors = vec![0.0; texts.len() * DIMENSIONS];
         let progress = Progress::default();
         let embed = || self.0.embed(&texts, precision, &progress, &mut vectors);
@@ -58,7 +57,7 @@ impl UniversalSentenceEncoder {
     /// The ids of the pieces of texts, a column `pieces`.
     fn pieces(&self, py: Python<'_>, texts: &Bound<'_, PyAny>) -> PyResult<ArrowBatch> {
         let arrays = import(texts)?;
-        let texts = texts_of(&arrays)?;
+        let texts = texts_of(&arrays, "it has no pieces")?;
         let progress = Progress::default();
         let (ids, lens) = run_long(py, &progress, || {
             let (mut ids, mut lens, mut buffers) = (Vec::new(), Vec::with_capacity(texts.len()), Buffers::default());
@@ -92,23 +91,6 @@ fn with_threads(
         Ok(pool) => pool.install(work).map(Ok),
         Err(error) => Ok(Err(PyRuntimeError::new_err(format!("cannot start {threads} threads: {error}")))),
     }
-}
-
-fn texts_of(arrays: &[ArrayRef]) -> PyResult<Vec<&str>> {
-    let mut texts = Vec::with_capacity(arrays.iter().map(arrow_array::Array::len).sum());
-    for array in arrays {
-        if let Some(row) = (0..array.len()).find(|&row| array.is_null(row)) {
-            let row = texts.len() + row;
-            return Err(PyValueError::new_err(format!("text {row} is null: there is no vector for it")));
-        }
-        match array.data_type() {
-            DataType::Utf8 => texts.extend(array.as_string::<i32>().iter().flatten()),
-            DataType::LargeUtf8 => texts.extend(array.as_string::<i64>().iter().flatten()),
-            DataType::Utf8View => texts.extend(array.as_string_view().iter().flatten()),
-            other => return Err(PyTypeError::new_err(format!("texts must be strings, not {other}"))),
-        }
-    }
-    Ok(texts)
 }
 
 /// An object with the buffer protocol, such as an array of numpy.

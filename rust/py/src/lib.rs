@@ -20,6 +20,7 @@ mod run;
 mod semantic;
 mod settings;
 mod stages;
+mod vocab;
 mod words;
 
 use pyo3::prelude::*;
@@ -59,6 +60,8 @@ mod _native {
     use crate::settings::{instruction_sets, set_instruction_set, set_threads};
     #[pymodule_export]
     use crate::stages::{ExactDedup, NearDedup, candidate_probability};
+    #[pymodule_export]
+    use crate::vocab::BytePairEncoder;
     #[pymodule_export]
     use crate::words::{Diversity, Words, count_words, cut_words};
 }

@@ -81,9 +81,10 @@ impl Encoder {
         let unigram = Unigram::new(sp_model)?;
         let parameters = Parameters::new(weights)?;
         if unigram.len() > parameters.pieces() {
-            return Err(ModelError::Unsupported {
+            return Err(crate::vocab::ModelError::Unsupported {
                 rule: format!("it has {} pieces, the embedding only {}", unigram.len(), parameters.pieces()),
-            });
+            }
+            .into());
         }
         let precise = Table::new(unigram.len(), table_bytes / 2);
         let short = Table::new(unigram.len(), table_bytes / 2);

@@ -10,10 +10,8 @@ mod head;
 pub mod instructions;
 mod lanes;
 mod layout;
-mod normaliser;
 mod product_f32;
 mod product_i8;
-mod proto;
 mod table;
 pub mod unigram;
 pub mod weights;
@@ -25,20 +23,9 @@ pub use weights::{Array, Weights};
 /// What is wrong with the files of a model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ModelError {
-    /// The bytes are no sentencepiece model.
-    #[error("not a sentencepiece model: {rule} (at byte {byte})")]
-    Malformed {
-        /// What was expected.
-        rule: &'static str,
-        /// Where in the file, or in the field that holds the mistake.
-        byte: usize,
-    },
-    /// A sentencepiece model of another kind than the encoder was trained with.
-    #[error("a sentencepiece model that the encoder cannot use: {rule}")]
-    Unsupported {
-        /// What the encoder needs.
-        rule: String,
-    },
+    /// No sentencepiece model, or one of another kind than the encoder was trained with.
+    #[error(transparent)]
+    Vocabulary(#[from] crate::vocab::ModelError),
     /// An array is not there.
     #[error("the weights have no array `{name}`")]
     Missing {

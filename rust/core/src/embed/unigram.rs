@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use super::ModelError;
-use super::normaliser::Normaliser;
-use super::proto::{Fields, Value};
+use crate::vocab::ModelError as VocabError;
+use crate::vocab::model::{Model, Spaces, UNIGRAM};
+use crate::vocab::normaliser::{Normaliser, SPACE};
 
 /// Id of the piece that stands for a character of no piece, and for a text of no characters.
 pub const UNKNOWN: u32 = 0;
@@ -61,6 +62,7 @@ pub struct Scratch {
 /// control pieces (`<s>`) are matched where a text spells them.
 pub struct Unigram {
     normaliser: Normaliser,
+    spaces: Spaces,
     /// The first step, for characters of the basic plane.
     first: Box<[FirstStep]>,
     /// Every other step, by a hash of where it starts and its character; a power of two, at most half full.
@@ -76,16 +78,9 @@ impl Unigram {
     /// [`ModelError`] for what is no model, and for one whose settings are not those of the encoder: unigram, with a
     /// leading space, spaces joined and escaped, and ids 0, 1, 2 for unknown, start and end.
     pub fn new(model: &[u8]) -> Result<Self, ModelError> {
-        let mut pieces = Vec::new();
-        let mut charsmap: &[u8] = &[];
-        for field in Fields::new(model) {
-            match field? {
-                (1, Value::Bytes(piece)) => pieces.push(read_piece(piece)?),
-                (2, Value::Bytes(trainer)) => check_trainer(trainer)?,
-                (3, Value::Bytes(normaliser)) => charsmap = read_normaliser(normaliser)?,
-                _ => {}
-            }
-        }
+        let model = Model::read(model)?;
+        check(&model)?;
+        let pieces: Vec<(&str, f32)> = model.pieces.iter().map(|piece| (piece.text, piece.score)).collect();
         if pieces.len() <= END as usize || pieces.len() >= LAST as usize / 2 {
             return Err(unsupported(format!("it has {} pieces", pieces.len())));
         }
@@ -95,10 +90,10 @@ impl Unigram {
             }
         }
         let least = pieces.iter().map(|piece| f64::from(piece.1)).fold(f64::INFINITY, f64::min);
-        let normaliser = Normaliser::new(charsmap)?;
+        let normaliser = Normaliser::new(model.charsmap)?;
         let (first, edges) = build_trie(&pieces);
         let pieces = pieces.len() as u32;
-        Ok(Self { normaliser, first, edges, pieces, unknown_score: least - UNKNOWN_PENALTY })
+        Ok(Self { normaliser, spaces: model.spaces, first, edges, pieces, unknown_score: least - UNKNOWN_PENALTY })
     }
 
     /// The number of pieces.
@@ -141,7 +136,11 @@ impl Unigram {
     /// Appends the ids of a text's pieces to `ids`, without start and end. A text of which nothing is left when it is
     /// normalised has one piece, the unknown one.
     pub fn encode(&self, text: &str, scratch: &mut Scratch, ids: &mut Vec<u32>) {
-        self.normaliser.normalise(text, &mut scratch.characters);
+        scratch.characters.clear();
+        scratch.characters.push(u32::from(SPACE));
+        if !self.normaliser.normalise(text, self.spaces, None, &mut scratch.characters) {
+            scratch.characters.clear();
+        }
         let characters = &scratch.characters[..];
         if characters.is_empty() {
             ids.push(UNKNOWN);
@@ -189,7 +188,7 @@ impl Unigram {
 }
 
 fn unsupported(rule: String) -> ModelError {
-    ModelError::Unsupported { rule }
+    VocabError::Unsupported { rule }.into()
 }
 
 #[inline]
@@ -198,53 +197,21 @@ fn hash(from: u32, character: u32) -> usize {
     (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize
 }
 
-fn read_piece(message: &[u8]) -> Result<(&str, f32), ModelError> {
-    let (mut text, mut score) = ("", 0.0);
-    for field in Fields::new(message) {
-        match field? {
-            (1, Value::Bytes(bytes)) => {
-                text = std::str::from_utf8(bytes).map_err(|error| ModelError::Malformed {
-                    rule: "a piece is not UTF-8",
-                    byte: error.valid_up_to(),
-                })?;
-            }
-            (2, Value::Fixed32(bytes)) => score = f32::from_le_bytes(bytes),
-            _ => {}
-        }
+fn check(model: &Model) -> Result<(), ModelError> {
+    let spaces = model.spaces;
+    if model.kind != UNIGRAM {
+        return Err(unsupported(format!("it must be a unigram model (type 1), not of type {}", model.kind)));
     }
-    if score.is_finite() { Ok((text, score)) } else { Err(unsupported(format!("the score of {text:?} is {score}"))) }
-}
-
-fn check_trainer(message: &[u8]) -> Result<(), ModelError> {
-    const MODEL_TYPE: u64 = 3;
-    const SUFFIX: u64 = 24;
-    const BYTE_FALLBACK: u64 = 35;
-    for field in Fields::new(message) {
-        match field? {
-            (MODEL_TYPE, Value::Varint(kind)) if kind != 1 => {
-                return Err(unsupported(format!("it must be a unigram model (type 1), not of type {kind}")));
-            }
-            (SUFFIX | BYTE_FALLBACK, Value::Varint(1)) => {
-                return Err(unsupported("whitespace as suffix and byte fall-back must be off".into()));
-            }
-            _ => {}
-        }
+    if spaces.as_suffix || model.byte_fallback {
+        return Err(unsupported("whitespace as suffix and byte fall-back must be off".into()));
     }
-    Ok(())
-}
-
-fn read_normaliser(message: &[u8]) -> Result<&[u8], ModelError> {
-    let mut charsmap: &[u8] = &[];
-    for field in Fields::new(message) {
-        match field? {
-            (2, Value::Bytes(bytes)) => charsmap = bytes,
-            (3..=5, Value::Varint(0)) => {
-                return Err(unsupported("leading space, joined and escaped whitespace must be on".into()));
-            }
-            _ => {}
-        }
+    if !(spaces.dummy_prefix && spaces.remove_extra && spaces.escape) {
+        return Err(unsupported("leading space, joined and escaped whitespace must be on".into()));
     }
-    Ok(charsmap)
+    match model.pieces.iter().find(|piece| !piece.score.is_finite()) {
+        Some(piece) => Err(unsupported(format!("the score of {:?} is {}", piece.text, piece.score))),
+        None => Ok(()),
+    }
 }
 
 /// The first steps and all others. A node is a piece's id, or a number from the number of pieces on.

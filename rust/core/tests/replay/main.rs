@@ -66,7 +66,19 @@ macro_rules! targets {
     };
 }
 
-targets!(array, convert, exact_dedup, formats, language_model, lines, near_dedup, normalise, rules, shingle);
+targets!(
+    array,
+    byte_pair_encoder,
+    convert,
+    exact_dedup,
+    formats,
+    language_model,
+    lines,
+    near_dedup,
+    normalise,
+    rules,
+    shingle
+);
 
 #[test]
 fn every_target_is_replayed() {

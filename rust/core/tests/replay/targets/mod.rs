@@ -12,6 +12,7 @@
 #![allow(missing_docs, reason = "each file says what its target checks")]
 
 pub mod array;
+pub mod byte_pair_encoder;
 pub mod choices;
 pub mod convert;
 pub mod exact_dedup;
@@ -36,8 +37,9 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file, of its corpus, and of its fuzzer.
-pub const ALL: [(&str, Target); 10] = [
+pub const ALL: [(&str, Target); 11] = [
     ("array", array::check),
+    ("byte_pair_encoder", byte_pair_encoder::check),
     ("convert", convert::check),
     ("exact_dedup", exact_dedup::check),
     ("formats", formats::check),

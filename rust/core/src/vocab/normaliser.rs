@@ -1,9 +1,11 @@
 //! The normalisation that a sentencepiece model carries: longest replacements of a table, and whitespace.
 
 use super::ModelError;
+use super::matcher::Matcher;
+use super::model::Spaces;
 
 /// What stands for a space in pieces.
-pub const SPACE: u32 = 0x2581;
+pub const SPACE: char = '\u{2581}';
 
 /// A normaliser: a double array over bytes, whose leaves say where in `replacements` the new text starts.
 pub struct Normaliser {
@@ -129,47 +131,111 @@ impl Normaliser {
         }
     }
 
-    /// Sets `characters` to the normalised text: with a leading [`SPACE`], no other at the start or the end, and none
-    /// at all if nothing is left.
-    pub fn normalise(&self, text: &str, characters: &mut Vec<u32>) {
-        characters.clear();
-        characters.push(SPACE);
+    /// Appends the normalised text to `output`, without the space that is put before or behind it; says whether there
+    /// is anything to encode, be it that space alone.
+    ///
+    /// Pieces of `kept` stay as they are, but for their spaces. Nothing is done about how spaces are written, but where
+    /// that is as [`SPACE`] this goes at the end too.
+    pub fn normalise(&self, text: &str, spaces: Spaces, kept: Option<&Matcher>, output: &mut impl Output) -> bool {
+        let remove = spaces.remove_extra;
+        // With a suffix a text of nothing but spaces is empty, and one of characters that go is that suffix.
+        if text.is_empty() || (remove && spaces.as_suffix && self.is_blank(text, kept)) {
+            return false;
+        }
         let bytes = text.as_bytes();
-        let mut after_space = true;
+        let mut after_space = remove;
         let mut position = 0;
+        let mut left = false;
         while position < bytes.len() {
             let (character, len) = decode(&bytes[position..]);
-            if !self.may_match(character, bytes.get(position + len).copied()) {
+            if kept.is_none() && !self.may_match(character, bytes.get(position + len).copied()) {
                 position += len;
                 if character == 0x20 {
                     if !after_space {
-                        characters.push(SPACE);
-                        after_space = true;
+                        output.push(' ');
+                        after_space = remove;
                     }
                 } else {
-                    characters.push(character);
+                    output.push(char::from_u32(character).unwrap_or(char::REPLACEMENT_CHARACTER));
                     after_space = false;
+                    left = true;
                 }
                 continue;
             }
-            let rest = &text[position..];
-            let (replacement, consumed) = self.longest(rest).unwrap_or((&rest[..len], len));
+            let (replacement, consumed) = self.prefix(&text[position..], len, kept);
             position += consumed;
-            let kept = if after_space { replacement.trim_start_matches(' ') } else { replacement };
-            characters.extend(kept.chars().map(|kept| if kept == ' ' { SPACE } else { u32::from(kept) }));
-            if let Some(last) = kept.chars().next_back() {
-                after_space = last == ' ';
+            let added = if after_space { replacement.trim_start_matches(' ') } else { replacement };
+            added.chars().for_each(|character| output.push(character));
+            if let Some(last) = added.chars().next_back() {
+                after_space = remove && last == ' ';
+                left = true;
             }
         }
-        while characters.last() == Some(&SPACE) {
-            characters.pop();
+        if remove {
+            left = output.trim_end(|last| last == ' ' || (spaces.escape && last == SPACE)) && left;
         }
+        left || spaces.as_suffix || !remove
+    }
+
+    /// What stands for the first character or characters of `rest`, and their length; the first has `len` bytes.
+    fn prefix<'a>(&'a self, rest: &'a str, len: usize, kept: Option<&Matcher>) -> (&'a str, usize) {
+        if let Some((len, _)) = kept.and_then(|kept| kept.longest(rest, |character| character)) {
+            return (&rest[..len], len);
+        }
+        self.longest(rest).unwrap_or((&rest[..len], len))
+    }
+
+    fn is_blank(&self, text: &str, kept: Option<&Matcher>) -> bool {
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            match self.prefix(rest, first.len_utf8(), kept) {
+                (" ", consumed) => rest = &rest[consumed..],
+                _ => return false,
+            }
+        }
+        true
+    }
+
+    /// Whether no text is changed by the table.
+    pub fn is_identity(&self) -> bool {
+        self.units.is_empty()
+    }
+}
+
+/// Where a normalised text goes.
+pub trait Output {
+    /// Appends a character.
+    fn push(&mut self, character: char);
+    /// Takes characters away from the end; says whether any is left.
+    fn trim_end(&mut self, goes: impl Fn(char) -> bool) -> bool;
+}
+
+/// Characters as pieces have them: a space is [`SPACE`].
+impl Output for Vec<u32> {
+    fn push(&mut self, character: char) {
+        self.push(u32::from(if character == ' ' { SPACE } else { character }));
+    }
+
+    fn trim_end(&mut self, goes: impl Fn(char) -> bool) -> bool {
+        while self.pop_if(|last| char::from_u32(*last).is_some_and(&goes)).is_some() {}
+        !self.is_empty()
+    }
+}
+
+impl Output for String {
+    fn push(&mut self, character: char) {
+        self.push(character);
+    }
+
+    fn trim_end(&mut self, goes: impl Fn(char) -> bool) -> bool {
+        self.truncate(self.trim_end_matches(goes).len());
+        !self.is_empty()
     }
 }
 
 /// The first character of bytes that are UTF-8 and not empty, and its length.
 #[inline]
-fn decode(bytes: &[u8]) -> (u32, usize) {
+pub fn decode(bytes: &[u8]) -> (u32, usize) {
     let byte = |at: usize| u32::from(bytes.get(at).copied().unwrap_or_default()) & 0x3f;
     let first = u32::from(bytes[0]);
     match bytes[0] {

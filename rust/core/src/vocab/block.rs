@@ -1,0 +1,416 @@
+//! The walk over a text: where it is cut, and what becomes of the segments.
+
+use super::characters::{AFTER_ASCII, BEFORE_ASCII, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
+use super::memo::{IDS, WORD};
+use super::merges::{FIRST, INSIDE, NEVER, NOTHING, SHORT};
+use super::normaliser::{SPACE, decode};
+use super::sink::Sink;
+use super::symbols::{NO_ID, UNUSED};
+use crate::progress::{Cancelled, Progress};
+
+/// Characters that are looked at together.
+const BLOCK: usize = 256;
+/// Bytes between two looks at whether to go on.
+const BETWEEN_CHECKS: usize = 1 << 20;
+
+/// Characters that are looked at together.
+#[derive(Debug)]
+pub struct Block {
+    entries: [u32; BLOCK],
+    /// Where each character starts.
+    starts: [usize; BLOCK],
+    /// What each character gives with the next.
+    pairs: [u32; BLOCK],
+}
+
+impl Default for Block {
+    fn default() -> Self {
+        Self { entries: [0; BLOCK], starts: [0; BLOCK], pairs: [0; BLOCK] }
+    }
+}
+
+/// A prepared text, and what is needed on the way over it.
+pub struct Walk<'a, S> {
+    encoder: &'a BytePairEncoder,
+    text: &'a str,
+    scratch: &'a mut Scratch,
+    progress: &'a Progress,
+    sink: &'a mut S,
+}
+
+/// The body that is compiled for each instruction set.
+#[inline(always)]
+pub fn walk<S: Sink>(walk: &mut Walk<'_, S>) -> Result<(), Cancelled> {
+    walk.encoder.walk_over(walk.text, walk.scratch, walk.progress, walk.sink)
+}
+
+impl BytePairEncoder {
+    /// Hands a text's ids to `sink`.
+    pub(super) fn encode_text<S: Sink>(
+        &self,
+        text: &str,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<(), Cancelled> {
+        sink.begin();
+        if !self.prepare(text, &mut scratch.text) {
+            return Ok(());
+        }
+        let text = std::mem::take(&mut scratch.text);
+        let done = if self.unused.is_empty() {
+            self.walk(&text, scratch, progress, sink)
+        } else {
+            self.walk_twice(&text, scratch, progress, sink)
+        };
+        scratch.text = text;
+        if scratch.text.capacity() > BETWEEN_CHECKS {
+            scratch.text = String::new();
+        }
+        scratch.queue.shrink();
+        done
+    }
+
+    /// Sets `prepared` to the normalised text and [`MARGIN`] zeros; says whether there is anything to encode.
+    fn prepare(&self, text: &str, prepared: &mut String) -> bool {
+        prepared.clear();
+        if text.is_empty() {
+            return false;
+        }
+        prepared.reserve(text.len() + MARGIN + 2);
+        if self.spaces.dummy_prefix && !self.spaces.as_suffix {
+            prepared.push(' ');
+        }
+        match &self.normaliser {
+            None => prepared.push_str(text),
+            Some(normaliser) => {
+                if !normaliser.normalise(text, self.spaces, self.kept.as_ref(), prepared) {
+                    return false;
+                }
+            }
+        }
+        if self.spaces.dummy_prefix && self.spaces.as_suffix {
+            prepared.push(' ');
+        }
+        prepared.push_str("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        true
+    }
+
+    /// Cuts a prepared text and hands over the ids of each segment.
+    pub(super) fn walk<S: Sink>(
+        &self,
+        text: &str,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<(), Cancelled> {
+        S::walk(&mut Walk { encoder: self, text, scratch, progress, sink })
+    }
+
+    #[inline(always)]
+    fn walk_over<S: Sink>(
+        &self,
+        text: &str,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<(), Cancelled> {
+        let bytes = text.as_bytes();
+        let end = bytes.len() - MARGIN;
+        let (mut at, mut check) = (0, BETWEEN_CHECKS);
+        while at < end {
+            if at >= check {
+                progress.check()?;
+                check = at + BETWEEN_CHECKS;
+            }
+            let (code, len) = decode(&bytes[at..]);
+            let entry = self.characters.get(code);
+            if entry & STARTS_DEFINED != 0
+                && let Some((len, id)) = self.defined_at(text, at)
+            {
+                sink.id(id);
+                at += len;
+            } else if entry & (UNKNOWN | SINGLE) != 0 {
+                self.emit_single(entry, code, sink);
+                at += len;
+            } else {
+                let start = at;
+                if code < 0x80 {
+                    at = self.walk_word(text, at, scratch, sink);
+                }
+                if at == start {
+                    at = self.walk_block(text, at, scratch, progress, sink)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The user-defined piece that starts at a place: its length, and its id.
+    #[cold]
+    pub(super) fn defined_at(&self, text: &str, at: usize) -> Option<(usize, u32)> {
+        self.defined.longest(&text[at..text.len() - MARGIN], |character| self.written(character))
+    }
+
+    /// Walks over a short segment of ASCII characters; gives where it ends, which is `start` if it is no such one.
+    #[inline(always)]
+    fn walk_word<S: Sink>(&self, text: &str, start: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
+        let bytes = text.as_bytes();
+        let mut end = start + 1;
+        let mut last = bytes[start];
+        let next = loop {
+            // The zeros behind the text are joined with nothing.
+            let next = bytes[end];
+            if next >= 0x80 {
+                break step::ASK;
+            }
+            match self.steps[usize::from(last) << 7 | usize::from(next)] {
+                step::INSIDE => {
+                    last = next;
+                    end += 1;
+                }
+                other => break other,
+            }
+        };
+        let len = end - start;
+        if len > WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
+            return start;
+        }
+        let mut word = [0; WORD];
+        word.copy_from_slice(&bytes[start..start + WORD]);
+        let word = u128::from_le_bytes(word) & (u128::MAX >> (128 - 8 * len));
+        if let Some((ids, len)) = scratch.memo.get(word) {
+            sink.first_ids(ids, len);
+        } else {
+            self.new_word(&bytes[start..end], word, scratch, sink);
+        }
+        end
+    }
+
+    /// Whether an ASCII character may be in one segment with the one that follows at `end`.
+    fn may_go_on(&self, bytes: &[u8], last: u8, end: usize) -> bool {
+        let (left, right) = (self.characters.get(u32::from(last)), self.characters.get(decode(&bytes[end..]).0));
+        if right & STARTS_DEFINED != 0 {
+            return true;
+        }
+        right & (UNKNOWN | SINGLE) == 0
+            && right & AFTER_ASCII != 0
+            && self.merges.characters.get(left & VALUE, right & VALUE) != NOTHING
+    }
+
+    #[inline(never)]
+    fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
+        let (mut symbols, mut pairs) = ([0; WORD], [0; WORD]);
+        for (symbol, &byte) in symbols.iter_mut().zip(bytes) {
+            *symbol = self.characters.get(u32::from(byte)) & VALUE;
+        }
+        for at in 1..bytes.len() {
+            pairs[at - 1] = self.merges.characters.get(symbols[at - 1], symbols[at]);
+        }
+        let (mut ids, mut len) = ([NO_ID; IDS], 0);
+        self.merges.merge(
+            |at| symbols[at],
+            &pairs[..bytes.len() - 1],
+            |symbol| {
+                if let Some(place) = ids.get_mut(len) {
+                    *place = self.ids[symbol as usize];
+                }
+                len += 1;
+                self.emit(symbol, &mut scratch.redo, sink);
+            },
+        );
+        if len <= IDS && ids[..len].iter().all(|&id| id < UNUSED) {
+            scratch.memo.set(word, &ids[..len]);
+        }
+    }
+
+    /// Hands over the id or ids of a character that stands alone, most often without asking which of both.
+    #[inline(always)]
+    fn emit_single<S: Sink>(&self, entry: u32, code: u32, sink: &mut S) {
+        let Some(bytes) = self.bytes.as_ref().filter(|_| (0x800..0x1_0000).contains(&code)) else {
+            return self.emit_alone(entry, sink);
+        };
+        let tail = |shift: u32| bytes[(0x80 | (code >> shift & 0x3f)) as usize];
+        let first = bytes[(0xe0 | code >> 12) as usize];
+        let (first, len) = if entry & UNKNOWN == 0 { (entry & VALUE, 1) } else { (first, 3) };
+        sink.first_ids([first, tail(6), tail(0)], len);
+    }
+
+    /// Walks over the segments of a block that ends where a cut is certain; gives where it ends.
+    #[inline(always)]
+    fn walk_block<S: Sink>(
+        &self,
+        text: &str,
+        start: usize,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<usize, Cancelled> {
+        let bytes = text.as_bytes();
+        let end = bytes.len() - MARGIN;
+        let block = &mut *scratch.block;
+        let (mut at, mut count) = (start, 0);
+        let mut previous = (UNKNOWN, 0);
+        while at < end && count < BLOCK {
+            let (code, len) = decode(&bytes[at..]);
+            let entry = self.characters.get(code);
+            if count > 0 {
+                if code < 0x80 && previous.0 & BEFORE_ASCII == 0 {
+                    break;
+                }
+                if entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some() {
+                    break;
+                }
+            }
+            let symbol = if entry & (UNKNOWN | SINGLE) == 0 { entry & VALUE } else { NOTHING };
+            block.entries[count] = entry;
+            block.starts[count] = at;
+            // The first one writes what the block does not have.
+            block.pairs[count.saturating_sub(1)] = self.merges.characters.get(previous.1, symbol);
+            previous = (entry, symbol);
+            count += 1;
+            at += len;
+        }
+        let is_full = count == BLOCK && at < end;
+        block.pairs[count - 1] = NOTHING;
+        let mut first = 0;
+        while first < count {
+            let mut last = first;
+            while block.pairs[last] != NOTHING {
+                last += 1;
+            }
+            if is_full && last == count - 1 {
+                if first == 0 {
+                    return self.walk_long(text, start, scratch, progress, sink);
+                }
+                return Ok(block.starts[first]);
+            }
+            self.emit_segment(&block.entries[first..=last], &block.pairs[first..last], &mut scratch.redo, sink);
+            first = last + 1;
+        }
+        Ok(at)
+    }
+
+    /// Walks over a segment that may be of any length; gives where it ends.
+    #[cold]
+    fn walk_long<S: Sink>(
+        &self,
+        text: &str,
+        start: usize,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<usize, Cancelled> {
+        let queue = &mut scratch.queue;
+        queue.symbols.clear();
+        let end = text.len() - MARGIN;
+        let (mut at, mut check) = (start, start + BETWEEN_CHECKS);
+        while at < end {
+            if at >= check {
+                progress.check()?;
+                check = at + BETWEEN_CHECKS;
+            }
+            let (code, len) = decode(&text.as_bytes()[at..]);
+            let entry = self.characters.get(code);
+            if let Some(&last) = queue.symbols.last() {
+                let joined = entry & (UNKNOWN | SINGLE) == 0
+                    && self.merges.characters.get(last, entry & VALUE) != NOTHING
+                    && !(entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some());
+                if !joined {
+                    break;
+                }
+            }
+            queue.symbols.push(entry & VALUE);
+            at += len;
+        }
+        queue.merge(&self.merges, progress, |_, _| ())?;
+        for symbol in queue.merged() {
+            self.emit(symbol, &mut scratch.redo, sink);
+        }
+        Ok(at)
+    }
+
+    /// Hands over the ids of a segment.
+    #[inline(always)]
+    fn emit_segment<S: Sink>(&self, entries: &[u32], pairs: &[u32], redo: &mut bool, sink: &mut S) {
+        match (entries, pairs) {
+            (&[only], _) => self.emit_entry(only, redo, sink),
+            (&[left, right], &[joined]) => {
+                if joined > INSIDE {
+                    self.emit(joined, redo, sink);
+                } else {
+                    self.emit(left & VALUE, redo, sink);
+                    self.emit(right & VALUE, redo, sink);
+                }
+            }
+            _ if entries.len() <= SHORT => {
+                self.merges.merge(|at| entries[at] & VALUE, pairs, |symbol| self.emit(symbol, redo, sink));
+            }
+            _ => self.emit_queued(entries, redo, sink),
+        }
+    }
+
+    #[cold]
+    fn emit_queued<S: Sink>(&self, entries: &[u32], redo: &mut bool, sink: &mut S) {
+        let mut queue = super::queue::Queue::default();
+        queue.symbols.extend(entries.iter().map(|entry| entry & VALUE));
+        // Nobody cancels it: a block is short.
+        if queue.merge(&self.merges, &Progress::default(), |_, _| ()).is_ok() {
+            queue.merged().for_each(|symbol| self.emit(symbol, redo, sink));
+        }
+    }
+
+    #[inline(always)]
+    fn emit_entry<S: Sink>(&self, entry: u32, redo: &mut bool, sink: &mut S) {
+        if entry & (UNKNOWN | SINGLE) == 0 {
+            self.emit(entry & VALUE, redo, sink);
+        } else {
+            self.emit_alone(entry, sink);
+        }
+    }
+
+    /// Hands over the id or ids of a character that stands alone.
+    #[inline(always)]
+    pub(super) fn emit_alone<S: Sink>(&self, entry: u32, sink: &mut S) {
+        if entry & UNKNOWN == 0 {
+            sink.id(entry & VALUE);
+        } else {
+            self.emit_unknown(entry & VALUE, sink);
+        }
+    }
+
+    /// Hands over the id of a symbol.
+    #[inline(always)]
+    pub(super) fn emit<S: Sink>(&self, symbol: u32, redo: &mut bool, sink: &mut S) {
+        let id = self.ids[symbol as usize];
+        if id < UNUSED {
+            sink.id(id);
+        } else if id == NO_ID {
+            self.emit_unknown(u32::from(self.symbol_characters[(symbol - FIRST) as usize]), sink);
+        } else {
+            *redo = true;
+        }
+    }
+
+    /// Hands over what stands for a character without a piece.
+    #[inline(always)]
+    fn emit_unknown<S: Sink>(&self, code: u32, sink: &mut S) {
+        let Some(ids) = &self.bytes else {
+            // The library makes one of neighbours.
+            if !sink.ends_with(self.unknown) {
+                sink.id(self.unknown);
+            }
+            return;
+        };
+        let tail = |shift: u32| ids[(0x80 | (code >> shift & 0x3f)) as usize];
+        match code {
+            0x800..0x1_0000 => sink.first_ids([ids[(0xe0 | code >> 12) as usize], tail(6), tail(0)], 3),
+            0..0x80 => sink.id(ids[code as usize]),
+            0x80..0x800 => sink.first_ids([ids[(0xc0 | code >> 6) as usize], tail(0)], 2),
+            _ => sink.first_ids([ids[(0xf0 | code >> 18) as usize], tail(12), tail(6), tail(0)], 4),
+        }
+    }
+}
+
+const _: () = assert!(NEVER > UNUSED && SPACE as u32 == 0x2581);

@@ -1,0 +1,74 @@
+//! What a character is to the encoder, by its code.
+
+use super::queue::ALONE;
+
+/// No piece has it; the low bits are its code.
+pub const UNKNOWN: u32 = 1 << 31;
+/// It is a piece, and stands in no longer one; the low bits are its id. All entries from here on stand alone.
+pub const SINGLE: u32 = ALONE;
+/// A user-defined piece may start with it.
+pub const STARTS_DEFINED: u32 = 1 << 29;
+/// It follows an ASCII character or a space in some piece.
+pub const AFTER_ASCII: u32 = 1 << 28;
+/// It stands before an ASCII character or a space in some piece.
+pub const BEFORE_ASCII: u32 = 1 << 27;
+/// The bits of a symbol, id or code.
+pub const VALUE: u32 = (1 << 21) - 1;
+
+const BASIC: usize = 1 << 16;
+const PAGE: usize = 1 << 8;
+
+/// A table of all characters. An entry without [`UNKNOWN`] and [`SINGLE`] holds a symbol.
+#[derive(Debug)]
+pub struct Characters {
+    /// Those of the basic plane.
+    basic: Box<[u32]>,
+    /// Where the page of a later character starts in `later`.
+    pages: Vec<u32>,
+    /// Pages of characters; the first is of none. 0 stands for an unknown one.
+    later: Vec<u32>,
+}
+
+impl Characters {
+    /// All unknown.
+    pub fn new() -> Self {
+        let basic = (0..BASIC as u32).map(|code| UNKNOWN | code).collect();
+        Self { basic, pages: vec![0; (0x11_0000 - BASIC) / PAGE], later: vec![0; PAGE] }
+    }
+
+    /// The entry of a code below 0x110000.
+    #[inline(always)]
+    pub fn get(&self, code: u32) -> u32 {
+        if let Some(&entry) = self.basic.get(code as usize) {
+            return entry;
+        }
+        self.get_later(code)
+    }
+
+    #[cold]
+    fn get_later(&self, code: u32) -> u32 {
+        let at = code as usize - BASIC;
+        match self.later[self.pages[at / PAGE] as usize + at % PAGE] {
+            0 => UNKNOWN | code,
+            entry => entry,
+        }
+    }
+
+    /// The place for the entry of a character.
+    pub fn entry(&mut self, character: char) -> &mut u32 {
+        let code = character as usize;
+        if code < BASIC {
+            return &mut self.basic[code];
+        }
+        let at = code - BASIC;
+        if self.pages[at / PAGE] == 0 {
+            self.pages[at / PAGE] = self.later.len() as u32;
+            self.later.resize(self.later.len() + PAGE, 0);
+        }
+        let entry = &mut self.later[self.pages[at / PAGE] as usize + at % PAGE];
+        if *entry == 0 {
+            *entry = UNKNOWN | code as u32;
+        }
+        entry
+    }
+}

@@ -1,0 +1,254 @@
+//! Ids of texts by a sentencepiece model of the kind BPE, those that the library gives.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::block::Block;
+use super::characters::{AFTER_ASCII, BEFORE_ASCII, Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::matcher::Matcher;
+use super::memo::Memo;
+use super::merges::{FIRST, Merges};
+use super::model::{BPE, Kind, Model, Piece, Spaces};
+use super::normaliser::{Normaliser, SPACE};
+use super::queue::Queue;
+use super::symbols::{NO_ID, Symbols};
+use super::{ModelError, unsupported};
+
+/// Bytes behind a text that can be read and are 0.
+pub const MARGIN: usize = 16;
+/// Bytes of a piece: the library refuses one that has so many.
+const LONGEST_PIECE: usize = 8000;
+/// ASCII characters.
+const ASCII: usize = 128;
+
+/// What two ASCII characters that follow each other are.
+pub mod step {
+    /// Nothing joins them.
+    pub const APART: u8 = 0;
+    /// They stand in a piece.
+    pub const INSIDE: u8 = 1;
+    /// The second may start a user-defined piece.
+    pub const ASK: u8 = 2;
+}
+
+/// A sentencepiece model of the kind BPE.
+///
+/// A text is cut wherever no piece that can come about has the two neighbouring characters; this is exact, whatever the
+/// scores and ties, for nothing is ever merged across such a place, and what is merged elsewhere does not depend on it.
+pub struct BytePairEncoder {
+    pub(super) size: usize,
+    pub(super) spaces: Spaces,
+    /// None where a text is its own normalised form, save for a space before or behind it.
+    pub(super) normaliser: Option<Normaliser>,
+    /// User-defined pieces as they are looked for before the text is normalised.
+    pub(super) kept: Option<Matcher>,
+    /// User-defined pieces as they are looked for in the normalised text.
+    pub(super) defined: Matcher,
+    pub(super) characters: Characters,
+    /// By two ASCII characters, 128 times the first plus the second.
+    pub(super) steps: Box<[u8; ASCII * ASCII]>,
+    pub(super) merges: Merges,
+    /// By symbol.
+    pub(super) ids: Vec<u32>,
+    /// The characters that are symbols, from the first symbol on.
+    pub(super) symbol_characters: Vec<char>,
+    /// Ids of the bytes, if these stand for characters without a piece.
+    pub(super) bytes: Option<Box<[u32; 256]>>,
+    /// The piece that stands for characters without one.
+    pub(super) unknown: u32,
+    /// By symbol the ids of pieces that are taken apart again.
+    pub(super) unused: HashMap<u32, u32>,
+    /// Pieces that are taken for what they are only where others were taken apart too often: the ids of all.
+    pub(super) all_ids: HashMap<String, u32>,
+    /// Memory of earlier texts.
+    pub(super) scratch: Mutex<Vec<Scratch>>,
+}
+
+/// Memory for one text at a time, kept from text to text.
+#[derive(Default)]
+pub struct Scratch {
+    /// The text with its spaces before and behind.
+    pub(super) text: String,
+    pub(super) block: Box<Block>,
+    pub(super) memo: Memo,
+    pub(super) queue: Queue,
+    /// A piece was found that must be taken apart again.
+    pub(super) redo: bool,
+}
+
+impl BytePairEncoder {
+    /// From the bytes of a model file.
+    ///
+    /// # Errors
+    /// [`ModelError`] for what is no model, for one of another kind, and for one that the library refuses too: pieces
+    /// that are empty, too long, there twice or have a null character, no or two unknown pieces, bytes without a piece.
+    pub fn new(model: &[u8]) -> Result<Self, ModelError> {
+        let model = Model::read(model)?;
+        let unknown = check(&model)?;
+        let normaliser = Normaliser::new(model.charsmap)?;
+        let spaces = model.spaces;
+        let defined = |kept: fn(&Piece) -> bool| {
+            let pieces = model.pieces.iter().zip(0..);
+            Matcher::new(
+                pieces
+                    .filter(|(piece, _)| piece.kind == Kind::UserDefined && kept(piece))
+                    .map(|(piece, id)| (piece.text, id)),
+            )
+        };
+        let kept = Some(defined(|_| true)).filter(|kept| !kept.is_empty());
+        // A space is written otherwise before these are looked for.
+        let defined = if spaces.escape { defined(|piece| !piece.text.contains(' ')) } else { defined(|_| true) };
+        let symbols = Symbols::new(&model, &defined)?;
+        let changes = !normaliser.is_identity() || spaces.remove_extra;
+        let characters = table(&model, &symbols, &defined);
+        let bytes = model.byte_fallback.then(|| byte_ids(&model));
+        let all_ids = if symbols.unused.is_empty() {
+            HashMap::new()
+        } else {
+            model.pieces.iter().zip(0..).map(|(piece, id)| (piece.text.to_owned(), id)).collect()
+        };
+        Ok(Self {
+            size: model.pieces.len(),
+            spaces,
+            normaliser: changes.then_some(normaliser),
+            kept,
+            steps: steps(&symbols, &characters),
+            defined,
+            characters,
+            merges: symbols.merges,
+            ids: symbols.ids,
+            symbol_characters: symbols.characters,
+            bytes,
+            unknown,
+            unused: symbols.unused,
+            all_ids,
+            scratch: Mutex::default(),
+        })
+    }
+
+    /// The number of pieces.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// How a character of a normalised text is written in pieces.
+    pub(super) fn written(&self, character: char) -> char {
+        if self.spaces.escape && character == ' ' { SPACE } else { character }
+    }
+}
+
+/// What the library checks; gives the id of the unknown piece.
+fn check(model: &Model) -> Result<u32, ModelError> {
+    if model.kind != BPE {
+        let name = ["unigram", "BPE", "word", "character"].get(model.kind as usize - 1).unwrap_or(&"");
+        return Err(unsupported(format!("it is a {name} model (type {}), and must be BPE (type 2)", model.kind)));
+    }
+    let mut seen: HashMap<&str, usize> = HashMap::with_capacity(model.pieces.len());
+    let mut unknown = None;
+    for (id, piece) in model.pieces.iter().enumerate() {
+        let refuse = |rule: &str| Err(unsupported(format!("piece {id}, {:?}, {rule}", short(piece.text))));
+        if piece.text.is_empty() {
+            return refuse("is empty");
+        }
+        if piece.text.len() >= LONGEST_PIECE {
+            return refuse("is too long: it must have less than 8,000 bytes");
+        }
+        if piece.text == "\0" && (model.byte_fallback || piece.kind == Kind::Unused) {
+            continue;
+        }
+        if piece.text.contains('\0') {
+            return refuse("has a null character");
+        }
+        if let Some(first) = seen.insert(piece.text, id) {
+            return refuse(&format!("is there twice: it is piece {first} too"));
+        }
+        match piece.kind {
+            Kind::Unknown if unknown.is_some() => return refuse("is a second unknown piece"),
+            Kind::Unknown => unknown = Some(id as u32),
+            Kind::Byte if !model.byte_fallback => return refuse("stands for a byte, but byte_fallback is off"),
+            Kind::Byte if byte_of(piece.text).is_none() => return refuse("is no byte: they are <0x00> to <0xFF>"),
+            _ => {}
+        }
+    }
+    if model.byte_fallback {
+        let bytes = model.pieces.iter().filter(|piece| piece.kind == Kind::Byte).count();
+        if bytes != 256 {
+            return Err(unsupported(format!("byte_fallback is on, but {} of 256 bytes have no piece", 256 - bytes)));
+        }
+    }
+    match unknown {
+        Some(unknown) => Ok(unknown),
+        // Bytes stand for everything.
+        None if model.byte_fallback => Ok(NO_ID),
+        None => Err(unsupported("it has no unknown piece".into())),
+    }
+}
+
+/// The start of a piece, for a message.
+fn short(text: &str) -> String {
+    text.chars().take(40).collect()
+}
+
+/// The byte of a piece such as `<0x0A>`.
+fn byte_of(text: &str) -> Option<u8> {
+    let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
+    let upper = digits.len() == 2 && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'A'..=b'F'));
+    upper.then(|| u8::from_str_radix(digits, 16).ok())?
+}
+
+fn byte_ids(model: &Model) -> Box<[u32; 256]> {
+    let mut ids = Box::new([NO_ID; 256]);
+    for (id, piece) in model.pieces.iter().enumerate() {
+        if let (Kind::Byte, Some(byte)) = (piece.kind, byte_of(piece.text)) {
+            ids[usize::from(byte)] = id as u32;
+        }
+    }
+    ids
+}
+
+fn table(model: &Model, symbols: &Symbols, defined: &Matcher) -> Characters {
+    let mut characters = Characters::new();
+    for (id, piece) in model.pieces.iter().enumerate() {
+        let mut of_piece = piece.text.chars();
+        if let (Kind::Normal, Some(only), None) = (piece.kind, of_piece.next(), of_piece.next()) {
+            *characters.entry(only) = SINGLE | id as u32;
+        }
+    }
+    let is_ascii = |symbol: u32| {
+        let character = symbols.characters[(symbol - FIRST) as usize];
+        character.is_ascii() || (model.spaces.escape && character == SPACE)
+    };
+    let mut marks = vec![None; symbols.characters.len()];
+    for &(left, right) in &symbols.neighbours {
+        *marks[(left - FIRST) as usize].get_or_insert(0) |= if is_ascii(right) { BEFORE_ASCII } else { 0 };
+        *marks[(right - FIRST) as usize].get_or_insert(0) |= if is_ascii(left) { AFTER_ASCII } else { 0 };
+    }
+    for ((&character, mark), symbol) in symbols.characters.iter().zip(marks).zip(FIRST..) {
+        if let Some(mark) = mark {
+            *characters.entry(character) = mark | symbol;
+        }
+    }
+    for start in defined.starts() {
+        *characters.entry(start) |= STARTS_DEFINED;
+    }
+    if model.spaces.escape {
+        *characters.entry(' ') = characters.get(u32::from(SPACE));
+    }
+    characters
+}
+
+fn steps(symbols: &Symbols, characters: &Characters) -> Box<[u8; ASCII * ASCII]> {
+    let mut steps = Box::new([step::APART; ASCII * ASCII]);
+    for (place, is) in steps.iter_mut().enumerate() {
+        let (left, right) = (characters.get((place / ASCII) as u32), characters.get((place % ASCII) as u32));
+        if right & STARTS_DEFINED != 0 {
+            *is = step::ASK;
+        } else if (left | right) & (UNKNOWN | SINGLE) == 0
+            && symbols.merges.characters.get(left & VALUE, right & VALUE) != 0
+        {
+            *is = step::INSIDE;
+        }
+    }
+    steps
+}

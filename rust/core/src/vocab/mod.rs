@@ -1,0 +1,49 @@
+//! Vocabularies: models of sentencepiece as they are stored, and the ids of texts by those of the kind BPE.
+//!
+//! [`model`] reads a model, [`normaliser`] brings a text into the form that its pieces have. [`symbols`] finds which
+//! pieces can come about and from which pairs, [`merges`] merges, [`encoder`] cuts texts where nothing can be merged and
+//! hands the segments to it, [`texts`] does many texts on many threads.
+
+mod block;
+mod characters;
+pub mod encoder;
+mod matcher;
+mod memo;
+mod merges;
+pub(crate) mod model;
+pub(crate) mod normaliser;
+mod pair_table;
+pub(crate) mod proto;
+mod queue;
+mod sink;
+mod symbols;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod unused;
+
+pub use encoder::BytePairEncoder;
+pub use texts::Encoded;
+
+/// What is wrong with a model of sentencepiece.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ModelError {
+    /// The bytes are no sentencepiece model.
+    #[error("not a sentencepiece model: {rule} (at byte {byte})")]
+    Malformed {
+        /// What was expected.
+        rule: &'static str,
+        /// Where in the file, or in the field that holds the mistake.
+        byte: usize,
+    },
+    /// A sentencepiece model of another kind than is needed.
+    #[error("a sentencepiece model that the encoder cannot use: {rule}")]
+    Unsupported {
+        /// What the encoder needs.
+        rule: String,
+    },
+}
+
+fn unsupported(rule: String) -> ModelError {
+    ModelError::Unsupported { rule }
+}

@@ -1,0 +1,140 @@
+//! Many texts, on the threads of the current pool.
+
+use std::sync::PoisonError;
+
+use rayon::prelude::*;
+
+use super::encoder::{BytePairEncoder, Scratch};
+use super::sink::{Count, Histogram, Ids};
+use crate::progress::{Cancelled, Progress};
+
+/// Bytes of texts that one task takes at least.
+const PART: usize = 1 << 18;
+
+/// The ids of texts.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Encoded {
+    /// One text's after the other's.
+    pub ids: Vec<i32>,
+    /// How many each text has.
+    pub counts: Vec<u32>,
+}
+
+/// Ids that lists with offsets of 32 bits may have.
+const MOST_IDS: usize = i32::MAX as usize;
+
+/// Consecutive texts of about [`PART`] bytes.
+fn parts<'a, 't>(texts: &'a [&'t str]) -> Vec<&'a [&'t str]> {
+    let (mut parts, mut first, mut bytes) = (Vec::new(), 0, 0);
+    for (number, text) in texts.iter().enumerate() {
+        bytes += text.len() + 1;
+        if bytes >= PART {
+            parts.push(&texts[first..=number]);
+            (first, bytes) = (number + 1, 0);
+        }
+    }
+    parts.push(&texts[first..]);
+    parts
+}
+
+impl BytePairEncoder {
+    fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
+        let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut scratch = kept.unwrap_or_default();
+        let result = work(&mut scratch);
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        result
+    }
+
+    /// The ids of texts, those of the library's `encode`: none for an empty text. None if there are more than 2³¹ − 1.
+    ///
+    /// # Errors
+    /// [`Cancelled`] once `progress` was cancelled.
+    pub fn encode(&self, texts: &[&str], progress: &Progress) -> Result<Option<Encoded>, Cancelled> {
+        let encode = |texts: &[&str], mut ids: Ids| {
+            self.with_scratch(|scratch| {
+                let mut counts = Vec::with_capacity(texts.len());
+                for text in texts {
+                    progress.check()?;
+                    self.encode_text(text, scratch, progress, &mut ids)?;
+                    counts.push(ids.of_text() as u32);
+                    if ids.ids.len() > MOST_IDS {
+                        return Ok(None);
+                    }
+                }
+                Ok(Some(Encoded { ids: ids.ids, counts }))
+            })
+        };
+        if rayon::current_num_threads() == 1 {
+            return encode(texts, Ids::default());
+        }
+        let mut all = Encoded { ids: Vec::new(), counts: Vec::with_capacity(texts.len()) };
+        for parts in parts(texts).chunks(8 * rayon::current_num_threads()) {
+            let done: Vec<Option<Encoded>> =
+                parts.par_iter().map(|texts| encode(texts, Ids::default())).collect::<Result<_, _>>()?;
+            for part in done {
+                let Some(part) = part.filter(|part| all.ids.len() + part.ids.len() <= MOST_IDS) else {
+                    return Ok(None);
+                };
+                all.ids.extend_from_slice(&part.ids);
+                all.counts.extend_from_slice(&part.counts);
+            }
+        }
+        Ok(Some(all))
+    }
+
+    /// How many ids each text has.
+    ///
+    /// # Errors
+    /// [`Cancelled`] once `progress` was cancelled.
+    pub fn count(&self, texts: &[&str], progress: &Progress) -> Result<Vec<u32>, Cancelled> {
+        let counts: Vec<Vec<u32>> = parts(texts)
+            .par_iter()
+            .map(|texts| {
+                self.with_scratch(|scratch| {
+                    let mut count = Count::default();
+                    let mut counts = Vec::with_capacity(texts.len());
+                    for text in *texts {
+                        progress.check()?;
+                        self.encode_text(text, scratch, progress, &mut count)?;
+                        counts.push(count.count as u32);
+                    }
+                    Ok(counts)
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(counts.concat())
+    }
+
+    /// How many ids each text has, and how often each id is in all of them.
+    ///
+    /// # Errors
+    /// [`Cancelled`] once `progress` was cancelled.
+    pub fn histogram(&self, texts: &[&str], progress: &Progress) -> Result<(Vec<u32>, Vec<u64>), Cancelled> {
+        let parts = parts(texts);
+        // Each has counts of every id: there are as many as threads.
+        let share = parts.len().div_ceil(rayon::current_num_threads());
+        let done: Vec<(Vec<u32>, Vec<u64>)> = parts
+            .par_chunks(share)
+            .map(|parts| {
+                self.with_scratch(|scratch| {
+                    let mut histogram = Histogram::new(self.size());
+                    let mut counts = Vec::new();
+                    for text in parts.iter().copied().flatten() {
+                        progress.check()?;
+                        self.encode_text(text, scratch, progress, &mut histogram)?;
+                        counts.push(histogram.count.count as u32);
+                    }
+                    Ok((counts, histogram.counts))
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        let mut sums = vec![0; self.size()];
+        let mut counts = Vec::with_capacity(texts.len());
+        for (of_texts, of_ids) in done {
+            counts.extend_from_slice(&of_texts);
+            sums.iter_mut().zip(of_ids).for_each(|(sum, count)| *sum += count);
+        }
+        Ok((counts, sums))
+    }
+}

@@ -1,0 +1,103 @@
+//! Texts with pieces that are taken apart again, which one model in many has.
+
+use std::collections::HashMap;
+
+use super::characters::{SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::encoder::{BytePairEncoder, MARGIN, Scratch};
+use super::merges::FIRST;
+use super::normaliser::decode;
+use super::queue::ALONE;
+use super::sink::{Ids, Sink};
+use crate::progress::{Cancelled, Progress};
+
+/// Marks a user-defined piece among symbols of a whole text; else one that stands alone is an unknown character.
+const DEFINED: u32 = SINGLE;
+/// Pieces in pieces that are taken apart at most.
+const DEEPEST: u32 = 100;
+
+impl BytePairEncoder {
+    /// The way of a model in which pieces are taken apart again: only few texts have one, and these are done otherwise.
+    pub(super) fn walk_twice<S: Sink>(
+        &self,
+        text: &str,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<(), Cancelled> {
+        let mut ids = Ids::default();
+        scratch.redo = false;
+        self.walk(text, scratch, progress, &mut ids)?;
+        if scratch.redo {
+            ids = Ids::default();
+            self.take_apart(text, scratch, progress, &mut ids)?;
+        }
+        ids.ids.into_iter().for_each(|id| sink.id(id.cast_unsigned()));
+        Ok(())
+    }
+
+    /// Merges a whole text at once, and takes unused pieces apart as the library does: by the pair that gave the piece
+    /// last, anywhere in the text.
+    #[cold]
+    fn take_apart(
+        &self,
+        text: &str,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        ids: &mut Ids,
+    ) -> Result<(), Cancelled> {
+        let queue = &mut scratch.queue;
+        queue.symbols.clear();
+        let end = text.len() - MARGIN;
+        let mut at = 0;
+        while at < end {
+            let (code, len) = decode(&text.as_bytes()[at..]);
+            let entry = self.characters.get(code);
+            if entry & STARTS_DEFINED != 0
+                && let Some((len, id)) = self.defined_at(text, at)
+            {
+                queue.symbols.push(DEFINED | id);
+                at += len;
+                continue;
+            }
+            let mark = if entry & (UNKNOWN | SINGLE) == 0 { 0 } else { entry & (UNKNOWN | SINGLE) };
+            queue.symbols.push(mark | entry & VALUE);
+            at += len;
+        }
+        let mut halves = HashMap::new();
+        let unused = &self.unused;
+        queue.merge(&self.merges, progress, |joined, pair| {
+            if unused.contains_key(&joined) {
+                halves.insert(joined, pair);
+            }
+        })?;
+        let mut open = Vec::new();
+        for symbol in queue.merged() {
+            open.push((symbol, 0_u32));
+            while let Some((symbol, depth)) = open.pop() {
+                if symbol >= ALONE {
+                    self.emit_alone(symbol, ids);
+                } else if depth > DEEPEST {
+                    self.emit_as_it_is(symbol, ids);
+                } else if let Some(&(left, right)) = halves.get(&symbol) {
+                    open.push((right, depth + 1));
+                    open.push((left, depth + 1));
+                } else {
+                    self.emit(symbol, &mut scratch.redo, ids);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands over the id of a symbol that is too deep in others to be taken apart.
+    fn emit_as_it_is(&self, symbol: u32, ids: &mut Ids) {
+        if let Some(&id) = self.unused.get(&symbol) {
+            return ids.id(id);
+        }
+        let character = self.symbol_characters.get((symbol - FIRST) as usize).map(|&it| it.to_string());
+        match character.and_then(|character| self.all_ids.get(&character)) {
+            Some(&id) if id != self.unknown => ids.id(id),
+            _ => self.emit(symbol, &mut false, ids),
+        }
+    }
+}
