@@ -13,7 +13,6 @@ import sentencepiece
 from tests.vocab.conftest import edited
 
 from belle_data.vocab.promises import PROMISES
-from belle_data.vocab.runtimes import our_encoder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from tests.cli.conftest import Shell
 
-    from belle_data.vocab.piece_model import PieceModel
 
 pytest.importorskip("tokenizers", reason="needs the package tokenizers")
 
@@ -43,18 +41,12 @@ def exceptions(certificate: dict[str, Any]) -> dict[str, int]:
     return {promise["name"]: promise["exceptions"] for promise in certificate["promises"]}
 
 
-def without_ours(base: PieceModel) -> set[str]:
-    """The promises that cannot be measured with this extension."""
-    return set() if our_encoder(base) else {"ours-is-sentencepiece"}
-
-
-def test_every_promise_of_safe_holds(merged: Shell, base: PieceModel) -> None:
+def test_every_promise_of_safe_holds(merged: Shell) -> None:
     done = merged(*CHECK, "--fuzz", "3000", "--json")
     assert done.code == 0, done.err
     found = done.json()
-    missing = without_ours(base)
-    assert states(found) == {name: "not measured" if name in missing else "holds" for name in PROMISES}
-    assert {count for name, count in exceptions(found).items() if name not in missing} == {0}
+    assert states(found) == dict.fromkeys(PROMISES, "holds")
+    assert set(exceptions(found).values()) == {0}
     assert found == json.loads((merged.folder / "merged" / "certificate.json").read_text(encoding="utf-8"))
     assert (found["mode"], found["holds"], found["made_strings"]["count"]) == ("safe", True, 3000)
     assert found["runtimes"][0].startswith("sentencepiece ")

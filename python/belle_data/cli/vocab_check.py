@@ -145,7 +145,7 @@ def _lines(folder: str, certificate: Certificate) -> list[str]:
         "",
     ]
     for promise in certificate.promises.values():
-        count = f"{promise.exceptions:,}" if promise.measured else "-"
+        count = f"{promise.exceptions:,}"
         lines.append(f"  {padded(promise.state, 13)}{count:>9}  {padded(promise.name, 23)}{PROMISES[promise.name][0]}")
     lines += ["", f"  {made['count']:,} made strings, seed {made['seed']}"]
     if certificate.languages:

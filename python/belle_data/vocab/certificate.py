@@ -17,7 +17,7 @@ from belle_data.vocab.merged_folder import MergedFolder, read_merged
 from belle_data.vocab.merging import lowest_ordinary_score, unreachable
 from belle_data.vocab.piece_model import SPACE, UNKNOWN, PieceModel, load_piece_model
 from belle_data.vocab.promises import BROKEN, Promise, promises_of
-from belle_data.vocab.runtimes import Fast, Ours, Sentencepiece, our_encoder
+from belle_data.vocab.runtimes import Fast, Sentencepiece, our_encoder
 from belle_data.vocab.texts import AT_ONCE, Unit, each_unit
 from belle_data.vocab.tokenizer_json import merges
 
@@ -173,8 +173,7 @@ class _Work:
         self.reference = Sentencepiece.of(self.model)
         self.of_base = Sentencepiece.of(base)
         self.fast = Fast.of(merged.path, merged.tokenizer)
-        self.ours: Ours | None = our_encoder(self.model)
-        self.promises["ours-is-sentencepiece"].measured = self.ours is not None
+        self.ours = our_encoder(self.model)
         self.joined = np.array([_joins_a_digit(piece.text) for piece in self.model.pieces], dtype=bool)
         self.joined[: len(base.pieces)] = False
         self.unknown = {number for number, piece in enumerate(self.model.pieces) if piece.type == UNKNOWN}
@@ -189,7 +188,7 @@ class _Work:
             "runtimes": [
                 self.reference.name,
                 self.fast.name,
-                *([] if self.ours is None else [self.ours.name]),
+                self.ours.name,
             ],
         }
         self.certificate = Certificate(merged.summary["mode"], facts, self.promises)
@@ -199,8 +198,7 @@ class _Work:
         texts = [text for unit in units for text in unit]
         ids, before = self.reference.encode(texts), self.of_base.encode(texts)
         self._compare("fast-is-sentencepiece", name, texts, ids, self.fast.encode(texts))
-        if self.ours is not None:
-            self._compare("ours-is-sentencepiece", name, texts, ids, self.ours.encode(texts))
+        self._compare("ours-is-sentencepiece", name, texts, ids, self.ours.encode(texts))
         self._check_round_trip(name, texts, ids)
         self._check_digits(name, texts, ids)
         at = 0

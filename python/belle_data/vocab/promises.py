@@ -8,8 +8,8 @@ from typing import Any
 from belle_data.errors import escaped
 from belle_data.vocab.merging import MODES, SAFE
 
-HOLDS, BROKEN, NOT_PROMISED, NOT_MEASURED = "holds", "broken", "not promised", "not measured"
-STATES = (HOLDS, BROKEN, NOT_PROMISED, NOT_MEASURED)
+HOLDS, BROKEN, NOT_PROMISED = "holds", "broken", "not promised"
+STATES = (HOLDS, BROKEN, NOT_PROMISED)
 EXAMPLES = 5
 """Exceptions to a promise that are shown; all are counted."""
 _SHOWN = 200
@@ -40,22 +40,18 @@ class Promise:
     Attributes:
         name: One of `PROMISES`.
         promised: Whether the mode makes it.
-        measured: Whether it could be looked at here.
         exceptions: How often it did not hold.
         examples: The first exceptions, with control characters escaped.
     """
 
     name: str
     promised: bool
-    measured: bool = True
     exceptions: int = 0
     examples: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def state(self) -> str:
         """One of `STATES`."""
-        if not self.measured:
-            return NOT_MEASURED
         if not self.promised:
             return NOT_PROMISED
         return BROKEN if self.exceptions else HOLDS
@@ -72,7 +68,7 @@ class Promise:
             "name": self.name,
             "says": PROMISES[self.name][0],
             "state": self.state,
-            "exceptions": self.exceptions if self.measured else None,
+            "exceptions": self.exceptions,
             "examples": self.examples,
         }
 

@@ -131,12 +131,18 @@ class Ours:
         return found
 
 
-def our_encoder(model: PieceModel) -> Ours | None:
-    """Load a model into our encoder; None where the extension was built without it."""
+def our_encoder(model: PieceModel) -> Ours:
+    """Load a model into our encoder.
+
+    Raises:
+        SourceError: It is none that our encoder can follow.
+    """
     from belle_data import __version__, _native  # noqa: PLC0415 - loads the kernels
 
-    encoder = getattr(_native, "BytePairEncoder", None)
-    return None if encoder is None else Ours(f"belle-data {__version__}", encoder(model.content))
+    try:
+        return Ours(f"belle-data {__version__}", _native.BytePairEncoder(model.content))
+    except ValueError as error:
+        raise SourceError(f"our encoder does not take the model ({error})", path=model.path) from None
 
 
 def _by_transformers(folder: Path) -> Any:

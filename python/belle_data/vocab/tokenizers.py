@@ -5,6 +5,7 @@ No special tokens are added, and what looks like one in a text is text.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -201,7 +202,7 @@ def _load(name: str, path: Path, pattern: str | None) -> Tokenizer:
 
 
 def _sentencepiece(name: str, path: Path, content: bytes) -> Tokenizer:
-    from belle_data.vocab.encoder import native_encoder  # noqa: PLC0415
+    from belle_data import _native  # noqa: PLC0415 - the kernels are loaded when they are needed
 
     sentencepiece = _package("sentencepiece", path)
     processor = sentencepiece.SentencePieceProcessor()
@@ -214,9 +215,9 @@ def _sentencepiece(name: str, path: Path, content: bytes) -> Tokenizer:
         raise SourceError("this is no tokenizer", path=path, hint=_HINT)
     described = _described(name, path, content, "sentencepiece", size)
     kinds = kinds_of_pieces(processor)
-    encoder = native_encoder(content)
-    if encoder is not None:
-        return _Native(described, kinds, encoder)
+    # A unigram model, or one with pieces that sentencepiece takes and our encoder does not.
+    with contextlib.suppress(ValueError):
+        return _Native(described, kinds, _native.BytePairEncoder(content))
 
     def encode(texts: list[str], threads: int) -> Sequence[Sequence[int]]:
         ids: Sequence[Sequence[int]] = processor.encode(texts, num_threads=threads)
