@@ -68,6 +68,25 @@ def test_a_vocabulary_can_stop_anywhere(merged: Shell) -> None:
     assert len(scores) > 100
 
 
+def test_the_page_shows_each_size(merged: Shell) -> None:
+    named = merged.folder / "<b>merged"
+    (merged.folder / "merged").rename(named)
+    command = ("vocab", "price", named, *PRICE[3:], "--points", "3", "-q")
+    found = merged.here(*command, "--json").json()
+    assert merged.here(*command, "--html", "price.html", "--lang", "zh").code == 0
+    page = (merged.folder / "price.html").read_text(encoding="utf-8")
+    assert '<html lang="zh-CN">' in page
+    assert "&lt;b&gt;merged" in page
+    assert "<b>merged" not in page
+    assert page.count('<tr><th scope="row">') == 2 * len(found["sizes"])
+    for size in found["sizes"]:
+        tokens, work = (f"{100 * size[name]:.1f} %" for name in ("ratio", "work_ratio"))
+        assert f'title="+{size["added"]:,}, tokens · 词元数: {tokens}"' in page
+        assert f'title="+{size["added"]:,}, work · 计算量: {work}"' in page
+        assert f'<td class="number">{size["unused"]:,}</td><td class="number">{size["rare"]:,}</td></tr>' in page
+    assert page.count("建议</span>") == 1
+
+
 def test_the_first_that_is_cheap_enough() -> None:
     assert cheap_enough([10.0, 5.03, 5.02, 5.0, 4.999, 6.0]) == 2
     assert cheap_enough([1.0]) == 0

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
+from belle_data.cli.measurement import measure_and_show
 from belle_data.cli.page import printable
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
-from belle_data.cli.terminal import emit, emit_json
+from belle_data.cli.stats import add_showing
 from belle_data.cli.vocab_check import texts_of
 
 if TYPE_CHECKING:
     import argparse
 
+    from belle_data.engine.progress import Listener
     from belle_data.vocab.pricing import Price
 
-INTERRUPTED = 130
 _NOTES = """\
 The added pieces are taken in the order of their scores, single characters first. Work is the number of
 multiplications for each character: 12 x layers x hidden size^2 for each token, and pieces x hidden size in the last
@@ -56,7 +56,7 @@ def parser() -> Parser:
     )
     words.add_argument("--layers", metavar="N", type=whole_number, default=32, help="layers of the model (32)")
     words.add_argument("--limit", metavar="N", type=whole_number, help="only the first N lines or rows of each name")
-    words.add_argument("--json", action="store_true", help="print one JSON object")
+    add_showing(words)
     add_loudness(words)
     words.add_argument("-h", "--help", action="help", help="show this and leave")
     return words
@@ -66,15 +66,17 @@ def run(options: argparse.Namespace) -> int:
     """Measure as the options say and print the curve.
 
     Raises:
-        BelleError: Wrong use or input.
+        BelleError: Wrong use or input, or the page cannot be written.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.page.price_page import price_page  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.page.render import check_language  # noqa: PLC0415
     from belle_data.vocab.pricing import price  # noqa: PLC0415
 
+    check_language(options.lang)
     texts = texts_of(options.texts)
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
-        found = price(
+
+    def measure(listener: Listener) -> Price:
+        return price(
             options.folder,
             options.base,
             texts,
@@ -84,17 +86,13 @@ def run(options: argparse.Namespace) -> int:
             limit=options.limit,
             listener=listener,
         )
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was measured", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
-    if options.json:
-        emit_json({"folder": options.folder, **found.to_dict()})
-    else:
-        emit("\n".join(_lines(options.folder, found)))
-    return 0
+
+    return measure_and_show(
+        options,
+        measure,
+        page=lambda found: price_page(found, options.folder, language=options.lang),
+        lines=lambda found: _lines(options.folder, found),
+    )
 
 
 def _lines(folder: str, found: Price) -> list[str]:
