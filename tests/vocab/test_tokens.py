@@ -246,7 +246,7 @@ def test_lines_that_are_no_text_are_counted_and_named(belle: Shell, made: Made) 
     ]
     assert "zh.txt:2 (byte 6, invalid_utf8)" in done.err
     refused = belle.here("tokens", text, "--tokenizer", made.pieces, "--max-bad-lines", "1")
-    assert (refused.code, "zh.txt:2 (byte 6): 2 of 23 lines are no text" in refused.err) == (2, True), refused.err
+    assert (refused.code, "zh.txt:2 (byte 6): 2 of 23 lines cannot be read" in refused.err) == (2, True), refused.err
     short = belle.here("tokens", text, "--tokenizer", made.pieces, "--limit", "5", "--json").json()
     assert (short["lines"], short["rejected"]) == (5, 1)
     long = write_lines(belle.folder / "long.txt", ["短", "长" * 100, "短"])

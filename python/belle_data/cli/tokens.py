@@ -128,7 +128,7 @@ def _read(found: TokenStatistics) -> list[str]:
     if found.empty:
         lines[-1] += f", {found.empty:,} of them empty"
     if found.source.bad:
-        lines.append(f"  {found.source.bad:,} lines are no text and were left out")
+        lines.append(f"  {found.source.bad:,} lines were left out, which --json names")
     return lines
 
 

@@ -149,7 +149,7 @@ class TextLines:
         if bad and (bad > allowed or not lines):
             first = self.bad_lines[0]
             message = (
-                f"{bad:,} of {lines + bad:,} lines are no text, {allowed:,} are allowed; the first: {first.reason}"
+                f"{bad:,} of {lines + bad:,} lines cannot be read, {allowed:,} are allowed; the first: {first.reason}"
             )
             hint = "convert the file with iconv, or allow more with --max-bad-lines"
             raise SourceError(message, path=first.file, line=first.line, byte=first.byte, hint=hint)
@@ -177,7 +177,7 @@ def bad_lines_text(reader: TextLines) -> str | None:
         return None
     places = ", ".join(f"{one.file}:{one.line} (byte {one.byte}, {one.reason})" for one in reader.bad_lines)
     more = f" and {reader.bad - len(reader.bad_lines):,} more" if reader.bad > len(reader.bad_lines) else ""
-    return f"note: {reader.bad:,} lines are no text and were left out: {places}{more}"
+    return f"note: {reader.bad:,} lines were left out: {places}{more}"
 
 
 def _size(name: str) -> int:
