@@ -35,8 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         make_streams_safe()
         return _run(given)
-    except KeyboardInterrupt:
-        _say("interrupted: the same command goes on where this one ended")
+    except KeyboardInterrupt as stop:
+        told = str(stop)
+        _say(told if told.startswith("interrupted: ") else "interrupted: the same command goes on where this one ended")
         return INTERRUPTED
     except SystemExit as request:
         return request.code if isinstance(request.code, int) else DONE

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from belle_data.cli.measurement import measure_and_show
 from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
+from belle_data.cli.parser import EXIT_CODES, Parser, add_machine, whole_number
 from belle_data.cli.recipe_options import add_reading, add_recipe, recipe_of
 from belle_data.cli.terminal import cut
 from belle_data.errors import UsageError
@@ -58,11 +58,7 @@ def parser() -> Parser:
     add_reading(reading)
     machine = words.add_argument_group("other")
     machine.add_argument("--cache", metavar="FOLDER", help="keep vectors that cost money here")
-    machine.add_argument(
-        "--threads", metavar="N", type=int, help="threads (one per processor); the result does not depend on it"
-    )
-    add_loudness(machine)
-    machine.add_argument("-h", "--help", action="help", help="show this and leave")
+    add_machine(machine)
     return words
 
 

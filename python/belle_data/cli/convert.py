@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
@@ -11,8 +10,6 @@ from belle_data.errors import UsageError, escaped
 
 if TYPE_CHECKING:
     import argparse
-
-INTERRUPTED = 130
 
 
 def parser() -> Parser:
@@ -68,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BelleError: Wrong use or input.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415
+    from belle_data.cli.progress import listening  # noqa: PLC0415
     from belle_data.conversion import MAX_LINE_BYTES, convert  # noqa: PLC0415 - loads the kernels
 
     if not options.inputs and options.dataset_info is None:
@@ -76,8 +73,7 @@ def run(options: argparse.Namespace) -> int:
     from belle_data.sources.decode import MAX_RATIO  # noqa: PLC0415
 
     longest = options.max_line_bytes
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
+    with listening(quiet=options.quiet) as listener:
         report = convert(
             options.inputs,
             to=options.to,
@@ -93,12 +89,6 @@ def run(options: argparse.Namespace) -> int:
             threads=options.threads,
             listener=listener,
         )
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
     if options.json:
         emit_json(report.to_dict())
         return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
+from belle_data.cli.parser import EXIT_CODES, Parser, add_machine
 from belle_data.cli.recipe_options import add_reading, add_recipe, recipe_of
 from belle_data.cli.terminal import emit, emit_json, human_bytes
 from belle_data.errors import SourceError, UsageError
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from belle_data.engine.progress import Listener
     from belle_data.language_model import Model
 
-INTERRUPTED = 130
 ACTIONS = {
     "train": "lm train TEXT [TEXT ...] --out MODEL: train a model",
     "score": "lm score MODEL [TEXT ...]: the perplexity of each line and of all; standard input without a file",
@@ -76,12 +75,7 @@ def parser() -> Parser:
     reading = words.add_argument_group("rows that are trained on, as for clean")
     add_recipe(reading, "normalise.space=true")
     add_reading(reading)
-    machine = words.add_argument_group("other")
-    machine.add_argument(
-        "--threads", metavar="N", type=int, help="threads (one per processor); the result does not depend on it"
-    )
-    add_loudness(machine)
-    machine.add_argument("-h", "--help", action="help", help="show this and leave")
+    add_machine(words.add_argument_group("other"))
     return words
 
 
@@ -95,22 +89,15 @@ def run(options: argparse.Namespace) -> int:
     if action not in ACTIONS:
         raise UsageError("unknown action", value=action, hint=f"the actions are {', '.join(ACTIONS)}")
     _check_options(options)
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` must not wait for it
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
+    with listening(quiet=options.quiet) as listener:
         if action in {"train", "import"}:
             _make(options, listener)
         elif action == "score":
             _score(options)
         else:
             _info(_opened(options.files[0], options), options)
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
     return 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from belle_data.cli.terminal import emit, emit_json
@@ -12,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from belle_data.engine.progress import Listener
-
-INTERRUPTED = 130
 
 
 class _Found(Protocol):
@@ -44,22 +41,15 @@ def measure_and_show(
     Raises:
         BelleError: As `measure` and `page` raise it, or, before the work, because the page cannot be written there.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415
 
     if options.html is not None:
         check_page(options.html, f"--html {options.command}.html")
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
+    with listening(quiet=options.quiet) as listener:
         found = measure(listener)
         if options.html is not None:
             write_page(page(found), options.html)
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
     if options.json:
         emit_json(found.to_dict())
     else:

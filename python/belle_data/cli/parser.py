@@ -148,6 +148,15 @@ def add_loudness(parser: argparse._ActionsContainer) -> None:
     loud.add_argument("-q", "--quiet", action="store_true", help="only results and errors")
 
 
+def add_machine(parser: argparse._ActionsContainer) -> None:
+    """Add the options that change no result: threads, how much is printed, help."""
+    parser.add_argument(
+        "--threads", metavar="N", type=int, help="threads (one per processor); the result does not depend on it"
+    )
+    add_loudness(parser)
+    parser.add_argument("-h", "--help", action="help", help="show this and leave")
+
+
 def whole_number(text: str) -> int:
     """Read a number from 0 for an option.
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TextIO
 
 from belle_data.cli.terminal import cells, cut, human_bytes, human_seconds, is_terminal, padded, width
@@ -11,7 +13,7 @@ from belle_data.engine.progress import Listener, Silent, private_memory
 from belle_data.errors import escaped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 REDRAW_SECONDS = 0.1
 PLAIN_SECONDS = 10.0
@@ -40,6 +42,26 @@ def progress_for(stream: TextIO | None, *, quiet: bool) -> ClosingListener:
     if quiet or stream is None:
         return Quiet()
     return TerminalProgress(stream) if is_terminal(stream) else PlainProgress(stream)
+
+
+@contextmanager
+def listening(*, quiet: bool, interrupted: str = "nothing was written") -> Iterator[ClosingListener]:
+    """The listener for standard error while a command works.
+
+    Args:
+        quiet: Whether nothing is shown.
+        interrupted: What Ctrl-C leaves behind, as the user is told.
+
+    Raises:
+        KeyboardInterrupt: The user pressed Ctrl-C; with what is told about it.
+    """
+    listener = progress_for(sys.stderr, quiet=quiet)
+    try:
+        yield listener
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"interrupted: {interrupted}") from None
+    finally:
+        listener.close()
 
 
 class _Steps:

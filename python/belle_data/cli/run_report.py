@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from belle_data.cli.terminal import emit, emit_json
@@ -17,14 +16,11 @@ if TYPE_CHECKING:
 
 def show_run(options: argparse.Namespace, make: Callable[[Listener], RunReport]) -> int:
     """Make a run, with its progress on standard error, and print its report."""
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.report.summary import summary_text  # noqa: PLC0415
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
+    with listening(quiet=options.quiet, interrupted="the same command goes on where this one ended") as listener:
         report = make(listener)
-    finally:
-        listener.close()
     if options.json:
         emit_json(report.to_dict())
     else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from belle_data.cli.measurement import measure_and_show
 from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness
+from belle_data.cli.parser import EXIT_CODES, Parser, add_machine
 from belle_data.cli.recipe_options import add_reading, inputs_of, recipe_of
 from belle_data.cli.terminal import cells, cut, padded
 
@@ -63,12 +63,7 @@ def add_settings(words: Parser) -> None:
     """Add the options for reading and for the machine."""
     add_reading(words.add_argument_group("settings, as for clean"))
     words.set_defaults(recipe=None, settings=[])
-    machine = words.add_argument_group("other")
-    machine.add_argument(
-        "--threads", metavar="N", type=int, help="threads (one per processor); the result does not depend on it"
-    )
-    add_loudness(machine)
-    machine.add_argument("-h", "--help", action="help", help="show this and leave")
+    add_machine(words.add_argument_group("other"))
 
 
 def run(options: argparse.Namespace) -> int:

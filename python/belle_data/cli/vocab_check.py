@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from belle_data.vocab.certificate import Certificate
 
-INTERRUPTED = 130
 BROKEN = 1
 _NOTES = """\
 Ids are compared between sentencepiece, the fast tokenizer (transformers, or tokenizers where that is not
@@ -70,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BelleError: Wrong use or input, or the certificate cannot be written.
     """
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.vocab.certificate import check  # noqa: PLC0415
     from belle_data.vocab.merged_folder import CERTIFICATE  # noqa: PLC0415
 
@@ -80,8 +78,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("the certificate cannot be written there", path=out, hint="name a file in a folder")
     if out.absolute().parent.is_dir() and not os.access(out.absolute().parent, os.W_OK):
         raise UsageError("the certificate cannot be written there", path=out, hint="name another place with --out")
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
+    with listening(quiet=options.quiet) as listener:
         certificate = check(
             options.folder,
             options.base,
@@ -92,12 +89,6 @@ def run(options: argparse.Namespace) -> int:
             listener=listener,
         )
         _write(certificate.to_dict(), out)
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
     if options.json:
         emit_json(certificate.to_dict())
     else:

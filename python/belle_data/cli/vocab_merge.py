@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from belle_data.cli.page import printable
@@ -12,7 +11,6 @@ from belle_data.cli.terminal import emit, emit_json, padded
 if TYPE_CHECKING:
     import argparse
 
-INTERRUPTED = 130
 _NOTES = """\
 modes:
   safe           only pieces of Han characters, at most a space before them: no text without a Han character
@@ -74,19 +72,17 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BelleError: Wrong use or input, or the folder cannot be written.
     """
-    from belle_data.vocab.merged_folder import check_out, write_merged  # noqa: PLC0415 - `--help` needs none of it
+    from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` needs none of it
+    from belle_data.vocab.merged_folder import check_out, write_merged  # noqa: PLC0415
     from belle_data.vocab.merging import merge  # noqa: PLC0415
     from belle_data.vocab.piece_model import load_piece_model  # noqa: PLC0415
 
-    try:
+    with listening(quiet=options.quiet):
         check_out(options.out, force=options.force)
         merged = merge(
             load_piece_model(options.base), load_piece_model(options.add), mode=options.mode, pad_to=options.pad_to
         )
         summary = write_merged(merged, options.out, max_length=options.max_length, force=options.force)
-    except KeyboardInterrupt:
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
     if options.json:
         emit_json({"folder": options.out, **summary})
     elif not options.quiet:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from typing import TYPE_CHECKING, Any
 
 from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
+from belle_data.cli.parser import EXIT_CODES, Parser, add_machine, whole_number
 from belle_data.cli.recipe_options import add_reading, recipe_of
 from belle_data.cli.terminal import emit, emit_json, human_bytes
 from belle_data.errors import UsageError, escaped
@@ -17,7 +16,6 @@ from belle_data.language_model.text_files import is_text_name
 if TYPE_CHECKING:
     from belle_data.vocab.training import TrainingSettings
 
-INTERRUPTED = 130
 _EXAMPLES = """\
 examples:
   vocab train zh_text.txt.zst --size 50000 --out zh.model --max-memory 4GiB
@@ -60,12 +58,7 @@ def parser() -> Parser:
     words.add_argument("--json", action="store_true", help="print one JSON object")
     add_reading(words.add_argument_group("reading, as for clean"))
     words.set_defaults(recipe=None, settings=[])
-    machine = words.add_argument_group("other")
-    machine.add_argument(
-        "--threads", metavar="N", type=int, help="threads (one per processor); the result does not depend on it"
-    )
-    add_loudness(machine)
-    machine.add_argument("-h", "--help", action="help", help="show this and leave")
+    add_machine(words.add_argument_group("other"))
     return words
 
 
@@ -80,11 +73,10 @@ def run(options: argparse.Namespace) -> int:
     for name in ("format", "dataset_info"):
         if getattr(options, name) and all(is_text_name(one) for one in options.inputs):
             raise UsageError(f"--{name.replace('_', '-')} is for rows, and the inputs are files of text")
-    from belle_data.cli.progress import progress_for  # noqa: PLC0415 - `--help` must not wait for it
+    from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.vocab.training import train  # noqa: PLC0415
 
-    listener = progress_for(sys.stderr, quiet=options.quiet)
-    try:
+    with listening(quiet=options.quiet) as listener:
         told = train(
             options.inputs,
             options.out,
@@ -96,12 +88,6 @@ def run(options: argparse.Namespace) -> int:
             verbose=options.verbose,
             listener=listener,
         )
-    except KeyboardInterrupt:
-        listener.close()
-        print("interrupted: nothing was written", file=sys.stderr)
-        return INTERRUPTED
-    finally:
-        listener.close()
     if options.json:
         emit_json(told)
     elif not options.quiet:
