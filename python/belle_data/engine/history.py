@@ -39,7 +39,9 @@ class History:
 
     def __init__(self, folder: RunFolder, recipe: Recipe, stages: Sequence[Stage], sources: Sequence[Source]) -> None:
         self._folder, self._recipe = folder, recipe
-        self._versions = [(stage.name, stage.version, stage.fingerprint()) for stage in stages]
+        self.reads = {stage.name: stage.fingerprint() for stage in stages}
+        """What each stage reads beside the rows and the settings, such as a model: a hash, or nothing."""
+        self._versions = [(stage.name, stage.version, self.reads[stage.name]) for stage in stages]
         self._names = [source.name for source in sources]
         self.found = [{"name": one.name, "size": one.size, "stamp": one.stamp} for one in sources]
         """Name, size and stamp of each source, as `work/inputs.json` holds them."""
@@ -169,8 +171,12 @@ class Origin:
             if any(before[key] != now[key] for key in ("format", "hash", "rows")):
                 raise SourceError("the input changed since the run", path=now["name"], hint=f"run {self.command}")
 
-    def check_stage(self, stage: Stage) -> None:
+    def check_stage(self, stage: Stage, reads: str) -> None:
         """See that a stage would decide now as it did, so that what it decided can be taken over.
+
+        Args:
+            stage: The stage.
+            reads: What it reads beside the rows now. Settings may have it read less than it did.
 
         Raises:
             UsageError: It is of another version now.
@@ -179,7 +185,7 @@ class Origin:
         record = self.records[stage.name]
         if record["version"] != stage.version:
             raise self.refusal(f"{stage.name} is of another version now")
-        if record.get("reads", "") != stage.fingerprint():
+        if not {*filter(None, reads.split("; "))} <= {*record.get("reads", "").split("; ")}:
             raise SourceError(
                 f"what {stage.name} reads beside the rows changed since the run", hint=f"run {self.command}"
             )

@@ -352,7 +352,7 @@ class _Run:
                     "name": stage.name,
                     "version": stage.version,
                     "fingerprint": fingerprint,
-                    **({"reads": stage.fingerprint()} if stage.fingerprint() else {}),
+                    **({"reads": reads} if (reads := self.history.reads[stage.name]) else {}),
                     "rows_in": rows_in,
                     "removed": removed,
                     "files": decision.files or write_decision(self.folder, stage, decision),
@@ -387,7 +387,7 @@ class _Run:
 
         before = self._before(stage, ledger)
         if before is not None and self.origin is not None:
-            self.origin.check_stage(stage)
+            self.origin.check_stage(stage, self.history.reads[stage.name])
         if before is not None and self.origin is not None and self.origin.redecided != stage.name:
             self.listener.begin(stage.name, 0, "steps")
             return before
