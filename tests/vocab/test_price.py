@@ -81,7 +81,9 @@ def test_the_page_shows_each_size(merged: Shell) -> None:
     assert page.count('<tr><th scope="row">') == 2 * len(found["sizes"])
     for size in found["sizes"]:
         tokens, work = (f"{100 * size[name]:.1f} %" for name in ("ratio", "work_ratio"))
-        assert f'title="+{size["added"]:,}, tokens · 词元数: {tokens}"' in page
+        # The base has the longest bars, so that a share of it is a share of the room.
+        bar = f'<i class="removed" style="--part:{size["ratio"]:.4f}"></i>'
+        assert f'title="+{size["added"]:,}, tokens · 词元数: {tokens}">{bar}<span>{tokens}</span>' in page
         assert f'title="+{size["added"]:,}, work · 计算量: {work}"' in page
         assert f'<td class="number">{size["unused"]:,}</td><td class="number">{size["rare"]:,}</td></tr>' in page
     assert page.count("建议</span>") == 1
