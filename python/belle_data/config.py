@@ -6,9 +6,6 @@ the models here; what the command line sets with ``--set table.key=value`` comes
 
 from __future__ import annotations
 
-import difflib
-import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -25,9 +22,10 @@ from belle_data.stages.normalise import NormaliseConfig
 from belle_data.stages.quality import QualityConfig
 from belle_data.stages.rules import RulesConfig
 from belle_data.stages.semantic_dedup import SemanticDedupConfig
+from belle_data.toml_settings import apply_settings, mistake_of, read_toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 Format = Literal["auto", "alpaca", "belle", "sharegpt", "messages", "text", "mixed"]
 OutputFormat = Literal["same", "alpaca", "belle", "sharegpt", "messages"]
@@ -36,18 +34,9 @@ StageName = Literal[
 ]
 
 _PRESETS = Path(__file__).with_name("recipes")
-LARGEST_RECIPE = 1 << 20
-"""Bytes; a larger file was not meant to be one, and may have no end."""
+_EXAMPLE = "near_dedup.threshold=0.85"
 MOST_ROWS = 2**32
 """Row numbers have 32 bits."""
-
-_PLAIN_MESSAGES = {
-    "dict_type": "must be a table",
-    "model_attributes_type": "must be a table",
-    "model_type": "must be a table",
-    "tuple_type": "must be a list",
-}
-"""What pydantic says in words of Python, in those of TOML."""
 
 
 class InputConfig(BaseModel):
@@ -123,8 +112,8 @@ def load_recipe(
     """
     values: dict[str, Any] = {}
     if path is not None:
-        values = _read_toml(_preset(path) or Path(path))
-    mistakes = _apply_all(values, settings)
+        values = read_toml(_preset(path) or Path(path), preset_names())
+    mistakes = apply_settings(values, settings, _EXAMPLE)
     for table, entries in (overrides or {}).items():
         if not isinstance(entries, dict):
             values[table] = entries
@@ -152,7 +141,7 @@ def with_settings(recipe: Recipe, settings: Sequence[str]) -> Recipe:
         RecipeError: There are mistakes; all of them are named at once.
     """
     values = recipe.model_dump(mode="json")
-    return _validated(values, _apply_all(values, settings), None)
+    return _validated(values, apply_settings(values, settings, _EXAMPLE), None)
 
 
 def changed_settings(recipe: Recipe) -> dict[str, Any]:
@@ -168,22 +157,11 @@ def changed_settings(recipe: Recipe) -> dict[str, Any]:
     return changed
 
 
-def _apply_all(values: dict[str, Any], settings: Sequence[str]) -> list[RecipeError]:
-    """Put settings on top of values; gives the mistakes."""
-    mistakes = []
-    for setting in settings:
-        try:
-            _apply(values, setting)
-        except RecipeError as error:
-            mistakes.append(error)
-    return mistakes
-
-
 def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | Path | None) -> Recipe:
     try:
         recipe = Recipe.model_validate(values)
     except ValidationError as error:
-        mistakes.extend(_mistake(one) for one in error.errors(include_url=False))
+        mistakes.extend(mistake_of(one, Recipe) for one in error.errors(include_url=False))
         raise RecipeError.of(mistakes, path) from None
     missing = recipe.diversity.missing() if "diversity" in recipe.stages else None
     if missing is not None:
@@ -196,84 +174,3 @@ def _validated(values: dict[str, Any], mistakes: list[RecipeError], path: str | 
     if mistakes:
         raise RecipeError.of(mistakes, path)
     return recipe
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        with path.open("rb") as handle:
-            data = handle.read(LARGEST_RECIPE + 1)
-        if len(data) > LARGEST_RECIPE:
-            raise RecipeError(
-                f"the file is larger than {LARGEST_RECIPE >> 20} MiB, which no recipe is",
-                path=path,
-                hint="was the input meant? name it without --recipe",
-            )
-        return tomllib.loads(data.decode("utf-8"))
-    except OSError as error:
-        raise RecipeError(
-            f"the recipe cannot be read ({error.strerror})",
-            path=path,
-            hint=f"name a file, or a recipe that comes with belle: {', '.join(preset_names())}",
-        ) from None
-    except UnicodeDecodeError as error:
-        raise RecipeError("the recipe is not UTF-8", path=path, byte=error.start) from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"the recipe is not TOML: {error}", path=path) from None
-    except RecursionError:
-        raise RecipeError("the recipe is nested too deeply", path=path) from None
-    except ValueError as error:
-        # A number of thousands of digits, or a NUL in the path.
-        raise RecipeError(f"the recipe cannot be read ({error})", path=path) from None
-
-
-def _apply(values: dict[str, Any], setting: str) -> None:
-    name, equals, text = setting.partition("=")
-    keys = [key.strip() for key in name.split(".")]
-    if not equals or not all(keys):
-        raise RecipeError(
-            "a setting must be table.key=value", value=setting, hint="for example near_dedup.threshold=0.85"
-        )
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except (ValueError, RecursionError):
-        # Not TOML, nested without end, or a number of thousands of digits: the text is then judged as it stands.
-        value = text.strip()
-    table = values
-    for key in keys[:-1]:
-        table = table.setdefault(key, {})
-        if not isinstance(table, dict):
-            raise RecipeError(f"`{key}` is no table", value=setting)
-    table[keys[-1]] = value
-
-
-def _mistake(error: Any) -> RecipeError:
-    where = ".".join(str(part) for part in error["loc"])
-    kind = error["type"]
-    if kind == "extra_forbidden":
-        table: type[BaseModel] = Recipe
-        for part in error["loc"][:-1]:
-            annotation = table.model_fields[str(part)].annotation if str(part) in table.model_fields else None
-            table = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else table
-        hint = _suggestion(error["loc"][-1], table.model_fields)
-        return RecipeError(f"`{where}` is no setting", value=error["input"], hint=hint)
-    if kind == "literal_error":
-        known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
-        what = "unknown stage" if error["loc"][:1] == ("stages",) else f"`{where}` has an unknown value"
-        return RecipeError(what, value=error["input"], hint=_suggestion(error["input"], known))
-    if kind in _PLAIN_MESSAGES:
-        return RecipeError(f"`{where}` {_PLAIN_MESSAGES[kind]}", value=error["input"])
-    if kind in {"setting_conflict", "value_error"}:
-        # About several settings of the table: all of it is no value to show.
-        context = error.get("ctx", {})
-        return RecipeError(f"`{where}`: {context.get('error', error['msg'])}", hint=context.get("hint"))
-    message = str(error["msg"])
-    message = message[:1].lower() + message[1:]
-    return RecipeError(f"`{where}`: {message}" if where else message, value=error["input"])
-
-
-def _suggestion(wrong: object, known: Iterable[str]) -> str:
-    """Name what is known, first what is most like the wrong word."""
-    words = list(known)
-    near = difflib.get_close_matches(str(wrong), words, n=1, cutoff=0.6)
-    start = f"did you mean {near[0]}? " if near else ""
-    return f"{start}known here: {', '.join(words)}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 DONE = 0
 WRONG = 2
@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and give the exit code of the process.
+    """Run a command of ``belle_data`` and give the exit code of the process.
 
     Args:
         arguments: Those of the command line without the program's name; None takes them from ``sys.argv``.
@@ -27,14 +27,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 done; 2 wrong use, recipe or input; 130 interrupted.
     """
+    return guarded(_run, list(sys.argv[1:] if arguments is None else arguments))
+
+
+def guarded(run: Callable[[list[str]], int], arguments: list[str]) -> int:
+    """Run a program so that whatever goes wrong becomes a message and an exit code.
+
+    Args:
+        run: Understands the arguments, does what they say and gives the exit code.
+        arguments: Those of the command line without the program's name.
+
+    Returns:
+        0 done; 2 wrong use, recipe or input; 130 interrupted; or what `run` gives.
+    """
     from belle_data.cli.terminal import make_streams_safe  # noqa: PLC0415 - within the reach of Ctrl-C
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
     # Before the flags are understood, only their spelling tells whether to show where an error comes from.
-    verbose = any(flag in {"-v", "--verbose"} for flag in given)
+    verbose = any(flag in {"-v", "--verbose"} for flag in arguments)
     try:
         make_streams_safe()
-        return _run(given)
+        return run(arguments)
     except KeyboardInterrupt as stop:
         told = str(stop)
         _say(told if told.startswith("interrupted: ") else "interrupted: the same command goes on where this one ended")
@@ -46,11 +58,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
-    from belle_data.cli.parser import parse  # noqa: PLC0415
+    from belle_data.cli.parser import COMMANDS, Program  # noqa: PLC0415
 
-    options = parse(arguments)
+    program = Program(
+        "belle_data",
+        "Cleans Chinese instruction data and explains every row that it removes.",
+        COMMANDS,
+        stray_file="clean",
+    )
+    options = program.parse(arguments)
     _guard_mapped_files(options)
-    return _command(options)
+    code: int = program.module(options.command).run(options)
+    return code
 
 
 def _guard_mapped_files(options: argparse.Namespace) -> None:
@@ -63,13 +82,6 @@ def _guard_mapped_files(options: argparse.Namespace) -> None:
     from belle_data import _native  # noqa: PLC0415 - a mistyped flag must be told at once
 
     _native.guard_mapped_files()
-
-
-def _command(options: argparse.Namespace) -> int:
-    from importlib import import_module  # noqa: PLC0415
-
-    code: int = import_module(f"belle_data.cli.{options.command}").run(options)
-    return code
 
 
 def _report(error: Exception, *, verbose: bool) -> int:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from belle_data import __version__
 from belle_data.cli.terminal import closest
 from belle_data.errors import UsageError, escaped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import ModuleType
 
 COMMANDS = {
     "clean": "remove bad rows and duplicates; kept rows, ledger and report in a run folder",
@@ -42,10 +47,14 @@ exit codes:
 class Parser(argparse.ArgumentParser):
     """A parser whose errors are those of the package."""
 
+    package = "belle_data"
+    """What ``python -m`` is followed by."""
+
     def __init__(self, command: str, *, usage: str, description: str, epilog: str) -> None:
+        typed = program(self.package)
         super().__init__(
-            prog=f"{program()} {command}".rstrip(),
-            usage=f"{program()} {usage}",
+            prog=f"{typed} {command}".rstrip(),
+            usage=f"{typed} {usage}",
             description=textwrap.fill(description, 100),
             epilog=epilog,
             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -59,41 +68,79 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message.replace("unrecognized arguments", "unknown"), hint=hint)
 
 
-def program() -> str:
-    """What the user typed to start this program."""
-    name = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else ""
-    return name if name.startswith("belle-data") else "python -m belle_data"
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program of several commands.
 
-
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """Understand the arguments; ``--help`` and ``--version`` print and leave.
-
-    Raises:
-        UsageError: A command, option or value is unknown or missing.
-        SystemExit: The help or the version was printed.
+    Attributes:
+        package: The package, as in ``python -m belle_data``; its commands are the modules of its ``cli``.
+        description: What the program is for, one sentence.
+        commands: Each command, and what it does.
+        top: Makes its parsers.
+        stray_file: The command that is named to a user who gives a file and no command; None for no such hint.
     """
-    if not arguments:
-        raise UsageError("no command is named", hint=f"{program()} clean raw.jsonl, or {program()} --help")
-    if arguments[0].startswith("-"):
-        _top().parse_args(arguments[:1])
-    command = arguments[0]
-    if command not in COMMANDS:
-        raise UsageError("unknown command", value=command, hint=_unknown_command(command))
-    parser: Parser = import_module(f"belle_data.cli.{command}").parser()
-    options, unknown = parser.parse_known_intermixed_args(arguments[1:])
-    if unknown:
-        _refuse(parser, unknown, arguments)
-    options.command = command
-    return options
+
+    package: str
+    description: str
+    commands: Mapping[str, str]
+    top: type[Parser] = Parser
+    stray_file: str | None = None
+
+    def module(self, command: str) -> ModuleType:
+        """The module of a command."""
+        return import_module(f"{self.package}.cli.{command.replace('-', '_')}")
+
+    def parse(self, arguments: list[str]) -> argparse.Namespace:
+        """Understand the arguments; ``--help`` and ``--version`` print and leave.
+
+        Raises:
+            UsageError: A command, option or value is unknown or missing.
+            SystemExit: The help or the version was printed.
+        """
+        typed = program(self.package)
+        if not arguments:
+            first = f"{typed} {self.stray_file} raw.jsonl, or " if self.stray_file else ""
+            raise UsageError("no command is named", hint=f"{first}{typed} --help")
+        if arguments[0].startswith("-"):
+            self._whole().parse_args(arguments[:1])
+        command = arguments[0]
+        if command not in self.commands:
+            raise UsageError("unknown command", value=command, hint=self._unknown(command))
+        parser: Parser = self.module(command).parser()
+        options, unknown = parser.parse_known_intermixed_args(arguments[1:])
+        if unknown:
+            _refuse(parser, unknown, arguments)
+        options.command = command
+        return options
+
+    def _unknown(self, command: str) -> str:
+        near = closest(command, self.commands)
+        if near:
+            return f"did you mean {near}?"
+        if self.stray_file and Path(command).exists():
+            return f"to {self.stray_file} this file: {program(self.package)} {self.stray_file} {escaped(command)}"
+        return f"the commands are {', '.join(self.commands)}"
+
+    def _whole(self) -> Parser:
+        typed = program(self.package)
+        width = max(map(len, self.commands))
+        commands = "\n".join(f"  {name:<{width}}  {what}" for name, what in self.commands.items())
+        parser = self.top(
+            "",
+            usage="COMMAND [OPTIONS]",
+            description=self.description,
+            epilog=f"commands:\n{commands}\n\n{typed} COMMAND --help says more about a command.\n\n{EXIT_CODES}",
+        )
+        parser.add_argument("-h", "--help", action="help", help="show this and leave")
+        version = f"{self.package.replace('_', '-')} {__version__}"
+        parser.add_argument("--version", action="version", version=version, help="show the version and leave")
+        return parser
 
 
-def _unknown_command(command: str) -> str:
-    near = closest(command, COMMANDS)
-    if near:
-        return f"did you mean {near}?"
-    if Path(command).exists():
-        return f"to clean this file: {program()} clean {escaped(command)}"
-    return f"the commands are {', '.join(COMMANDS)}"
+def program(package: str = "belle_data") -> str:
+    """What the user typed to start the program of a package."""
+    name = Path(sys.argv[0]).name if sys.argv and sys.argv[0] else ""
+    return name if name.startswith(package.replace("_", "-")) else f"python -m {package}"
 
 
 def _refuse(parser: argparse.ArgumentParser, unknown: list[str], arguments: list[str]) -> NoReturn:
@@ -124,21 +171,6 @@ def _as_setting(flag: str, arguments: list[str]) -> str | None:
     table, _, key = name.rpartition(".")
     homes = [stage for stage in stages if table in {"", stage} and key in type(getattr(Recipe(), stage)).model_fields]
     return " or ".join(f"--set {stage}.{key}={escaped(value)}" for stage in homes) or None
-
-
-def _top() -> Parser:
-    commands = "\n".join(f"  {name:<11}  {what}" for name, what in COMMANDS.items())
-    parser = Parser(
-        "",
-        usage="COMMAND [OPTIONS]",
-        description="Cleans Chinese instruction data and explains every row that it removes.",
-        epilog=f"commands:\n{commands}\n\n{program()} COMMAND --help says more about a command.\n\n{EXIT_CODES}",
-    )
-    parser.add_argument("-h", "--help", action="help", help="show this and leave")
-    parser.add_argument(
-        "--version", action="version", version=f"belle-data {__version__}", help="show the version and leave"
-    )
-    return parser
 
 
 def add_loudness(parser: argparse._ActionsContainer) -> None:
