@@ -168,8 +168,13 @@ def row_map(merge: Merge) -> dict[str, Any]:
     }
 
 
-def _contents(merge: Merge, max_length: int) -> dict[str, bytes]:
-    model = merge.model
+def tokenizer_files(model: PieceModel, *, max_length: int = MAX_LENGTH) -> dict[str, bytes]:
+    """Make the files with which transformers use a model: the model itself and what is written of it, by their names.
+
+    Args:
+        model: Without user-defined and unused pieces.
+        max_length: Tokens of the longest text, for ``model_max_length``.
+    """
     special = model.special()
     tokens = {f"{role}_token": text for role, (_, text) in special.items()}
     config = {
@@ -199,6 +204,12 @@ def _contents(merge: Merge, max_length: int) -> dict[str, bytes]:
         TOKENIZER: tokenizer_json(model),
         CONFIG: _json(config),
         SPECIAL: _json(tokens),
+    }
+
+
+def _contents(merge: Merge, max_length: int) -> dict[str, bytes]:
+    return {
+        **tokenizer_files(merge.model, max_length=max_length),
         ROW_MAP: _rows_json(row_map(merge)),
         LEDGER: _ledger(merge),
     }
