@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 ROLES = frozenset({"system", "user", "assistant"})
-NO_ANSWER, SPECIAL_PIECE, NOTHING_LEARNED, BOUNDARY, OTHER_ROLE, EMPTY = (
+NO_ANSWER, SPECIAL_PIECE, NOTHING_LEARNED, BOUNDARY, OTHER_ROLE, EMPTY, PLAIN_TEXT = (
     "no_answer",
     "special_piece",
     "nothing_learned",
     "boundary",
     "other_role",
     "no_turns",
+    "plain_text",
 )
 REASONS = {
     NO_ANSWER: "there is no turn of the assistant",
@@ -28,6 +29,7 @@ REASONS = {
     BOUNDARY: "a piece lies across the beginning or the end of an answer",
     OTHER_ROLE: "a turn has a role that the template does not know",
     EMPTY: "there is no turn",
+    PLAIN_TEXT: "the row is plain text, and no conversation",
 }
 """Why a row is left out."""
 
@@ -100,6 +102,8 @@ def reason_against(turns: Sequence[dict[str, str]], special: Sequence[str]) -> s
     """
     if not turns:
         return EMPTY
+    if all(turn["role"] == "text" for turn in turns):
+        return PLAIN_TEXT
     if any(turn["role"] not in ROLES for turn in turns):
         return OTHER_ROLE
     if all(turn["role"] != "assistant" for turn in turns):

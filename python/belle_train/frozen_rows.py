@@ -57,17 +57,22 @@ class SplitHead(nn.Module):
 
     def __init__(self, weight: torch.Tensor | None, old_rows: int, shared: SplitEmbedding | None = None) -> None:
         super().__init__()
+        # In a list, so that the parameters stay those of one module and are stored once.
+        self._shared = [] if shared is None else [shared]
         if shared is None:
             if weight is None:
                 raise InternalError("an output layer needs rows")
             self.old = nn.Parameter(weight[:old_rows].detach().clone(), requires_grad=False)
             self.new = nn.Parameter(weight[old_rows:].detach().clone())
-        else:
-            self.old, self.new = shared.old, shared.new
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
         """Scores of all pieces: ``[…, dimensions]`` gives ``[…, rows]``."""
-        return torch.cat([functional.linear(hidden, self.old), functional.linear(hidden, self.new)], dim=-1)
+        rows = self.rows()
+        return torch.cat([functional.linear(hidden, rows.old), functional.linear(hidden, rows.new)], dim=-1)
+
+    def rows(self) -> SplitEmbedding | SplitHead:
+        """The module that has the rows."""
+        return self._shared[0] if self._shared else self
 
 
 def freeze(model: PreTrainedModel, only: str, old_rows: int | None) -> None:
@@ -112,23 +117,26 @@ def gathered(parameters: list[Any]) -> Any:
     spread = [one for one in parameters if hasattr(one, "ds_id")]
     if not spread:
         return nullcontext()
-    from deepspeed.zero import GatheredParameters  # noqa: PLC0415 - seconds
+    import deepspeed  # noqa: PLC0415 - seconds
 
-    return GatheredParameters(spread)
+    return deepspeed.zero.GatheredParameters(spread)
 
 
 def learned_rows(model: PreTrainedModel, only: str) -> Iterator[tuple[str, int, torch.Tensor]]:
-    """What learned: the name of a tensor of the stored model, the first row that learned, and the rows, one after the other.
+    """What learned: ``input`` or ``output``, the first row that learned, and the rows, one after the other.
 
-    Under ZeRO-3 every process has to go through it; the rows are on the processor.
+    A model with one matrix for both gives the input only. Under ZeRO-3 every process has to go through it; the rows
+    are on the processor.
     """
     inside: Any = model.get_input_embeddings()
     outside: Any = model.get_output_embeddings()
     if only == "new-rows":
-        pairs = [("input", inside.old_rows, inside.new), ("output", inside.old_rows, outside.new)]
+        found = [("input", inside.old_rows, inside.new), ("output", inside.old_rows, outside.rows().new)]
     else:
-        pairs = [("input", 0, inside.weight), ("output", 0, outside.weight)]
-    for name, first, parameter in pairs:
+        found = [("input", 0, inside.weight), ("output", 0, outside.weight)]
+    if found[0][2] is found[1][2]:
+        found.pop()
+    for name, first, parameter in found:
         with gathered([parameter]):
             rows = parameter.detach().to("cpu", copy=True)
         yield name, first, rows

@@ -110,7 +110,7 @@ class Program:
         options, unknown = parser.parse_known_intermixed_args(arguments[1:])
         if unknown:
             _refuse(parser, unknown, arguments)
-        options.command = command
+        options.command, options.words = command, arguments[1:]
         return options
 
     def _unknown(self, command: str) -> str:

@@ -1,0 +1,2 @@
+def loss_page(report, losses):
+    return "<html></html>"
