@@ -127,17 +127,15 @@ def _base(place: Path, settings: dict[str, Any], model: str | Path | None) -> Pa
     base = check_model(model)
     if known is None or not (known / MODEL_CONFIG).is_file() or known.resolve() == base.resolve():
         return base
-    if any(digest(known / name) != digest(base / name) for name in _telling(known) & _telling(base)) or (
-        _telling(known) != _telling(base)
-    ):
+    if _telling(known) != _telling(base):
         hint = f"leave --model out, or move {named} away if the adapter does belong to this model"
         raise UsageError(f"the adapter was trained on {named}, and this is another model", path=base, hint=hint)
     return base
 
 
-def _telling(folder: Path) -> set[str]:
-    """Names of the files that say which model it is."""
-    return {path.name for path in folder.glob("*.safetensors")} | {MODEL_CONFIG}
+def _telling(folder: Path) -> dict[str, str]:
+    """The SHA-256 of each file that says which model it is."""
+    return {path.name: digest(path) for path in [folder / MODEL_CONFIG, *sorted(folder.glob("*.safetensors"))]}
 
 
 def _check_shapes(place: Path, settings: dict[str, Any], model: Any, base: Path) -> None:
