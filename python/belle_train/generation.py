@@ -168,9 +168,10 @@ class LocalModel:
             ready.sort(key=lambda one: (-len(one[2]), one[0]))
             for first in range(0, len(ready), batch_size):
                 batch = ready[first : first + batch_size]
-                answers = self._generate([one[2] for one in batch], [one[1].row for one in batch], sampling)
-                for (place, _, ids), answer in zip(batch, answers, strict=True):
-                    put(place, {**answer, "prompt_tokens": len(ids), "answer_tokens": answer["answer_tokens"]})
+                made = self._generate([one[2] for one in batch], [one[1].row for one in batch], sampling)
+                for (place, _, ids), (text, finish, tokens) in zip(batch, made, strict=True):
+                    counts = {"prompt_tokens": len(ids), "answer_tokens": tokens}
+                    put(place, {"answer": text, "finish": finish, **counts})
                 done += len(batch)
                 listener.update(done)
         listener.end(f"{len(prompts):,} rows")
@@ -230,7 +231,8 @@ class LocalModel:
 
     def _generate(
         self, prompts: Sequence[list[int]], rows: Sequence[int], sampling: Sampling
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[tuple[str, str, int]]:
+        """Text, finish and number of tokens of each prompt's answer."""
         import torch  # noqa: PLC0415 - loaded by then
         from transformers import GenerationConfig, LogitsProcessorList  # noqa: PLC0415
 
@@ -258,12 +260,11 @@ class LocalModel:
             raise UsageError("a batch does not fit into memory", value=len(prompts), hint=hint) from None
         return map(self._answer, made[:, longest:].tolist())
 
-    def _answer(self, ids: list[int]) -> dict[str, Any]:
+    def _answer(self, ids: list[int]) -> tuple[str, str, int]:
         ends = set(self._ends)
         length = next((place for place, number in enumerate(ids) if number in ends), None)
         text = self._tokenizer.decode(ids[:length], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        tokens = len(ids) if length is None else length
-        return {"answer": text, "finish": LENGTH if length is None else STOP, "answer_tokens": tokens}
+        return (text, LENGTH, len(ids)) if length is None else (text, STOP, length)
 
 
 class _Drawing:
