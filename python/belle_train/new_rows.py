@@ -16,7 +16,8 @@ SUBTOKEN_MEAN, MEAN, RANDOM = "subtoken-mean", "mean", "random"
 INITS = (SUBTOKEN_MEAN, MEAN, RANDOM)
 DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 """Types of rows that a mean can be taken of, with torch's names of them."""
-_AT_ONCE = 1024
+_AT_ONCE = 1 << 17
+"""Numbers that are worked on at once: their block stays in the processor's caches."""
 
 
 class RowMaker:
@@ -70,15 +71,16 @@ class RowMaker:
             yield rows.to(dtype).contiguous().view(torch.uint8).numpy().tobytes()
 
     def _rows(self, torch: Any, old: Any, number: int) -> Iterator[Any]:
+        at_once = max(1, _AT_ONCE // old.shape[1])
         total = torch.zeros(old.shape[1], dtype=torch.float64)
         if self._padded or self._init == MEAN:
-            for start in range(0, old.shape[0], _AT_ONCE):
+            for start in range(0, old.shape[0], at_once):
                 # numpy adds row after row on one thread, so that the sum is the same everywhere.
-                total += torch.from_numpy(old[start : start + _AT_ONCE].double().numpy().sum(axis=0))
+                total += torch.from_numpy(old[start : start + at_once].double().numpy().sum(axis=0))
             total /= old.shape[0]
         generator = torch.Generator().manual_seed((self._seed + number) % (1 << 63))
-        for start in range(0, len(self._parts), _AT_ONCE):
-            parts = self._parts[start : start + _AT_ONCE]
+        for start in range(0, len(self._parts), at_once):
+            parts = self._parts[start : start + at_once]
             if self._init == SUBTOKEN_MEAN:
                 yield _means(torch, old, parts)
             elif self._init == MEAN:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 
@@ -110,13 +111,20 @@ def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     from belle_data.cli import main
     from belle_data.cli.parser import COMMANDS
     from belle_data.cli.vocab import ACTIONS
+    from belle_train.cli import main as train
+    from belle_train.cli.parser import PROGRAM
 
     assert len(COMMANDS) >= 7
     commands = [[], *([command] for command in COMMANDS), *(["vocab", action] for action in ACTIONS)]
     for arguments in ([*command, "--help"] for command in commands):
         assert main(arguments) == 0
+    # A command that is announced and not there yet has no help.
+    training = [name for name in PROGRAM.commands if find_spec(f"belle_train.cli.{name.replace('-', '_')}")]
+    assert len(training) >= 6
+    for name in training:
+        assert train([name, "--help"]) == 0
     known = set(FLAG.findall(capsys.readouterr().out))
-    assert {"--out", "--set", "--force", "--version"} <= known
+    assert {"--out", "--set", "--force", "--version", "--greedy"} <= known
     named = {
         (flag, name_of(page))
         for page in PAGES

@@ -43,25 +43,9 @@ class Done:
         return json.loads(self.out)
 
 
-def _main(arguments: list[str]) -> int:
-    import sys
-
-    from belle_data.errors import BelleError
-
-    module = import_module(f"belle_train.cli.{arguments[0].replace('-', '_')}")
-    try:
-        code: int = module.run(module.parser().parse_args(arguments[1:]))
-    except BelleError as error:
-        sys.stderr.write(f"error: {error}\n")
-        if error.hint:
-            sys.stderr.write(f"hint: {error.hint}\n")
-        return error.exit_code
-    return code
-
-
 def command(*arguments: str | int | Path) -> Done:
     """Run a command of belle_train within this process, which imports torch once for all."""
-    main = getattr(import_module("belle_train.cli"), "main", _main)
+    main = import_module("belle_train.cli").main
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         code = main(list(map(str, arguments)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
+from belle_data.cli.parser import EXIT_CODES, add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json, padded
+from belle_train.cli.parser import Parser, need_training_packages
 
 if TYPE_CHECKING:
     import argparse
@@ -59,6 +60,7 @@ def run(options: argparse.Namespace) -> int:
     from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` needs none of it
     from belle_train.extension import extend  # noqa: PLC0415
 
+    need_training_packages()
     with listening(quiet=options.quiet) as listener:
         summary = extend(
             options.model,

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES, Parser, add_loudness, whole_number
+from belle_data.cli.parser import EXIT_CODES, add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json
+from belle_train.cli.parser import Parser, need_training_packages
 
 if TYPE_CHECKING:
     import argparse
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from belle_data.cli.progress import listening  # noqa: PLC0415 - `--help` needs none of it
     from belle_train.tiny import init_tiny  # noqa: PLC0415
 
+    need_training_packages()
     with listening(quiet=options.quiet):
         summary = init_tiny(
             options.tokenizer,
