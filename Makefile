@@ -1,6 +1,6 @@
 # Every target is also what CI runs. Nothing is written outside of this folder, save for the download caches of pip, uv and cargo.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow lint format lock bench fuzz clean
+.PHONY: help setup setup-train demo demo-train test test-slow test-all lint format lock bench fuzz clean
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 
@@ -22,19 +22,28 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 NATIVE_SOURCES := $(shell find rust -not -name '.*') Cargo.toml Cargo.lock rust-toolchain.toml pyproject.toml
 
 help: ## print this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.native ## make .venv with every dependency and the built extension
+
+setup-train: .venv/.train setup ## the packages for training into the same .venv: torch and what goes with it, 6 GB
 
 demo: setup ## clean the example data into runs/demo
 	$(BIN)/python -m belle_data clean examples/raw.jsonl --out runs/demo
 
-test: setup ## run the tests of the Rust core and of the Python packages, save for the slow ones
+demo-train: setup-train ## from the example data to a tiny tuned model's answers, under runs/demo-train
+	$(BIN)/python examples/demo_train.py --data examples/raw.jsonl --out runs/demo-train
+
+test: setup-train ## run the tests of the Rust core and of the Python packages, save for the slow ones
 	cargo test --locked -p belle-core
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
-test-slow: setup ## run the slow tests alone
+test-slow: setup-train ## run the slow tests alone
 	$(BIN)/python -m pytest -m slow
+
+test-all: setup-train ## run all tests, the slow ones too
+	cargo test --locked -p belle-core
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: setup ## check format, lints, types and the stub of the extension
 	cargo fmt --all --check
@@ -56,6 +65,7 @@ format: setup ## rewrite Rust and Python files in the project's format
 lock: .venv/.boot ## write the dependency locks anew, with the newest versions that fit
 	$(COMPILE) --upgrade pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade pyproject.toml requirements-dev.in -o requirements-dev.lock
+	$(COMPILE) --upgrade --extra train -c requirements-dev.lock pyproject.toml requirements-dev.in -o requirements-train.lock
 
 bench: setup ## run the benchmarks of the kernels
 	cd benches && cargo bench --locked
@@ -81,6 +91,12 @@ clean: ## remove what the other targets made
 
 .venv/.deps: .venv/.boot requirements-dev.lock
 	$(IN_VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+# Each process that trains imports 10,000 modules: compiled once, or at every start where Python may not write.
+.venv/.train: .venv/.deps requirements-train.lock
+	$(IN_VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements-train.lock
+	$(BIN)/python -m compileall -q -j 0 .venv/lib > /dev/null 2>&1 || true
 	touch $@
 
 .venv/.native: .venv/.deps $(NATIVE_SOURCES)

@@ -104,14 +104,14 @@ def freeze(model: PreTrainedModel, only: str, old_rows: int | None) -> None:
     with gathered([inside.weight, outside.weight]):
         split = SplitEmbedding(inside.weight.data, old_rows)
         head = SplitHead(None if tied else outside.weight.data, old_rows, split if tied else None)
-    model.set_input_embeddings(split)  # type: ignore[arg-type]
-    model.set_output_embeddings(head)  # type: ignore[arg-type]
+    model.set_input_embeddings(split)
+    model.set_output_embeddings(head)
     # Saving a model joins tied matrices by their names, which are no longer there.
     model.config.tie_word_embeddings = False
 
 
 def gathered(parameters: list[Any]) -> Any:
-    """A context in which parameters that ZeRO-3 has spread over the processes are whole in each; else one that does nothing."""
+    """A context in which parameters that ZeRO-3 has spread over the processes are whole in each of them."""
     from contextlib import nullcontext  # noqa: PLC0415
 
     spread = [one for one in parameters if hasattr(one, "ds_id")]

@@ -30,7 +30,7 @@ def pack(lengths: Sequence[int] | NDArray[np.integer], capacity: int) -> list[li
         ValueError: A length is out of its range.
     """
     sizes = np.asarray(lengths, dtype=np.int64)
-    if sizes.size and not (1 <= sizes.min() and sizes.max() <= capacity):
+    if sizes.size and not (sizes.min() >= 1 and sizes.max() <= capacity):
         message = f"lengths must be from 1 to {capacity}"
         raise ValueError(message)
     # Open sequences by the room that they have left; the set bits of `rooms` are those that are not empty.

@@ -136,7 +136,7 @@ def finished(out: Path, fingerprint: str) -> Prepared | None:
 
 
 def read_prepared(out: Path, name: str) -> pa.Table:
-    """The sequences of a folder that `prepare_conversations` or `prepare_text` wrote: ``train.arrow`` or ``held_out.arrow``.
+    """The sequences of a folder that `write_prepared` wrote: ``train.arrow`` or ``held_out.arrow``.
 
     The file is mapped, not read.
 

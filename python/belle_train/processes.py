@@ -36,7 +36,7 @@ class Place:
 
 
 def place(environment: Mapping[str, str]) -> Place | None:
-    """Which of several processes this is, by the variables of torchrun, DeepSpeed or Slurm; None if nobody started it as one.
+    """Which of several processes this is, by the variables of torchrun, DeepSpeed or Slurm; None if it is by itself.
 
     Raises:
         UsageError: The variables contradict each other.
@@ -49,7 +49,9 @@ def place(environment: Mapping[str, str]) -> Place | None:
         else:
             return None
     except ValueError:
-        raise UsageError("RANK or WORLD_SIZE of the environment is no number", hint="unset them, or use torchrun") from None
+        raise UsageError(
+            "RANK or WORLD_SIZE of the environment is no number", hint="unset them, or use torchrun"
+        ) from None
     if not 0 <= found.rank < found.size:
         raise UsageError("RANK of the environment is not below WORLD_SIZE", value=found.rank, hint="use torchrun")
     return found
@@ -169,12 +171,16 @@ def command_line(arguments: Sequence[str], processes: int, nodes: Nodes) -> str:
     """The command that starts the same processes by hand."""
     import shlex  # noqa: PLC0415
 
-    where = ["--standalone"] if nodes.count == 1 else [
-        f"--nnodes={nodes.count}",
-        f"--node-rank={nodes.rank}",
-        f"--master-addr={(nodes.master or '').rpartition(':')[0]}",
-        f"--master-port={(nodes.master or '').rpartition(':')[2]}",
-    ]
+    where = (
+        ["--standalone"]
+        if nodes.count == 1
+        else [
+            f"--nnodes={nodes.count}",
+            f"--node-rank={nodes.rank}",
+            f"--master-addr={(nodes.master or '').rpartition(':')[0]}",
+            f"--master-port={(nodes.master or '').rpartition(':')[2]}",
+        ]
+    )
     return shlex.join(["torchrun", *where, f"--nproc-per-node={processes}", "-m", "belle_train", *arguments])
 
 

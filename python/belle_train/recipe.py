@@ -85,7 +85,7 @@ class TrainingConfig(BaseModel):
 
 
 class LoraConfig(BaseModel):
-    """Low-rank adapters (arXiv 2106.09685), used with ``--lora``; the defaults are those of Baize (arXiv 2304.01196)."""
+    """Low-rank adapters (arXiv 2106.09685), used with ``--lora``; the defaults are Baize's (arXiv 2304.01196)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

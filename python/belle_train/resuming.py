@@ -10,10 +10,12 @@ import json
 import os
 import re
 import shutil
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import RunFolderError, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MARK = "belle.json"
 _FOLDER = re.compile(r"checkpoint-(\d+)")
@@ -90,7 +92,7 @@ def check_same(found: dict[str, Any], wanted: dict[str, Any], path: Path) -> Non
     hint = "--force begins anew; or use the settings of the checkpoint"
     if found.get("sequences", 0) > wanted.get("sequences", 0):
         raise UsageError(
-            f"the data has {wanted['sequences']:,} sequences, and had {found['sequences']:,} when the checkpoint was written",
+            f"the data has {wanted['sequences']:,} sequences, and had {found['sequences']:,} at the checkpoint",
             path=path,
             hint=hint,
         )

@@ -33,7 +33,7 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
         raise SourceError(f"the tokenizer cannot be read ({message})", path=folder, hint=hint) from error
     if not tokenizer.is_fast:
         raise SourceError("the folder has no tokenizer.json", path=folder, hint="convert the tokenizer to a fast one")
-    return tokenizer  # type: ignore[no-any-return]
+    return tokenizer
 
 
 def tokenizer_hash(tokenizer: PreTrainedTokenizerBase) -> str:

@@ -6,7 +6,6 @@ import functools
 import json
 import math
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -21,6 +20,7 @@ from belle_train.packing import IGNORED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from belle_data.engine.progress import Listener
 
@@ -59,7 +59,7 @@ class TextTrainer(_Sure, Trainer):
 
 
 class AnswerTrainer(_Sure, SFTTrainer):
-    """Learns answers; scores only the pieces that are learned, and reads no weight outside of its module, as ZeRO-3 needs."""
+    """Learns answers: scores only what is learned, and reads no weight outside of its module, as ZeRO-3 needs."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -70,7 +70,7 @@ class AnswerTrainer(_Sure, SFTTrainer):
         self,
         model: Any,
         inputs: dict[str, Any],
-        return_outputs: bool = False,  # noqa: FBT001, FBT002 - the signature is that of transformers
+        return_outputs: bool = False,
         num_items_in_batch: Any = None,
     ) -> Any:
         """The sum of the negative log-probabilities of a micro batch over the pieces that a whole step learns."""
@@ -260,7 +260,10 @@ def held_out_loss(trainer: Trainer, dataset: Any, collator: Callable[[Any], Any]
         for number in range(rank, math.ceil(batches / size) * size, size):
             first = number * batch_size
             counts = first < count
-            rows = [dataset[place] for place in range(first if counts else 0, min(first + batch_size, count) if counts else 1)]
+            rows = [
+                dataset[place]
+                for place in range(first if counts else 0, min(first + batch_size, count) if counts else 1)
+            ]
             batch = {name: value.to(trainer.args.device) for name, value in collator(rows).items()}
             total += cross_entropy_sum(model, batch) * counts
     model.train(was_training)
@@ -324,7 +327,9 @@ def check_trainer(trainer: Trainer, processes: int, zero: int) -> None:
             hint="start them with --processes, or with torchrun",
         )
     if bool(zero) != trainer.is_deepspeed_enabled:
-        raise TrainingError(f"DeepSpeed's ZeRO {zero} was asked for, and the trainer has DeepSpeed {'off' if zero else 'on'}")
+        raise TrainingError(
+            f"DeepSpeed's ZeRO {zero} was asked for, and the trainer has DeepSpeed {'off' if zero else 'on'}"
+        )
 
 
 def check_frozen(before: tuple[int, str] | None, after: tuple[int, str] | None) -> None:

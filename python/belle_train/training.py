@@ -20,8 +20,8 @@ from belle_train.model_folder import check_model, json_bytes, read_json, version
 from belle_train.packing import Collator, training_order
 from belle_train.prepare_rows import prepare_conversations
 from belle_train.prepare_text import prepare_text
-from belle_train.prepared import HELD_OUT, LEFT_OUT, TRAIN, read_prepared
-from belle_train.processes import EXPECTED, Place, child_environment, free_port, join_slurm
+from belle_train.prepared import HELD_OUT, TRAIN, read_prepared
+from belle_train.processes import Place, child_environment, free_port, join_slurm
 from belle_train.quiet_libraries import quiet_libraries
 from belle_train.tokenizer import check_fits, load_tokenizer, pad_id
 
@@ -158,7 +158,9 @@ def batch_sizes(recipe: TrainingRecipe, processes: int) -> tuple[int, int]:
         micro = next(size for size in range(min(each, MOST_AT_ONCE), 0, -1) if each % size == 0)
     if each % micro:
         message = f"the {each} sequences that a process has in a step cannot be split into micro batches of {micro}"
-        raise UsageError(message, hint=f"--set training.micro_batch={next(n for n in range(micro, 0, -1) if each % n == 0)}")
+        raise UsageError(
+            message, hint=f"--set training.micro_batch={next(n for n in range(micro, 0, -1) if each % n == 0)}"
+        )
     return micro, each // micro
 
 
@@ -311,7 +313,12 @@ def _train(job: Job, here: Place, prepared: Prepared, listener: Listener) -> dic
         kind=job.kind,
         model=str(job.model),
         steps=steps,
-        epochs=round(steps * settings.global_batch / max(1, -(-prepared.sequences // settings.global_batch) * settings.global_batch), 6),
+        epochs=round(
+            steps
+            * settings.global_batch
+            / max(1, -(-prepared.sequences // settings.global_batch) * settings.global_batch),
+            6,
+        ),
         sequences_a_step=settings.global_batch,
         micro_batch=micro,
         accumulated=accumulated,

@@ -62,8 +62,8 @@ def _write_rows(job: Job, trainer: Any, folder: Path, *, first: bool) -> None:
     """Write the model anew with the rows that learned; every other byte is the old model's."""
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config  # noqa: PLC0415 - seconds
 
-    from belle_train.row_replacement import replace_rows  # noqa: PLC0415 - imports torch
     from belle_train.frozen_rows import learned_rows  # noqa: PLC0415 - imports torch
+    from belle_train.row_replacement import replace_rows  # noqa: PLC0415 - imports torch
 
     rows = {name: (start, values) for name, start, values in learned_rows(trainer.model, job.only)}
     # The model's shapes are looked up on one process; ZeRO-3 would spread that model too, and wait for the others.

@@ -94,7 +94,7 @@ def test_files_are_short() -> None:
     assert too_long == {}
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock", "requirements-train.lock"])
 def test_locks_name_no_host_and_have_hashes(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     assert "://" not in text
@@ -106,13 +106,14 @@ def test_locks_name_no_host_and_have_hashes(name: str) -> None:
             assert "--hash=sha256:" in entry, entry
 
 
-def test_both_locks_hold_the_same_versions() -> None:
-    """What runs must be what was tested."""
+def test_the_locks_hold_the_same_versions() -> None:
+    """What runs must be what was tested, with the packages for training or without."""
     pins = [
         set(re.findall(r"^([a-z0-9][a-z0-9._-]*==\S+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
-        for name in ("requirements.lock", "requirements-dev.lock")
+        for name in ("requirements.lock", "requirements-dev.lock", "requirements-train.lock")
     ]
-    assert pins[0] < pins[1]
+    assert pins[0] < pins[1] < pins[2]
+    assert not any(pin.startswith("torch==") for pin in pins[1])
 
 
 def test_runtime_dependencies_are_locked() -> None:

@@ -1,13 +1,11 @@
-"""`sft` through the command line: what is learned, the same steps on any number of processes, going on after a kill."""
+"""`sft` through the command line: what is learned, equal steps on any number of processes, going on after a kill."""
 
 from __future__ import annotations
 
 import json
-import math
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from tests.train.training_runs import Run, rows_file, run, run_and_kill, run_well
 
 if TYPE_CHECKING:
@@ -37,7 +35,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def plain(tiny_model: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """20 steps on one process, with a tenth of the rows held out."""
     out = tmp_path_factory.mktemp("sft") / "plain"
-    given = ("--model", tiny_model, "--data", rows, "--max-steps", "20", "--epochs", "10")
+    given: tuple[str | Path, ...] = ("--model", tiny_model, "--data", rows, "--max-steps", "20", "--epochs", "10")
     return run_well("sft", out, *given, data__held_out="0.1")
 
 
@@ -62,7 +60,17 @@ def test_the_loss_falls_and_the_folder_is_a_model(plain: Run, tiny_model: Path) 
 def test_the_same_steps_on_any_number_of_processes(
     kind: str, plain: Run, tiny_model: Path, rows: Path, tmp_path: Path
 ) -> None:
-    given = ("--model", tiny_model, "--data", rows, "--max-steps", "20", "--epochs", "10", *KINDS[kind])
+    given: tuple[str | Path, ...] = (
+        "--model",
+        tiny_model,
+        "--data",
+        rows,
+        "--max-steps",
+        "20",
+        "--epochs",
+        "10",
+        *KINDS[kind],
+    )
     found = run_well("sft", tmp_path / kind, *given, data__held_out="0.1")
     assert found.losses == pytest.approx(plain.losses, abs=1e-5)
     assert found.report["processes"] == (2 if kind.endswith("-2") else 1)
@@ -72,7 +80,7 @@ def test_the_same_steps_on_any_number_of_processes(
 
 
 def test_the_micro_batch_changes_no_step(plain: Run, tiny_model: Path, rows: Path, tmp_path: Path) -> None:
-    given = ("--model", tiny_model, "--data", rows, "--max-steps", "5", "--epochs", "10")
+    given: tuple[str | Path, ...] = ("--model", tiny_model, "--data", rows, "--max-steps", "5", "--epochs", "10")
     one = run_well("sft", tmp_path / "one", *given, data__held_out="0.1", training__micro_batch="1",
                    training__schedule="constant")  # fmt: skip
     four = run_well("sft", tmp_path / "four", *given, data__held_out="0.1", training__schedule="constant")
@@ -91,7 +99,17 @@ def test_the_micro_batch_changes_no_step(plain: Run, tiny_model: Path, rows: Pat
 )
 def test_a_killed_run_goes_on_to_the_same_bits(kind: str, tiny_model: Path, rows: Path, tmp_path: Path) -> None:
     flags = ("--lora",) if kind == "lora" else KINDS[kind]
-    given = ("--model", tiny_model, "--data", rows, "--max-steps", "12", "--epochs", "10", *flags)
+    given: tuple[str | Path, ...] = (
+        "--model",
+        tiny_model,
+        "--data",
+        rows,
+        "--max-steps",
+        "12",
+        "--epochs",
+        "10",
+        *flags,
+    )
     settings = {"training__save_every": "4"}
     whole = run_well("sft", tmp_path / "whole", *given, **settings)
     out = tmp_path / "killed"
@@ -105,7 +123,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(kind: str, tiny_model: Path, rows
 
 
 def test_a_checkpoint_that_is_not_whole_is_not_used(tiny_model: Path, rows: Path, tmp_path: Path) -> None:
-    given = ("--model", tiny_model, "--data", rows, "--max-steps", "8", "--epochs", "10")
+    given: tuple[str | Path, ...] = ("--model", tiny_model, "--data", rows, "--max-steps", "8", "--epochs", "10")
     out = tmp_path / "out"
     run_and_kill("sft", out, out / "checkpoints" / "checkpoint-4" / "belle.json", *given, training__save_every="2")
     for path in (out / "checkpoints").iterdir():
@@ -118,7 +136,7 @@ def test_a_checkpoint_that_is_not_whole_is_not_used(tiny_model: Path, rows: Path
 def interrupted(tiny_model: Path, rows: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that was killed after a checkpoint."""
     out = tmp_path_factory.mktemp("interrupted") / "out"
-    given = ("--model", tiny_model, "--data", rows, "--max-steps", "40", "--epochs", "10")
+    given: tuple[str | Path, ...] = ("--model", tiny_model, "--data", rows, "--max-steps", "40", "--epochs", "10")
     run_and_kill("sft", out, out / "checkpoints" / "checkpoint-4" / "belle.json", *given, training__save_every="4")
     return out
 
@@ -135,7 +153,17 @@ def interrupted(tiny_model: Path, rows: Path, tmp_path_factory: pytest.TempPathF
 def test_a_checkpoint_of_another_training_is_refused(
     change: tuple[str, ...], told: str, interrupted: Path, tiny_model: Path, rows: Path
 ) -> None:
-    given = ("--model", tiny_model, "--data", rows, "--max-steps", "40", "--epochs", "10", *change)
+    given: tuple[str | Path, ...] = (
+        "--model",
+        tiny_model,
+        "--data",
+        rows,
+        "--max-steps",
+        "40",
+        "--epochs",
+        "10",
+        *change,
+    )
     settings = {} if change[0] != "--learning-rate" else {"training__learning_rate": "0.5"}
     found = run("sft", interrupted, *given, **settings)
     assert found.code == 2
@@ -144,17 +172,9 @@ def test_a_checkpoint_of_another_training_is_refused(
     assert "--force" in found.err
 
 
-def test_a_mean_loss_that_is_no_number_ends_the_run(tiny_model: Path, rows: Path, tmp_path: Path) -> None:
-    found = run("sft", tmp_path / "out", "--model", tiny_model, "--data", rows, "--max-steps", "9",
-                training__learning_rate="10", training__max_gradient_norm="1e30", training__weight_decay="10")  # fmt: skip
-    if found.code == 0:
-        assert all(map(math.isfinite, found.losses))
-        pytest.skip("the loss stayed a number")
-    assert "the loss of step" in found.err
-    assert "hint: a lower learning rate" in found.err
-
-
-def _prepared(tiny_model: Path, folder: Path, rows: list[dict[str, Any]], **settings: str) -> tuple[Run, list[dict[str, Any]]]:
+def _prepared(
+    tiny_model: Path, folder: Path, rows: list[dict[str, Any]], **settings: str
+) -> tuple[Run, list[dict[str, Any]]]:
     data = folder / "rows.jsonl"
     data.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
     found = run("sft", folder / "out", "--model", tiny_model, "--data", data, "--max-steps", "1", **settings)
@@ -181,7 +201,11 @@ def test_rows_that_cannot_be_learned_are_named(tiny_model: Path, tmp_path: Path)
 
 
 def test_an_unknown_role_is_an_error_or_left_out(tiny_model: Path, tmp_path: Path) -> None:
-    turns = [{"role": "user", "content": "问"}, {"role": "tool", "content": "工具"}, {"role": "assistant", "content": "答"}]
+    turns = [
+        {"role": "user", "content": "问"},
+        {"role": "tool", "content": "工具"},
+        {"role": "assistant", "content": "答"},
+    ]
     rows = [{"id": "tool", "messages": turns}, {"id": "good", "messages": [turns[0], turns[2]]}]
     found, _ = _prepared(tiny_model, tmp_path, rows)
     assert found.code == 2

@@ -37,7 +37,11 @@ def parser() -> Parser:
     )
     words.add_argument("--model", metavar="FOLDER", required=True, help="the model that is trained, with its tokenizer")
     words.add_argument(
-        "--text", metavar="FILE", action="append", default=[], help="text, one a line (.txt, .txt.gz, .txt.zst), or rows"
+        "--text",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="text, one a line (.txt, .txt.gz, .txt.zst), or rows",
     )
     words.add_argument("--out", metavar="FOLDER", required=True, help="where the new model goes")
     words.add_argument("--only", metavar="WHAT", default="new-rows", help="embeddings, new-rows or all (new-rows)")

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
+import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +16,7 @@ from belle_data.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from belle_data.cli.parser import Parser
     from belle_train.recipe import TrainingRecipe
@@ -153,10 +157,8 @@ def _start(options: argparse.Namespace, arguments: list[str], each: int, nodes: 
 
     cpu = options.cpu or not _gpus()
     os.environ.update(child_environment(each * nodes.count, cpu=cpu, threads=options.threads))
-    words = [word for word in _without(arguments, {"--processes", "--nodes", "--node-rank", "--master"})]
+    words = _without(arguments, {"--processes", "--nodes", "--node-rank", "--master"})
     if not options.quiet:
-        import sys  # noqa: PLC0415
-
         print(f"starts: {command_line(words, each, nodes)}", file=sys.stderr, flush=True)
     kept = "checkpoints stay; the same command goes on from the last one"
     with listening(quiet=True, interrupted=kept):
@@ -179,21 +181,15 @@ def _without(arguments: list[str], flags: set[str]) -> list[str]:
     return words
 
 
-class _only_first:  # noqa: N801 - a context
-    """Lets the first process speak: the others tell an error only if it has not ended all of them a moment later."""
-
-    def __init__(self, rank: int) -> None:
-        self.rank = rank
-
-    def __enter__(self) -> None:
-        """Nothing."""
-
-    def __exit__(self, kind: Any, *_: Any) -> None:
-        """Wait to be ended."""
-        if self.rank and kind is not None and issubclass(kind, Exception):
-            import time  # noqa: PLC0415
-
+@contextmanager
+def _only_first(rank: int) -> Iterator[None]:
+    """Let the first process speak: the others tell an error only if they are not ended by it a moment later."""
+    try:
+        yield
+    except Exception:
+        if rank:
             time.sleep(5)
+        raise
 
 
 def _lines(job: Job, report: dict[str, Any]) -> list[str]:
