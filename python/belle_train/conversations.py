@@ -134,5 +134,5 @@ def check_prompt_is_a_prefix(
             raise SourceError(
                 "a prompt has other ids by itself than before its answer, so that what is learned is not what is asked",
                 value=turns[0]["content"],
-                hint="the chat template must end a prompt where the answer's first piece begins, as that of vocab merge",
+                hint="the chat template must end a prompt where the answer's first piece begins",
             )

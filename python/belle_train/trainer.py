@@ -104,7 +104,7 @@ def add_answer_loss(model: Any) -> None:
     model.forward = forward
 
 
-class Watch(TrainerCallback):  # type: ignore[misc]
+class Watch(TrainerCallback):
     """Shows and records how the training goes, marks checkpoints, and proves what did not move.
 
     Args:
@@ -235,7 +235,7 @@ def sum_over_all(values: torch.Tensor) -> torch.Tensor:
 
 
 def cross_entropy_sum(model: torch.nn.Module, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Sum of the negative log-probabilities, in nats, of the labels that count, and how many they are: ``float64 [2]``."""
+    """Sum of the negative log-probabilities of the labels that count, in nats, and their number: ``float64 [2]``."""
     logits = model(input_ids=batch["input_ids"], position_ids=batch["position_ids"], use_cache=False).logits
     labels = batch["labels"][:, 1:]
     losses = torch.nn.functional.cross_entropy(
@@ -260,10 +260,8 @@ def held_out_loss(trainer: Trainer, dataset: Any, collator: Callable[[Any], Any]
         for number in range(rank, math.ceil(batches / size) * size, size):
             first = number * batch_size
             counts = first < count
-            rows = [
-                dataset[place]
-                for place in range(first if counts else 0, min(first + batch_size, count) if counts else 1)
-            ]
+            places = range(first, min(first + batch_size, count)) if counts else range(1)
+            rows = [dataset[place] for place in places]
             batch = {name: value.to(trainer.args.device) for name, value in collator(rows).items()}
             total += cross_entropy_sum(model, batch) * counts
     model.train(was_training)

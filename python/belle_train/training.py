@@ -11,7 +11,6 @@ import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from belle_data.errors import RunFolderError, UsageError
@@ -26,6 +25,8 @@ from belle_train.quiet_libraries import quiet_libraries
 from belle_train.tokenizer import check_fits, load_tokenizer, pad_id
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from belle_data.engine.progress import Listener
     from belle_train.prepared import Prepared
     from belle_train.recipe import TrainingRecipe
@@ -253,6 +254,7 @@ def _train(job: Job, here: Place, prepared: Prepared, listener: Listener) -> dic
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - seconds
 
     from belle_train import trainer as trainers  # noqa: PLC0415 - imports torch
+    from belle_train.arguments import lora_settings, trainer_arguments  # noqa: PLC0415
     from belle_train.frozen_rows import freeze  # noqa: PLC0415
     from belle_train.written import write_result  # noqa: PLC0415
 
@@ -266,7 +268,7 @@ def _train(job: Job, here: Place, prepared: Prepared, listener: Listener) -> dic
     order[order < 0] = len(sequences) - 1
     dataset = Dataset(sequences).select(order)
     # Before the model is loaded: ZeRO-3 spreads it while it is read.
-    arguments = _arguments(job, micro, accumulated, steps)
+    arguments = trainer_arguments(job, micro, accumulated, steps)
     dtype = torch.bfloat16 if settings.zero and settings.precision == "bf16" else torch.float32
     model = AutoModelForCausalLM.from_pretrained(
         str(job.model), dtype=dtype, attn_implementation=settings.attention, local_files_only=True
@@ -301,7 +303,7 @@ def _train(job: Job, here: Place, prepared: Prepared, listener: Listener) -> dic
     }
     trainer: Any
     if job.kind == "sft":
-        trainer = trainers.AnswerTrainer(**common, peft_config=_lora(job) if job.lora else None)
+        trainer = trainers.AnswerTrainer(**common, peft_config=lora_settings(job.recipe.lora) if job.lora else None)
     else:
         trainer = trainers.TextTrainer(**common)
     watch.trainer = trainer
@@ -356,86 +358,6 @@ def _with_filler(sequences: Any, pad: int) -> Any:
 
     filler = pa.table({"input_ids": [[pad]], "labels": [[-100]], "seq_lengths": [[1]]}).cast(sequences.schema)
     return pa.concat_tables([sequences, filler])
-
-
-def _arguments(job: Job, micro: int, accumulated: int, steps: int) -> Any:
-    import torch  # noqa: PLC0415 - seconds
-    from transformers import TrainingArguments  # noqa: PLC0415 - seconds
-    from trl import SFTConfig  # noqa: PLC0415 - seconds
-
-    from belle_train.deepspeed_settings import deepspeed_settings  # noqa: PLC0415
-
-    settings = job.recipe.training
-    cpu = job.cpu or not torch.cuda.is_available()
-    if cpu and settings.zero:
-        # accelerate drops DeepSpeed where it is told to use the CPU, and forgets the other processes where it is not.
-        # So it is told for the processes alone, and then that DeepSpeed is on.
-        from accelerate import DistributedType, PartialState  # noqa: PLC0415
-
-        PartialState(cpu=True, backend="gloo").distributed_type = DistributedType.DEEPSPEED
-    os.environ["TENSORBOARD_LOGGING_DIR"] = str(job.out / BOARD)
-    common: dict[str, Any] = {
-        "output_dir": str(job.out / CHECKPOINTS),
-        "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": accumulated,
-        "max_steps": steps,
-        "learning_rate": settings.learning_rate,
-        "weight_decay": settings.weight_decay,
-        "warmup_steps": round(settings.warmup_ratio * steps),
-        "lr_scheduler_type": settings.schedule,
-        "max_grad_norm": settings.max_gradient_norm,
-        "bf16": settings.precision == "bf16",
-        "use_cpu": cpu,
-        "seed": settings.seed,
-        "data_seed": settings.seed,
-        "logging_steps": settings.log_every,
-        "logging_first_step": True,
-        # A loss that is not a number is an error, and not to be filtered out of the log.
-        "logging_nan_inf_filter": False,
-        "save_strategy": "steps",
-        "save_steps": settings.save_every,
-        "report_to": _boards(),
-        "remove_unused_columns": False,
-        "dataloader_drop_last": False,
-        "dataloader_pin_memory": not cpu,
-        "disable_tqdm": True,
-        "activation_checkpointing": settings.gradient_checkpointing,
-        "average_tokens_across_devices": True,
-        "ddp_find_unused_parameters": False,
-        "ddp_backend": "gloo" if cpu and torch.distributed.is_initialized() else None,
-        "accelerator_config": {
-            "split_batches": False,
-            "dispatch_batches": False,
-            "even_batches": True,
-            "use_configured_state": cpu and settings.zero > 0,
-        },
-        "deepspeed": deepspeed_settings(settings.zero, settings.precision) if settings.zero else None,
-    }
-    if job.kind == "pretrain":
-        return TrainingArguments(**common)
-    return SFTConfig(**common, max_length=None, packing=False, dataset_kwargs={"skip_prepare_dataset": True})
-
-
-def _boards() -> list[str]:
-    from importlib.util import find_spec  # noqa: PLC0415
-
-    boards = ["tensorboard"] if find_spec("tensorboard") else []
-    if find_spec("wandb") and (os.environ.get("WANDB_API_KEY") or os.environ.get("WANDB_MODE") == "offline"):
-        boards.append("wandb")
-    return boards
-
-
-def _lora(job: Job) -> Any:
-    from peft import LoraConfig, TaskType  # noqa: PLC0415 - seconds
-
-    settings = job.recipe.lora
-    return LoraConfig(
-        task_type=TaskType.CAUSAL_LM,
-        r=settings.rank,
-        lora_alpha=settings.alpha,
-        lora_dropout=settings.dropout,
-        target_modules=list(settings.modules),
-    )
 
 
 def _facts(job: Job, here: Place, prepared: Prepared) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import RunFolderError
 from belle_train.model_folder import GENERATION_CONFIG, LICENCES, MODEL_CONFIG, TOKENIZER_FILES, json_bytes
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from belle_train.training import Job, Report
 
 
