@@ -150,6 +150,8 @@ class AnswersFile:
         try:
             if force:
                 self.path.unlink(missing_ok=True)
+            if not self.path.exists() or not self.path.stat().st_size:
+                # Settings without an answer, as a mistyped model leaves them, bind nobody.
                 self._beside.unlink(missing_ok=True)
             if not self._beside.exists():
                 return []

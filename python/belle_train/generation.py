@@ -18,7 +18,8 @@ from belle_train.answers_file import LENGTH, STOP, failed, row_seed
 from belle_train.checkpoint import config_of, open_checkpoint
 from belle_train.model_folder import GENERATION_CONFIG, MODEL_CONFIG, TOKENIZER_FILES, check_model, digest
 from belle_train.quiet_libraries import quiet_libraries
-from belle_train.tokenizer_source import highest_id, load_tokenizer
+from belle_train.tokenizer import load_tokenizer
+from belle_train.tokenizer_source import highest_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

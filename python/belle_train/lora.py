@@ -21,7 +21,8 @@ from belle_train.model_folder import (
 )
 from belle_train.quiet_libraries import quiet_libraries
 from belle_train.safetensors_file import open_tensors
-from belle_train.tokenizer_source import highest_id, load_tokenizer
+from belle_train.tokenizer import load_tokenizer
+from belle_train.tokenizer_source import highest_id
 
 if TYPE_CHECKING:
     from belle_data.engine.progress import Listener

@@ -26,7 +26,8 @@ def load_tokenizer(folder: str | Path) -> PreTrainedTokenizerBase:
     if not Path(folder).is_dir():
         raise UsageError("there is no such folder", path=folder, hint="name a folder with a tokenizer.json")
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        # Without the last word transformers ask on the terminal whether code of the folder may run.
+        tokenizer: Any = AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
     except Exception as error:
         message = str(error).strip().split("\n")[0]
         hint = "vocab merge and init-tiny write folders with a tokenizer.json"

@@ -8,6 +8,7 @@ from typing import Any
 
 from belle_data.errors import SourceError, UsageError
 from belle_train.model_folder import TOKENIZER_FILES
+from belle_train.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,26 +69,6 @@ def _of_folder(name: str, place: Path) -> TokenizerSource:
     ids = {role: getattr(tokenizer, f"{role}_token_id") for role in ("bos", "eos", "pad")}
     special = {role: number for role, number in ids.items() if number is not None}
     return TokenizerSource(name, files, highest_id(tokenizer) + 1, special)
-
-
-def load_tokenizer(folder: str | Path) -> Any:
-    """Load the tokenizer of a folder as transformers do, without the network and without code of the folder.
-
-    Raises:
-        SourceError: It has none that transformers take.
-    """
-    from transformers import AutoTokenizer  # noqa: PLC0415 - seconds
-
-    try:
-        return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, ImportError, TypeError, AttributeError) as error:
-        reason = str(error).split("\n", 1)[0]
-        raise SourceError(f"transformers do not take the tokenizer ({reason})", path=folder) from None
-    except Exception as error:
-        # The library tokenizers raises nothing more exact for a damaged tokenizer.json.
-        if type(error) is not Exception:
-            raise
-        raise SourceError(f"transformers do not take the tokenizer ({error})", path=folder) from None
 
 
 def highest_id(tokenizer: Any) -> int:

@@ -251,6 +251,25 @@ def test_force_and_what_stays(tmp_path: Path, tiny_base: Path, merged_folder: Pa
     assert "cannot be replaced by itself" in extend(base, merged_folder, base, "--force").err
 
 
+def test_ctrl_c_leaves_nothing(
+    tmp_path: Path, tiny_base: Path, merged_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from belle_train import extension
+
+    out = tmp_path / "out"
+    assert extend(tiny_base, merged_folder, out).code == 0
+    first = {path.name: path.read_bytes() for path in out.iterdir()}
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(extension, "_write_rest", interrupted)
+    done = extend(tiny_base, merged_folder, out, "--force", "--init", "mean")
+    assert (done.code, done.err.split("\n")[-2]) == (130, "interrupted: nothing was written")
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == first
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
 def remove(name: str) -> Callable[[Path], object]:
     return lambda folder: (folder / name).unlink()
 

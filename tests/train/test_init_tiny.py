@@ -97,7 +97,7 @@ def test_what_somebody_else_wrote_stays(tmp_path: Path, base_piece_model: Path) 
         (["--dtype", "int8"], "unknown dtype: 'int8'"),
         (["--tokenizer", "nowhere"], "nowhere: there is no such file or folder"),
         (["--tokenizer", "empty"], "empty: the folder has no tokenizer"),
-        (["--tokenizer", "damaged"], "damaged: transformers do not take the tokenizer ("),
+        (["--tokenizer", "damaged"], "damaged: the tokenizer cannot be read ("),
     ],
 )
 def test_wrong_use(
