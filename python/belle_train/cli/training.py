@@ -216,7 +216,8 @@ def _lines(job: Job, report: dict[str, Any]) -> list[str]:
     took = f"{human_seconds(report['seconds'])}, {human_bytes(report['peak_memory_bytes'])} of memory at most"
     if report["tokens_per_second"]:
         took = f"{took}, {report['tokens_per_second']:,.0f} pieces/s"
-    return [where, *shown, f"  {took}, {report['processes']} processes on {report['device']}"]
+    processes = "1 process" if report["processes"] == 1 else f"{report['processes']} processes"
+    return [where, *shown, f"  {took}, {processes} on {report['device']}"]
 
 
 def path_of(text: str) -> Path:
