@@ -4,7 +4,8 @@
     python examples/demo_train.py --data alpaca_zh.jsonl.zst --base llama.tokenizer.model --text zh.txt.zst --out runs/x
 
 Each step is a command that could be typed, and is printed before it runs; a step whose result is there is not done
-again. The model has a few hundred thousand random parameters: what it learns is how Chinese rows look, not what they say.
+again. The model has a few hundred thousand random parameters: what it learns is how Chinese rows look, not what they
+say.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ def main() -> int:
     words = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     words.add_argument("--data", type=Path, required=True, help="rows")
     words.add_argument("--out", type=Path, required=True, help="folder for everything")
-    words.add_argument("--base", type=Path, help="a sentencepiece model (a small one is trained on belle's own documents)")
+    words.add_argument(
+        "--base", type=Path, help="a sentencepiece model (a small one is trained on belle's own documents)"
+    )
     words.add_argument("--text", type=Path, help="Chinese text for the vocabulary and the embeddings (the kept rows)")
     words.add_argument("--pieces", type=int, default=3000, help="pieces of the Chinese vocabulary before it is merged")
     words.add_argument("--hidden", type=int, default=64, help="width of the model")
