@@ -7,6 +7,7 @@ one folder.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 EXPECTED = "BELLE_PROCESSES"
 """The variable by which a started process knows how many there are to be."""
+LAUNCHED = "BELLE_LAUNCHED"
+"""The variable by which a process knows that `start` started it, which then speaks of Ctrl-C for all."""
 _SLURM = {"RANK": "SLURM_PROCID", "LOCAL_RANK": "SLURM_LOCALID", "WORLD_SIZE": "SLURM_NTASKS"}
 
 
@@ -129,7 +132,7 @@ def child_environment(processes: int, *, cpu: bool, threads: int | None) -> dict
     return variables
 
 
-def start(arguments: Sequence[str], processes: int, nodes: Nodes) -> tuple[int, str]:
+def start(arguments: Sequence[str], processes: int, nodes: Nodes) -> int:
     """Start training processes with torch's launcher, which ends all when one fails, and wait for them.
 
     Args:
@@ -138,15 +141,22 @@ def start(arguments: Sequence[str], processes: int, nodes: Nodes) -> tuple[int, 
         nodes: The machines.
 
     Returns:
-        The exit code: 0, or that of the process that failed first; and the command that would start the same.
+        The exit code: 0, or that of the process that failed first.
+
+    Raises:
+        KeyboardInterrupt: The user pressed Ctrl-C; all processes have ended.
     """
     import logging  # noqa: PLC0415
 
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415 - seconds
+    from torch.distributed.elastic.multiprocessing.api import SignalException  # noqa: PLC0415 - seconds
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
 
     # The processes say themselves what went wrong.
-    logging.getLogger("torch.distributed.elastic").setLevel(logging.CRITICAL)
+    for name in list(logging.root.manager.loggerDict):
+        if name.startswith("torch.distributed.elastic"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+    os.environ[LAUNCHED] = "1"
     endpoint = nodes.master or f"127.0.0.1:{free_port()}"
     config = LaunchConfig(
         min_nodes=nodes.count,
@@ -163,8 +173,12 @@ def start(arguments: Sequence[str], processes: int, nodes: Nodes) -> tuple[int, 
         elastic_launch(config, sys.executable)("-u", "-m", "belle_train", *arguments)
     except ChildFailedError as error:
         code = error.get_first_failure()[1].exitcode
-        return (code if code > 0 else 2), endpoint
-    return 0, endpoint
+        return code if code > 0 else 2
+    except SignalException as stop:
+        if stop.sigval == signal.SIGINT:
+            raise KeyboardInterrupt from None
+        return 128 + int(stop.sigval)
+    return 0
 
 
 def command_line(arguments: Sequence[str], processes: int, nodes: Nodes) -> str:

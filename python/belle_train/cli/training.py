@@ -13,6 +13,7 @@ from belle_data.cli.page import printable
 from belle_data.cli.parser import add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json, human_bytes, human_seconds, padded
 from belle_data.errors import UsageError
+from belle_train.processes import LAUNCHED
 
 if TYPE_CHECKING:
     import argparse
@@ -162,8 +163,7 @@ def _start(options: argparse.Namespace, arguments: list[str], each: int, nodes: 
         print(f"starts: {command_line(words, each, nodes)}", file=sys.stderr, flush=True)
     kept = "checkpoints stay; the same command goes on from the last one"
     with listening(quiet=True, interrupted=kept):
-        code, _ = start(words, each, nodes)
-    return code
+        return start(words, each, nodes)
 
 
 def _without(arguments: list[str], flags: set[str]) -> list[str]:
@@ -186,6 +186,10 @@ def _only_first(rank: int) -> Iterator[None]:
     """Let the first process speak: the others tell an error only if they are not ended by it a moment later."""
     try:
         yield
+    except KeyboardInterrupt:
+        if os.environ.get(LAUNCHED):
+            sys.exit(130)
+        raise
     except Exception:
         if rank:
             time.sleep(5)
