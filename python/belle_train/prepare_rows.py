@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -30,14 +31,39 @@ from belle_train.prepared import VERSION, Prepared, Sequences, finished, write_p
 from belle_train.tokenizer import check_template, load_tokenizer, tokenizer_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from belle_data.engine.progress import Listener
     from belle_train.recipe import DataConfig
 
 AT_ONCE = 1_000
 _CHECKED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SeenRow:
+    """A row, and what it became.
+
+    Attributes:
+        source: Its data set.
+        number: Its place in it, from 0.
+        id: Its id.
+        reason: Why it is left out; None if it is not.
+        pieces: Ids, cut to the longest sequence; None for a row that was left out before it was cut into pieces.
+        learned: For each piece, whether it is learned.
+        length: Pieces before anything was cut off.
+    """
+
+    source: str
+    number: int
+    id: str | None
+    reason: str | None
+    pieces: NDArray[np.int32] | None = None
+    learned: NDArray[np.bool_] | None = None
+    length: int = 0
 
 
 def prepare_conversations(
@@ -48,6 +74,7 @@ def prepare_conversations(
     out: Path,
     listener: Listener,
     limit: int | None = None,
+    see: Callable[[SeenRow], None] | None = None,
 ) -> Prepared:
     """Make the sequences of rows, or take them as they are if `out` has those of the same rows and settings.
 
@@ -59,6 +86,8 @@ def prepare_conversations(
         out: The folder for them.
         listener: Is told about the progress.
         limit: Only so many rows of each input.
+        see: Is shown every row, unless the sequences are there already. Of each thousand rows those that are left out
+            before they are cut into pieces come first.
 
     Raises:
         UsageError: The inputs and the mixture do not go together.
@@ -81,7 +110,7 @@ def prepare_conversations(
     sequences = Sequences()
     special = sorted({str(token) for token in tokenizer.all_special_tokens})
     for source, ids, turns in rows:
-        _encode_all(source, ids, turns, (tokenizer, special, config), (prepared, sequences, left_out), listener)
+        _encode_all(source, ids, turns, (tokenizer, special, config), (prepared, sequences, left_out), listener, see)
     prepared.left_out = dict(sorted(Counter(row["reason"] for row in left_out).items()))
     if not sequences.ids:
         reasons = ", ".join(f"{name}: {REASONS[name]} ({count:,} rows)" for name, count in prepared.left_out.items())
@@ -149,6 +178,7 @@ def _encode_all(
     how: tuple[Any, list[str], DataConfig],
     into: tuple[Prepared, Sequences, list[dict[str, Any]]],
     listener: Listener,
+    see: Callable[[SeenRow], None] | None,
 ) -> None:
     tokenizer, special, config = how
     prepared, sequences, left_out = into
@@ -165,6 +195,8 @@ def _encode_all(
                 )
             if reason is not None:
                 left_out.append({"source": source, "row": number, "id": ids[number].as_py(), "reason": reason})
+                if see is not None:
+                    see(SeenRow(source, number, ids[number].as_py(), reason))
                 continue
             numbers.append(number)
             conversations.append(conversation)
@@ -177,6 +209,8 @@ def _encode_all(
             # The first piece of a sequence has none before it to be told from.
             learned[:1] = False
             reason = BOUNDARY if one.boundary else NOTHING_LEARNED if not learned.any() else None
+            if see is not None:
+                see(SeenRow(source, number, ids[number].as_py(), reason, pieces, learned, len(one.ids)))
             if reason is not None:
                 left_out.append({"source": source, "row": number, "id": ids[number].as_py(), "reason": reason})
                 continue

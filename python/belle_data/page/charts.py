@@ -145,6 +145,55 @@ def lines(title: Text, description: Text, curves: Sequence[Line], *, across: Tex
     return _chart(title, description, _HEIGHT, Markup("").join(marks))
 
 
+def curve(
+    title: Text,
+    description: Text,
+    curves: Sequence[Line],
+    *,
+    across: Text,
+    upward: Text,
+    dots: Sequence[Line] = (),
+    from_zero: bool = False,
+) -> Markup:
+    """Curves over plain axes, such as the loss by the step.
+
+    Args:
+        title: What is shown.
+        description: The same in a sentence, for screen readers.
+        curves: Points from left to right, across not below 0; those that are not finite are left out. A single point
+            is a dot.
+        across: The quantity across, in whole numbers; its axis begins at 0.
+        upward: The quantity upward.
+        dots: Single values, which no line joins.
+        from_zero: Whether the axis upward begins at 0.
+    """
+    every = [point for one in (*curves, *dots) for point in _finite(one)]
+    if not every:
+        return _chart(title, description, _HEIGHT, Markup(""))
+    # From 0, so that the axes of charts above each other are the same.
+    left, right = _widened(0, max(x for x, _ in every))
+    low, high = _span(y for _, y in every)
+    low, high = _widened(min(low, 0) if from_zero else low, high)
+    marks = [_linear_axes((left, right), (low, high), across, upward)]
+    for one, joined in (*((one, True) for one in curves), *((one, False) for one in dots)):
+        places = [(_across(x, left, right), _upward(y, low, high), x, y) for x, y in _finite(one)]
+        if joined and len(places) > 1:
+            path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in places)
+            marks.append(
+                Markup('<polyline class="line {}" points="{}"><title>{}</title></polyline>').format(
+                    one.kind, path, plain(one.name)
+                )
+            )
+            continue
+        marks += [
+            Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="4"><title>{}, {}: {}</title></circle>').format(
+                one.kind, at, up, plain(one.name), number(x), f"{y:.4g}"
+            )
+            for at, up, x, y in places
+        ]
+    return _chart(title, description, _HEIGHT, Markup("").join(marks))
+
+
 def flow(title: Text, description: Text, steps: Sequence[Step], names: tuple[Text, Text]) -> Markup:
     """Rows from stage to stage: a band as thick as the rows that are left, and what branches off it.
 
@@ -234,6 +283,48 @@ def _log_axes(left: float, right: float, low: float, high: float, across: Text, 
         Markup('<text class="note" x="{}" y="18" text-anchor="middle">{}</text>').format(WIDTH // 2, svg(upward))
     )
     return Markup("").join(marks)
+
+
+def _linear_axes(wide: tuple[float, float], tall: tuple[float, float], across: Text, upward: Text) -> Markup:
+    marks = [
+        Markup('<line class="axis" x1="{}" x2="{}" y1="{y}" y2="{y}"/>').format(
+            _LEFT, WIDTH - _RIGHT, y=_HEIGHT - _BOTTOM
+        )
+    ]
+    marks += [
+        _tick_across(_across(value, *wide), number(value)) for value in _round_values(*wide, 5) if value.is_integer()
+    ]
+    marks += [
+        _tick_upward(_upward(value, *tall), number(value) if abs(value) >= 1000 else f"{value:.10g}")
+        for value in _round_values(*tall, 5)
+    ]
+    marks.append(_axis_name(across))
+    marks.append(
+        Markup('<text class="note" x="{}" y="18" text-anchor="middle">{}</text>').format(WIDTH // 2, svg(upward))
+    )
+    return Markup("").join(marks)
+
+
+def _round_values(low: float, high: float, most: int) -> list[float]:
+    """At most so many steps of 1, 2 or 5 times a power of ten, within two values."""
+    apart = (high - low) / most
+    power = 10.0 ** math.floor(math.log10(apart))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= apart * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    # Rounded to the digits that are shown, so that 3 × 0.1 is 0.3.
+    return [float(f"{place * step:.10g}") for place in range(first, last + 1)]
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """Two values with room between them, also where they are the same."""
+    if high - low > max(abs(low), abs(high), 1e-290) * 1e-9:
+        return low, high
+    room = max(abs(high) * 0.1, 1e-3)
+    return low - room, high + room
+
+
+def _finite(one: Line) -> list[tuple[float, float]]:
+    return [(x, y) for x, y in one.points if math.isfinite(x) and math.isfinite(y)]
 
 
 def _tick_across(at: float, text: str) -> Markup:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 from belle_data.cli.parser import Parser as DataParser
 from belle_data.cli.parser import Program
 from belle_data.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class Parser(DataParser):
@@ -34,13 +38,16 @@ PROGRAM = Program(
 PACKAGES = ("torch", "transformers", "trl", "peft", "accelerate", "datasets")
 
 
-def need_training_packages() -> None:
+def need_training_packages(packages: Sequence[str] = PACKAGES) -> None:
     """Refuse to begin where the packages for training are missing.
+
+    Args:
+        packages: Those that the command imports.
 
     Raises:
         UsageError: One of them is not installed.
     """
-    missing = [name for name in PACKAGES if find_spec(name) is None]
+    missing = [name for name in packages if find_spec(name) is None]
     if missing:
         hint = "make setup-train, or pip install 'belle-data[train]'"
         raise UsageError(f"training needs the package {missing[0]}, which is not installed", hint=hint)

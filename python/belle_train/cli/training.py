@@ -31,6 +31,7 @@ _RECIPE_FLAGS = {
     "max_steps": ("training", "max_steps"),
     "learning_rate": ("training", "learning_rate"),
     "mixture": ("data", "mixture"),
+    "max_length": ("data", "max_length"),
 }
 
 
