@@ -119,7 +119,8 @@ def mistake_of(error: Any, root: type[BaseModel]) -> RecipeError:
         hint = _suggestion(error["loc"][-1], table.model_fields)
         return RecipeError(f"`{where}` is no setting", value=error["input"], hint=hint)
     if kind == "literal_error":
-        known = re.findall(r"'([^']*)'", error["ctx"]["expected"])
+        expected = error["ctx"]["expected"]
+        known = re.findall(r"'([^']*)'", expected) or re.findall(r"\d+", expected)
         what = "unknown stage" if error["loc"][:1] == ("stages",) else f"`{where}` has an unknown value"
         return RecipeError(what, value=error["input"], hint=_suggestion(error["input"], known))
     if kind in _PLAIN_MESSAGES:

@@ -61,12 +61,15 @@ def place(environment: Mapping[str, str]) -> Place | None:
 
 
 def join_slurm(environment: dict[str, str]) -> None:
-    """Write what Slurm calls its processes under the names that torch knows.
+    """Write what Slurm calls its processes under the names that torch knows; nothing where this is none of its tasks.
 
     Raises:
         UsageError: Nobody says where the first process is.
     """
-    if "RANK" in environment or int(environment.get("SLURM_NTASKS", "1")) < 2:
+    # A shell that salloc gave knows how many tasks there are to be, and is none of them.
+    if "RANK" in environment or not all(theirs in environment for theirs in _SLURM.values()):
+        return
+    if int(environment["SLURM_NTASKS"]) < 2:
         return
     for name, theirs in _SLURM.items():
         environment[name] = environment[theirs]
