@@ -75,6 +75,7 @@ def loss_page(report: dict[str, Any], losses: Sequence[Mapping[str, Any]], *, la
             }
             for source in report["data"]["sources"]
         ],
+        hash_name="XXH3-128" if fine_tuned else "SHA-256",
         versions=[(name, _shown(str(version))) for name, version in report["versions"].items()],
         recipe=json.dumps(recipe, ensure_ascii=False, indent=2),
         recipe_sha256=report["recipe_sha256"],

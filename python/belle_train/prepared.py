@@ -33,7 +33,7 @@ class Prepared:
 
     Attributes:
         fingerprint: SHA-256 of all that the sequences depend on: equal ones mean equal sequences.
-        sources: Each file that was read: name, size, SHA-256, rows.
+        sources: Each file that was read: name, size, hash, rows.
         rows: Rows that were read and that the mixture wants.
         conversations: Of them, those that are learned or held out.
         cut: Conversations that were longer than a sequence.

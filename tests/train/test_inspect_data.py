@@ -37,7 +37,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
         handle.write(talk("no-answer", "你好"))
         handle.write(talk("special", "你好</s>", "好"))
         handle.write(talk("too-long", "我们可以" * 100, "好"))
-        handle.write(talk("harm", HARM, "好" + HARM))
+        handle.write(talk(HARM, HARM, "好" + HARM))
     return path
 
 
@@ -115,10 +115,11 @@ def test_a_terminal_gets_colours_and_no_text_steers_it(
     rows: Path, merged_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("belle_train.cli.inspect_data.may_colour", lambda stream: stream is not None)
-    done = inspect(rows, merged_folder, "--row", "harm", "--row", "r1", "--max-length", 2048)
+    done = inspect(rows, merged_folder, "--row", HARM, "--row", "r1", "--max-length", 2048)
     assert done.out.count("\x1b[32m") == 3
     assert done.out.count("\x1b[0m") == 3
     assert "\x1b[31m" not in done.out
+    assert "<script>alert(1)</script>\\x1b[31m" in done.out
     assert "[[" not in done.out
 
 
@@ -126,11 +127,13 @@ def test_the_page_has_the_rows_and_the_counts(rows: Path, merged_folder: Path, t
     page = tmp_path / "page.html"
     again = tmp_path / "again.html"
     for path in (page, again):
-        done = inspect(rows, merged_folder, "--row", "harm", "--row", "no-answer", "--html", path, "--lang", "zh")
+        done = inspect(rows, merged_folder, "--row", HARM, "--row", "no-answer", "--html", path, "--lang", "zh")
         assert done.code == 0
     text = page.read_text(encoding="utf-8")
     assert text == again.read_text(encoding="utf-8")
     assert "<script" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;[U+001B][31m" in text
+    assert "<span>&lt;s&gt;</span>" in text
     assert "没有助手的回答" in text
     assert "<ins><span>" in text
     assert text.count('class="example"') == 2

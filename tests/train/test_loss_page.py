@@ -58,7 +58,7 @@ def report(**changed: Any) -> dict[str, Any]:
         "parameters": 123_456,
         "learned_parameters": 123_456,
         "data": {
-            "sources": [{"name": "rows.jsonl", "size": 2048, "hash": "ab" * 32, "rows": 63, "language": None}],
+            "sources": [{"name": "rows.jsonl", "size": 2048, "hash": "ab" * 16, "rows": 63, "language": None}],
             "rows": 63,
             "conversations": 60,
             "cut": 4,
@@ -161,7 +161,7 @@ def test_the_page_says_what_it_was_trained_with() -> None:
     page = loss_page(report(), log(20), language="en")
     for text in (
         "2 × 4 × 1",
-        "ab" * 32,
+        "ab" * 16,
         "cd" * 32,
         "rows.jsonl",
         "6.5000",
@@ -173,6 +173,23 @@ def test_the_page_says_what_it_was_trained_with() -> None:
     assert page == loss_page(report(), log(20), language="en")
     assert 'src="' not in page
     assert "http" not in re.sub(r'<meta http-equiv="', "", page)
+
+
+def test_a_pretraining_names_its_texts() -> None:
+    given = report(kind="pretrain", only="new-rows", tokens_per_second=None, resumed_from_step=7)
+    given["data"]["sources"] = [{"name": "text.txt", "hash": "ef" * 32}]
+    page = loss_page(given, log(20), language="en")
+    assert not Tags(page).open
+    for text in (
+        "Pretraining",
+        "text.txt",
+        "ef" * 32,
+        "SHA-256</th>",
+        "new rows of the embeddings",
+        "went on from step",
+    ):
+        assert text in page
+    assert "XXH3-128</th>" in loss_page(report(), [], language="en")
 
 
 def test_an_unknown_language_is_refused() -> None:
