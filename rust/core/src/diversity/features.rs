@@ -200,15 +200,15 @@ fn weighed(
         let weight = weights.map_or(1.0, |weights| weights[row]);
         let scale = UNITS * weight * (MIDDLE_LENGTH / length.max(1.0)).powf(settings.length_normalisation);
         // Most words of a row have the same amount as the one before.
-        let mut last = (0_u64, 0_u16);
+        let mut before = (0_u64, 0_u16);
         for &(word, amount) in amounts.iter().filter(|(_, amount)| *amount > 0.0) {
-            if amount.to_bits() != last.0 {
+            if amount.to_bits() != before.0 {
                 let least = if weight > 0.0 { 1.0 } else { 0.0 };
-                last = (amount.to_bits(), (amount * scale).round().clamp(least, u16::MAX.into()) as u16);
+                before = (amount.to_bits(), (amount * scale).round().clamp(least, u16::MAX.into()) as u16);
             }
-            if last.1 > 0 {
+            if before.1 > 0 {
                 found.push(word);
-                units.push(last.1);
+                units.push(before.1);
             }
         }
         ends.push(found.len());
