@@ -94,14 +94,21 @@ impl Features {
         let mut features =
             Self { starts: vec![0], words: zeroed(all), units: zeroed(all), word_numbers: words.counts().len() };
         features.starts.reserve_exact(words.len());
+        let (mut all_words, mut all_units) = (&mut features.words[..], &mut features.units[..]);
+        let mut copies = Vec::with_capacity(parts.len());
         let mut before = 0;
-        for (words, units, ends) in parts {
-            let range = before..before + words.len();
-            features.words[range.clone()].copy_from_slice(&words);
-            features.units[range.clone()].copy_from_slice(&units);
-            features.starts.extend(ends.into_iter().map(|end| (before + end) as u64));
-            before = range.end;
+        for (words, units, ends) in &parts {
+            let (own_words, words_after) = std::mem::take(&mut all_words).split_at_mut(words.len());
+            let (own_units, units_after) = std::mem::take(&mut all_units).split_at_mut(units.len());
+            copies.push((own_words, words, own_units, units));
+            (all_words, all_units) = (words_after, units_after);
+            features.starts.extend(ends.iter().map(|end| (before + end) as u64));
+            before += words.len();
         }
+        copies.into_par_iter().for_each(|(own_words, words, own_units, units)| {
+            own_words.copy_from_slice(words);
+            own_units.copy_from_slice(units);
+        });
         Ok(Ok(features))
     }
 
@@ -173,29 +180,35 @@ fn weighed(
     weights: Option<&[f64]>,
 ) -> (Vec<u32>, Vec<u16>, Vec<usize>) {
     let (mut found, mut units, mut ends) = (Vec::new(), Vec::new(), Vec::with_capacity(rows.len()));
-    let mut own: Vec<(u32, bool)> = Vec::new();
+    // The word, and in the lowest bit whether it stands in an answer. Numbers of words are below 2^31.
+    let mut own: Vec<u32> = Vec::new();
     let mut amounts: Vec<(u32, f64)> = Vec::new();
     for &row in rows {
         own.clear();
         amounts.clear();
         let (prompts, answers) = words.of(row);
-        for (words, answer) in [(prompts, false), (answers, true)] {
-            own.extend(words.iter().filter(|&&word| word != TURN_END).map(|&word| (word, answer)));
+        for (words, answer) in [(prompts, 0), (answers, 1)] {
+            own.extend(words.iter().filter(|&&word| word != TURN_END).map(|&word| word << 1 | answer));
         }
         own.sort_unstable();
-        for same in own.chunk_by(|left, right| left.0 == right.0) {
-            let of_answers = same.iter().filter(|(_, answer)| *answer).count();
+        for same in own.chunk_by(|left, right| left >> 1 == right >> 1) {
+            let of_answers = same.iter().filter(|&&one| one & 1 == 1).count();
             let amount = of_answers as f64 + (same.len() - of_answers) as f64 * settings.prompt_weight;
-            amounts.push((same[0].0, amount));
+            amounts.push((same[0] >> 1, amount));
         }
         let length: f64 = amounts.iter().map(|(_, amount)| amount).sum();
         let weight = weights.map_or(1.0, |weights| weights[row]);
         let scale = UNITS * weight * (MIDDLE_LENGTH / length.max(1.0)).powf(settings.length_normalisation);
+        // Most words of a row have the same amount as the one before.
+        let mut before = (0_u64, 0_u16);
         for &(word, amount) in amounts.iter().filter(|(_, amount)| *amount > 0.0) {
-            let amount = (amount * scale).round().clamp(if weight > 0.0 { 1.0 } else { 0.0 }, u16::MAX.into()) as u16;
-            if amount > 0 {
+            if amount.to_bits() != before.0 {
+                let least = if weight > 0.0 { 1.0 } else { 0.0 };
+                before = (amount.to_bits(), (amount * scale).round().clamp(least, u16::MAX.into()) as u16);
+            }
+            if before.1 > 0 {
                 found.push(word);
-                units.push(amount);
+                units.push(before.1);
             }
         }
         ends.push(found.len());

@@ -6,11 +6,12 @@ use super::aligned::Aligned;
 use super::encoder::Precision;
 use super::instructions::InstructionSet;
 use super::lanes;
-use super::layout::{BRANCHES, CHANNELS, EMBEDDING, FEATURES, MARGIN, WINDOWS};
-use super::product_f32::Residual;
+use super::layout::{BRANCHES, Branch, CHANNELS, EMBEDDING, FEATURES, MARGIN, WINDOWS};
+use super::product_f32::{Part, Residual};
 use super::product_i8::Rows;
 use super::table::{Number, Row, Spill, Table};
 use super::weights::Parameters;
+use crate::memory::prefetch;
 
 /// Rows of a batch, save for margins: so many that a panel of a matrix is read for many rows, and few enough that the
 /// batch stays in the second cache beside all panels of a branch.
@@ -22,7 +23,7 @@ const fn rows(precision: Precision) -> usize {
 }
 
 /// Places between the row of the table that is read and the one that is asked for: most are not in any cache.
-const AHEAD: usize = 6;
+const AHEAD: usize = 10;
 
 /// Instead of a piece: nothing, between texts.
 const BETWEEN: u32 = u32::MAX;
@@ -47,8 +48,17 @@ pub struct Scratch<T> {
     scales: Vec<f32>,
     /// The results that a segment asks for: those between texts are not computed.
     wanted: Vec<u32>,
+    grouped: Grouped,
     /// For each text, what is still to be added to every number of the embedding.
     rests: Vec<f32>,
+}
+
+/// Results by how much of a branch's window lies between texts: first those of which nothing does.
+#[derive(Default)]
+struct Grouped {
+    rows: Vec<u32>,
+    /// Of the others the number of taps before the text and after it, and the result.
+    edges: Vec<(u8, u8, u32)>,
 }
 
 /// What all batches of a call share.
@@ -103,7 +113,8 @@ impl<T: Number> Convolution<'_, T> {
     }
 
     fn batch(&self, scratch: &mut Scratch<T>, sums: &mut [f32]) {
-        let Scratch { places, segments, missing, spill, first, second, bytes, scales, wanted, rests } = scratch;
+        let Scratch { places, segments, missing, spill, first, second, bytes, scales, wanted, grouped, rests } =
+            scratch;
         self.find_rows(places, missing, spill);
         let row = |&piece: &u32| self.table.row(piece, spill).unwrap_or(T::NOTHING);
         let rows: Vec<&Row<T>> = places.iter().map(row).collect();
@@ -111,7 +122,7 @@ impl<T: Number> Convolution<'_, T> {
         wanted.clear();
         wanted.extend(results.map(|place| (place - MARGIN) as u32));
         first.resize(places.len() * CHANNELS);
-        second.resize(wanted.len() * BRANCHES);
+        second.resize(places.len() * BRANCHES);
         bytes.resize(places.len() * CHANNELS);
         scales.resize(places.len(), 0.0);
         for branch in 0..WINDOWS.len() {
@@ -122,17 +133,22 @@ impl<T: Number> Convolution<'_, T> {
             let residual = Some(Residual { rows: &first[MARGIN * CHANNELS..], stride: CHANNELS });
             if self.precision == Precision::Float32 {
                 let left = &first[skipped * CHANNELS..];
-                matrix.f32.multiply::<CHANNELS>(self.set, left, wanted, out, BRANCHES, residual);
+                let parts = parts(&WINDOWS[branch], places, wanted, grouped);
+                matrix.f32.multiply_parts::<CHANNELS>(self.set, left, &parts, out, BRANCHES, residual);
             } else {
                 let left = Rows { bytes: &bytes[skipped * CHANNELS..], scales: &scales[skipped..] };
                 matrix.i8.multiply::<CHANNELS>(self.set, left, wanted, out, BRANCHES, residual);
             }
         }
         let sums = sums.as_chunks_mut::<FEATURES>().0;
-        let mut features = second.as_chunks::<BRANCHES>().0.iter();
+        let features = second.as_chunks::<BRANCHES>().0;
         for segment in segments {
-            let places = places[segment.place..].iter().zip(&rows[segment.place..]);
-            for ((&piece, row), branches) in places.zip(features.by_ref().take(segment.tokens)) {
+            for place in segment.place..segment.place + segment.tokens {
+                if let Some((&next, row)) = places.get(place + AHEAD).zip(rows.get(place + AHEAD)) {
+                    self.parameters.prefetch_embedding(next);
+                    prefetch((&raw const row.embedding).cast());
+                }
+                let (piece, row, branches) = (places[place], rows[place], &features[place - MARGIN]);
                 let (codes, scale, low) = self.parameters.embedding(piece);
                 let embedding = lanes::Embedding { codes, scale, low, moments: row.embedding };
                 let sum = &mut sums[segment.text];
@@ -206,6 +222,39 @@ fn window<'a, const TAPS: usize, T>(branch: usize, place: usize, rows: &[&'a Row
     std::array::from_fn(|tap| &rows[place + tap - branch.left].products[branch.first_tap + tap])
 }
 
+/// The wanted results by the taps of a branch at which there is a token; `grouped` has their numbers.
+fn parts<'a>(branch: &Branch, places: &[u32], wanted: &[u32], grouped: &'a mut Grouped) -> Vec<Part<'a>> {
+    let Grouped { rows, edges } = grouped;
+    rows.clear();
+    edges.clear();
+    for &row in wanted {
+        let first = row as usize + MARGIN - branch.left;
+        let window = &places[first..first + branch.taps];
+        if window[0] != BETWEEN && window[branch.taps - 1] != BETWEEN {
+            rows.push(row);
+            continue;
+        }
+        // The token itself stands in the window, so that neither count goes beyond it.
+        let between = |piece: &&u32| **piece == BETWEEN;
+        let before = window.iter().take_while(between).count();
+        let after = window.iter().rev().take_while(between).count();
+        edges.push((before as u8, after as u8, row));
+    }
+    edges.sort_unstable();
+    let inside = rows.len();
+    rows.extend(edges.iter().map(|&(_, _, row)| row));
+    let (whole, mut rest) = rows.split_at(inside);
+    let mut found = vec![Part { rows: whole, inner: 0..branch.taps * CHANNELS }];
+    for same in edges.chunk_by(|left, right| (left.0, left.1) == (right.0, right.1)) {
+        let (rows, after) = rest.split_at(same.len());
+        rest = after;
+        let (before, behind, _) = same[0];
+        let taps = usize::from(before)..branch.taps - usize::from(behind);
+        found.push(Part { rows, inner: taps.start * CHANNELS..taps.end * CHANNELS });
+    }
+    found
+}
+
 impl<T> Default for Scratch<T> {
     fn default() -> Self {
         Self {
@@ -218,6 +267,7 @@ impl<T> Default for Scratch<T> {
             bytes: Aligned::default(),
             scales: Vec::new(),
             wanted: Vec::new(),
+            grouped: Grouped::default(),
             rests: Vec::new(),
         }
     }

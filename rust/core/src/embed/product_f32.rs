@@ -1,11 +1,15 @@
 //! Matrix products in f32. Each element is one chain of fused multiplications and additions in the order of the
 //! columns of the left matrix, begun with the bias; only how many elements are computed at once differs.
 
+use std::ops::Range;
+
 use super::aligned::Aligned;
 use super::instructions::{InstructionSet, Kind};
 
 /// Columns that are computed together.
 pub const PANEL: usize = 32;
+/// Rows that are computed together where there are registers for them.
+const MOST_ROWS: usize = 12;
 
 /// What is added to a product after its negative elements have become zero: rows `stride` apart.
 #[derive(Clone, Copy)]
@@ -67,8 +71,8 @@ impl MatrixF32 {
         Self { inner: rows.len() / columns, columns, panels: Aligned::of(&panels), bias: bias.to_vec() }
     }
 
-    /// Sets rows of `out`, `out_stride` apart, to the products of the `wanted` rows of `left`, in their order. Rows of
-    /// `left` begin `STRIDE` apart and may overlap; those of `residual` have the same numbers.
+    /// Sets the `wanted` rows of `out`, `out_stride` apart, to the products of these rows of `left`. Rows of `left` begin
+    /// `STRIDE` apart and may overlap; those of `residual` have the same numbers.
     pub fn multiply<const STRIDE: usize>(
         &self,
         set: InstructionSet,
@@ -78,29 +82,53 @@ impl MatrixF32 {
         out_stride: usize,
         residual: Option<Residual<'_>>,
     ) {
-        let Some(&last) = wanted.iter().max() else { return };
+        let all = Part { rows: wanted, inner: 0..self.inner };
+        self.multiply_parts::<STRIDE>(set, left, &[all], out, out_stride, residual);
+    }
+
+    /// The same for rows of which a range of numbers is not zero. The zeros are left out: they would change no sum, save
+    /// for the sign of one that is zero, and with a residual that makes no difference.
+    pub fn multiply_parts<const STRIDE: usize>(
+        &self,
+        set: InstructionSet,
+        left: &[f32],
+        parts: &[Part<'_>],
+        out: &mut [f32],
+        out_stride: usize,
+        residual: Option<Residual<'_>>,
+    ) {
+        let Some(&last) = parts.iter().flat_map(|part| part.rows).max() else { return };
+        let last = last as usize;
         if let Some(residual) = residual {
-            residual.check(last as usize, self.columns);
+            residual.check(last, self.columns);
         }
-        assert!(left.len() >= last as usize * STRIDE + self.inner);
-        assert!(out_stride >= self.columns && out.len() >= (wanted.len() - 1) * out_stride + self.columns);
+        assert!(left.len() >= last * STRIDE + self.inner);
+        assert!(out_stride >= self.columns && out.len() >= last * out_stride + self.columns);
         for (number, panel) in self.panels.chunks_exact(self.inner * PANEL).enumerate() {
-            let bias = &self.bias[number * PANEL..][..PANEL];
-            let mut row = 0;
-            while row < wanted.len() {
-                let tile = Tile {
-                    left,
-                    wanted: &wanted[row..],
-                    panel,
-                    bias,
-                    out: &mut out[row * out_stride + number * PANEL..],
-                    out_stride,
-                    residual: residual.map(|residual| residual.columns_from(number * PANEL)),
-                };
-                row += tile.run::<STRIDE>(set);
+            for part in parts {
+                let panel = &panel[part.inner.start * PANEL..part.inner.end * PANEL];
+                let mut row = 0;
+                while row < part.rows.len() {
+                    let tile = Tile {
+                        left: &left[part.inner.start..],
+                        wanted: &part.rows[row..],
+                        panel,
+                        bias: &self.bias[number * PANEL..][..PANEL],
+                        out: &mut out[number * PANEL..],
+                        out_stride,
+                        residual: residual.map(|residual| residual.columns_from(number * PANEL)),
+                    };
+                    row += tile.run::<STRIDE>(set);
+                }
             }
         }
     }
+}
+
+/// Rows of a left matrix that have nothing but zeros outside a range of their numbers.
+pub struct Part<'a> {
+    pub rows: &'a [u32],
+    pub inner: Range<usize>,
 }
 
 /// Some rows of a panel's part of the result.
@@ -123,7 +151,9 @@ impl Tile<'_> {
         match set.kind() {
             // SAFETY: a set is one that the processor was found to have; `multiply` has checked the bounds of all rows.
             Kind::Avx512 | Kind::Vnni => unsafe {
-                return by_rows!(self.wanted.len(), STRIDE, avx512, self, 11 10 9 8 7 6 5 4 3 2);
+                // As equal as can be: a tile of one row would wait for each sum.
+                let count = self.wanted.len().div_ceil(self.wanted.len().div_ceil(MOST_ROWS));
+                return by_rows!(count, STRIDE, avx512, self, 11 10 9 8 7 6 5 4 3 2);
             },
             // SAFETY: as above.
             Kind::Avx2 => unsafe {
@@ -148,7 +178,7 @@ impl Tile<'_> {
                 *sum = factor.mul_add(*value, *sum);
             }
         }
-        let out = &mut self.out[..PANEL];
+        let out = &mut self.out[row * self.out_stride..][..PANEL];
         out.copy_from_slice(&sums);
         if let Some(residual) = self.residual {
             residual.apply(row, out);
@@ -179,8 +209,8 @@ mod x86 {
     }
 
     /// # Safety
-    /// `ROWS` rows are wanted; `left` has them with the panel's height, `STRIDE` apart, and `out` as many of a panel's
-    /// width.
+    /// `ROWS` rows are wanted; `left` has them with the panel's height, `STRIDE` apart, and `out` rows of these numbers
+    /// and a panel's width.
     #[target_feature(enable = "avx512f")]
     pub unsafe fn avx512<const ROWS: usize, const STRIDE: usize>(tile: Tile<'_>) -> usize {
         let panel = tile.panel.as_ptr();
@@ -203,14 +233,14 @@ mod x86 {
             }
             let out = tile.out.as_mut_ptr();
             for (row, sums) in sums.iter().enumerate() {
+                let number = *tile.wanted.get_unchecked(row) as usize;
                 for (half, &sum) in sums.iter().enumerate() {
                     let mut value = sum;
                     if let Some(residual) = tile.residual {
-                        let number = *tile.wanted.get_unchecked(row) as usize;
                         let other = residual.rows.as_ptr().add(number * residual.stride + half * 16);
                         value = _mm512_add_ps(_mm512_max_ps(sum, _mm512_setzero_ps()), _mm512_loadu_ps(other));
                     }
-                    _mm512_storeu_ps(out.add(row * tile.out_stride + half * 16), value);
+                    _mm512_storeu_ps(out.add(number * tile.out_stride + half * 16), value);
                 }
             }
         }
@@ -240,14 +270,14 @@ mod x86 {
                 }
                 let out = tile.out.as_mut_ptr().add(first);
                 for (row, sums) in sums.iter().enumerate() {
+                    let number = *tile.wanted.get_unchecked(row) as usize;
                     for (half, &sum) in sums.iter().enumerate() {
                         let mut value = sum;
                         if let Some(residual) = tile.residual {
-                            let number = *tile.wanted.get_unchecked(row) as usize;
                             let other = residual.rows.as_ptr().add(number * residual.stride + first + half * 8);
                             value = _mm256_add_ps(_mm256_max_ps(sum, _mm256_setzero_ps()), _mm256_loadu_ps(other));
                         }
-                        _mm256_storeu_ps(out.add(row * tile.out_stride + half * 8), value);
+                        _mm256_storeu_ps(out.add(number * tile.out_stride + half * 8), value);
                     }
                 }
             }
@@ -267,27 +297,38 @@ mod tests {
         fn each_set_gives_the_chain_of_the_definition(
             blocks in 1usize..4,
             pool in proptest::collection::vec(-2f32..2.0, 300), wanted in proptest::collection::vec(0u32..30, 0..30),
+            zeros in (0usize..30, 0usize..30),
         ) {
             const STRIDE: usize = 24;
             let (inner, columns) = (STRIDE * blocks, 64);
             let value = |at: usize| pool[at * 7 % 300];
             let right: Vec<f32> = (0..inner * columns).map(value).collect();
             let bias: Vec<f32> = (0..columns).map(|at| value(at + 5)).collect();
-            let left: Vec<f32> = (0..30 * STRIDE + inner).map(|at| value(at + 11)).collect();
+            let mut left: Vec<f32> = (0..30 * STRIDE + inner).map(|at| value(at + 11)).collect();
+            // Rows from a number on begin after some zeros that are left out.
+            let (skipped, from) = (zeros.0.min(STRIDE), zeros.1);
+            for row in left.chunks_exact_mut(STRIDE).skip(from) {
+                row[..skipped].fill(0.0);
+            }
+            let (late, early): (Vec<u32>, Vec<u32>) = wanted.iter().partition(|&&row| row as usize >= from);
             let residual: Vec<f32> = (0..30 * columns).map(|at| value(at + 3)).collect();
             let matrix = MatrixF32::new(&right, columns, &bias);
             for set in InstructionSet::current().and_plainer() {
-                let mut out = vec![7.0; wanted.len() * 70 + columns];
+                let mut out = vec![7.0; 30 * 70];
                 let residual_rows = Some(Residual { rows: &residual, stride: columns });
-                matrix.multiply::<STRIDE>(set, &left, &wanted, &mut out, 70, residual_rows);
-                for (result, &row) in wanted.iter().enumerate() {
-                    let row = row as usize;
+                let parts = [(&late, skipped..inner), (&early, 0..inner)].map(|(rows, inner)| Part { rows, inner });
+                matrix.multiply_parts::<STRIDE>(set, &left, &parts, &mut out, 70, residual_rows);
+                for row in 0..30 {
+                    if !wanted.contains(&(row as u32)) {
+                        prop_assert!(out[row * 70..][..70].iter().all(|value| value.to_bits() == 7f32.to_bits()));
+                        continue;
+                    }
                     for column in 0..columns {
                         let sum = (0..inner).fold(bias[column], |sum, at| {
                             left[row * STRIDE + at].mul_add(right[at * columns + column], sum)
                         });
                         let wanted = if sum > 0.0 { sum } else { 0.0 } + residual[row * columns + column];
-                        prop_assert_eq!(out[result * 70 + column].to_bits(), wanted.to_bits(), "{:?}", set);
+                        prop_assert_eq!(out[row * 70 + column].to_bits(), wanted.to_bits(), "{:?}", set);
                     }
                 }
             }

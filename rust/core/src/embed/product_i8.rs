@@ -68,8 +68,7 @@ impl MatrixI8 {
         Self { taps, inner, columns, panels: Aligned::of(&panels), excess, scales, bias: bias.to_vec() }
     }
 
-    /// Sets rows of `out`, `out_stride` apart, for the `wanted` rows in their order. Left rows begin `STRIDE` apart; that
-    /// of a wanted `r` is made of the left rows `r`, `r + 1`, … of each tap, and of row `r` of `residual`.
+    /// Sets the `wanted` rows of `out`, `out_stride` apart. Left rows begin `STRIDE` apart; that of a wanted `r` is made of the left rows `r`, `r + 1`, … of each tap, and of row `r` of `residual`.
     pub fn multiply<const STRIDE: usize>(
         &self,
         set: InstructionSet,
@@ -86,7 +85,7 @@ impl MatrixI8 {
         }
         assert!(left.scales.len() >= last + self.taps);
         assert!(left.bytes.len() >= (last + self.taps - 1) * STRIDE + self.inner);
-        assert!(out_stride >= self.columns && out.len() >= (wanted.len() - 1) * out_stride + self.columns);
+        assert!(out_stride >= self.columns && out.len() >= last * out_stride + self.columns);
         let panels = self.panels.chunks_exact(self.taps * self.inner * PANEL);
         for (number, (panel, excess)) in panels.zip(self.excess.chunks_exact(self.taps * PANEL)).enumerate() {
             let mut row = 0;
@@ -99,7 +98,7 @@ impl MatrixI8 {
                     excess,
                     scales: &self.scales[number * PANEL..][..PANEL],
                     bias: &self.bias[number * PANEL..][..PANEL],
-                    out: &mut out[row * out_stride + number * PANEL..],
+                    out: &mut out[number * PANEL..],
                     out_stride,
                     residual: residual.map(|residual| residual.columns_from(number * PANEL)),
                 };
@@ -177,12 +176,13 @@ impl Tile<'_> {
 
     #[inline(always)]
     fn finish(&mut self, row: usize, result: &[f32; PANEL]) {
-        let out = &mut self.out[row * self.out_stride..][..PANEL];
+        let number = self.wanted[row] as usize;
+        let out = &mut self.out[number * self.out_stride..][..PANEL];
         for column in 0..PANEL {
             out[column] = result[column].mul_add(self.scales[column], self.bias[column]);
         }
         if let Some(residual) = self.residual {
-            residual.apply(self.wanted[row] as usize, out);
+            residual.apply(number, out);
         }
     }
 }
@@ -212,7 +212,7 @@ mod x86 {
 
     /// # Safety
     /// `ROWS` rows are wanted; the left has them and one more for each tap but the first, `STRIDE` apart, and `out` has
-    /// `ROWS` rows.
+    /// rows of these numbers.
     #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
     pub unsafe fn vnni<const ROWS: usize, const STRIDE: usize>(tile: Tile<'_>) -> usize {
         let groups = tile.inner / GROUP;
@@ -251,10 +251,10 @@ mod x86 {
                 let scales = _mm512_loadu_ps(tile.scales.as_ptr().add(half * 16));
                 let bias = _mm512_loadu_ps(tile.bias.as_ptr().add(half * 16));
                 for (row, result) in result.iter().enumerate() {
-                    let out = tile.out.as_mut_ptr().add(row * tile.out_stride + half * 16);
+                    let number = *tile.wanted.get_unchecked(row) as usize;
+                    let out = tile.out.as_mut_ptr().add(number * tile.out_stride + half * 16);
                     let mut value = _mm512_fmadd_ps(result[half], scales, bias);
                     if let Some(residual) = tile.residual {
-                        let number = *tile.wanted.get_unchecked(row) as usize;
                         let other = residual.rows.as_ptr().add(number * residual.stride + half * 16);
                         value = _mm512_add_ps(_mm512_max_ps(value, _mm512_setzero_ps()), _mm512_loadu_ps(other));
                     }
@@ -340,15 +340,14 @@ mod tests {
             let residual: Vec<f32> = (0..30 * columns).map(|at| weights[at % 307]).collect();
             let mut results = Vec::new();
             for set in InstructionSet::current().and_plainer() {
-                let mut out = vec![7.0; wanted.len() * 70 + columns];
+                let mut out = vec![7.0; 30 * 70];
                 let left = Rows { bytes: &left, scales: &scales };
                 let residual = Some(Residual { rows: &residual, stride: columns });
                 matrix.multiply::<STRIDE>(set, left, &wanted, &mut out, 70, residual);
                 results.push(out.iter().map(|value| value.to_bits()).collect::<Vec<_>>());
             }
             prop_assert!(results.iter().all(|result| *result == results[0]));
-            for (result, &row) in wanted.iter().enumerate() {
-                let row = row as usize;
+            for row in wanted.iter().map(|&row| row as usize) {
                 for column in 0..columns {
                     let scale = (0..taps * STRIDE).map(|at| right[at * columns + column].abs()).fold(0f32, f32::max) / 127.0;
                     let (mut sum, mut size) = (0f64, 0f64);
@@ -361,7 +360,7 @@ mod tests {
                             size += term.abs();
                         }
                     }
-                    let found = f64::from(f32::from_bits(results[0][result * 70 + column]));
+                    let found = f64::from(f32::from_bits(results[0][row * 70 + column]));
                     let wanted = (sum + f64::from(bias[column])).max(0.0) + f64::from(residual[row * columns + column]);
                     prop_assert!((found - wanted).abs() <= 1e-5 * (1.0 + size));
                 }

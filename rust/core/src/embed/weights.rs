@@ -7,6 +7,7 @@ use super::head::Head;
 use super::layout::{BRANCHES, CHANNELS, EMBEDDING, FEATURES, HIDDEN, PARTS, WINDOWS};
 use super::product_f32::MatrixF32;
 use super::product_i8::MatrixI8;
+use crate::memory::prefetch_slice;
 
 /// Numbers of an array, in the order in which the last index runs fastest.
 #[derive(Clone, Debug, PartialEq)]
@@ -124,6 +125,11 @@ impl Parameters {
         let rows = self.codes.as_chunks::<EMBEDDING>().0;
         let piece = if (piece as usize) < rows.len() { piece as usize } else { 0 };
         (&rows[piece], self.scales[piece % PARTS], self.lows[piece % PARTS])
+    }
+
+    /// Asks for the codes of a piece.
+    pub fn prefetch_embedding(&self, piece: u32) {
+        prefetch_slice(self.embedding(piece).0);
     }
 }
 

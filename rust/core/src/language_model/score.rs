@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::image::LanguageModel;
-use super::table::{Bucket, first_hash, home, longer_hash, look};
+use super::table::{Bucket, Seen, find, first_hash, home, longer_hash, look, second};
 use super::vocabulary::Kind;
 use super::{BEGIN, END, LanguageModelError};
 use crate::memory::prefetch;
@@ -51,8 +51,10 @@ pub struct Scorer<'a> {
     /// The longest n-gram that ends at each token.
     matched: Vec<u8>,
     sums: Vec<i64>,
-    /// Tokens whose n-gram of the order before is known, ascending.
+    /// Tokens whose n-gram of the order before is known.
     found: Vec<u32>,
+    /// Tokens whose n-gram may be in another bucket than the first, and its hash.
+    late: Vec<(u32, u64)>,
     pieces: Vec<Piece>,
     /// The sum and the number of tokens of each text.
     totals: Vec<(i64, u32)>,
@@ -70,6 +72,7 @@ impl<'a> Scorer<'a> {
             matched: Vec::new(),
             sums: Vec::new(),
             found: Vec::new(),
+            late: Vec::new(),
             pieces: Vec::new(),
             totals: Vec::new(),
         }
@@ -178,7 +181,8 @@ impl<'a> Scorer<'a> {
     /// Looks up the n-grams of one token more than `order`, where both of those of `order` are known.
     ///
     /// Whether an n-gram is known cannot be guessed, so that nothing here branches on it: what is not known adds 0, and
-    /// the next one takes its place in the list.
+    /// the next one takes its place in the list. The few that may be in a second bucket come last, when memory has had
+    /// time to answer: sums of whole numbers do not depend on their order.
     fn longer(&mut self, order: usize) {
         let table = self.tables[order - 1];
         if table.is_empty() {
@@ -214,13 +218,28 @@ impl<'a> Scorer<'a> {
             if place + LOOK_AHEAD < count {
                 *waiting = ask(self.found[place + LOOK_AHEAD]);
             }
-            let (value, known) = look(table, hash);
-            self.sums[at as usize] += i64::from(value);
-            self.matched[at as usize] = level + u8::from(known);
-            self.found[kept] = at;
-            kept += usize::from(known);
+            match look(table, hash) {
+                Seen::Here(value, known) => {
+                    self.sums[at as usize] += i64::from(value);
+                    self.matched[at as usize] = level + u8::from(known);
+                    self.found[kept] = at;
+                    kept += usize::from(known);
+                }
+                Seen::Further => {
+                    prefetch(table.as_ptr().wrapping_add(second(hash, buckets)).cast());
+                    self.late.push((at, hash));
+                }
+            }
         }
         self.found.truncate(kept);
+        for (at, hash) in self.late.drain(..) {
+            let place = find(table, hash);
+            self.matched[at as usize] = level + u8::from(place.is_some());
+            if let Some((bucket, slot)) = place {
+                self.sums[at as usize] += i64::from(table[bucket].value(slot));
+                self.found.push(at);
+            }
+        }
     }
 }
 

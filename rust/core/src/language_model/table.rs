@@ -140,26 +140,36 @@ pub fn find(table: &[Bucket], hash: u64) -> Option<(usize, usize)> {
     None
 }
 
-/// The value of the n-gram with a hash, and whether there is one; without branches that cannot be guessed.
+/// What the bucket in which the search begins says of an n-gram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// Its value and whether it is there; without it the value is 0.
+    Here(i32, bool),
+    /// It is not there, but may be in the buckets after it: [`find`] tells.
+    Further,
+}
+
+/// Looks into one bucket, without branches that cannot be guessed.
 #[inline(always)]
 #[must_use]
-pub fn look(table: &[Bucket], hash: u64) -> (i32, bool) {
+pub fn look(table: &[Bucket], hash: u64) -> Seen {
     let print = print_of(hash);
     let one = &table[home(hash, table.len())];
     let found = one.matches(print);
     if found == 0 && one.filter & filter_bit(print) != 0 {
-        return look_further(table, hash);
+        return Seen::Further;
     }
     // Without it the last place is read, and nothing of it taken.
     let slot = (found | 1 << (SLOTS - 1)).trailing_zeros() as usize;
     let known = i32::from(found != 0);
-    (one.value(slot) & -known, found != 0)
+    Seen::Here(one.value(slot) & -known, found != 0)
 }
 
-#[cold]
-#[inline(never)]
-fn look_further(table: &[Bucket], hash: u64) -> (i32, bool) {
-    find(table, hash).map_or((0, false), |(bucket, slot)| (table[bucket].value(slot), true))
+/// The bucket in which the search for a hash goes on.
+#[inline(always)]
+#[must_use]
+pub fn second(hash: u64, buckets: usize) -> usize {
+    next(home(hash, buckets), buckets)
 }
 
 /// Two n-grams look the same, or a region is full: the table must be made with another seed.
@@ -217,6 +227,7 @@ mod tests {
 
     #[test]
     fn what_is_entered_is_found() {
+        let mut further = 0;
         for ngrams in [1_usize, 9, 10, 500, 60_000] {
             let mut table = vec![FREE; buckets(ngrams as u64) as usize];
             let hash = |at: usize| longer_hash(first_hash(at as u32, 7), 3);
@@ -233,12 +244,17 @@ mod tests {
             for at in 0..ngrams {
                 let (bucket, slot) = find(&table, hash(at)).unwrap_or_default();
                 assert_eq!(table[bucket].value(slot), at as i32 - 100);
-                assert_eq!(look(&table, hash(at)), (at as i32 - 100, true));
+                let here = home(hash(at), table.len()) == bucket;
+                let wanted = if here { Seen::Here(at as i32 - 100, true) } else { Seen::Further };
+                assert_eq!(look(&table, hash(at)), wanted);
+                further += usize::from(!here);
             }
             for at in ngrams..ngrams + 10_000 {
-                assert_eq!((find(&table, hash(at)), look(&table, hash(at))), (None, (0, false)));
+                assert_eq!(find(&table, hash(at)), None);
+                assert!(matches!(look(&table, hash(at)), Seen::Here(0, false) | Seen::Further));
             }
         }
+        assert!(further > 1000);
         assert_eq!(find(&[], 5), None);
     }
 

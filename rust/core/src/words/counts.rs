@@ -3,6 +3,7 @@
 use super::content::{Content, ContentWords};
 use super::cut::CutBuffers;
 use super::names::Names;
+use crate::memory::prefetch;
 
 /// How often each content word was in the texts so far.
 #[derive(Default)]
@@ -11,18 +12,29 @@ pub struct WordCounts {
     known: Vec<u64>,
     names: Names,
     foreign: Vec<u64>,
+    /// Words that are still to be counted: their counts were asked for, and memory takes its time.
+    waiting: Vec<u32>,
     buffers: CutBuffers,
     lower: String,
 }
+
+/// Words that wait.
+const WAITING: usize = 32;
 
 impl WordCounts {
     /// Counts the words of a text; those of one letter case are those of the other.
     pub fn add(&mut self, text: &str) {
         let content = ContentWords::shared();
-        let Self { known, names, foreign, buffers, lower } = self;
+        let Self { known, names, foreign, waiting, buffers, lower } = self;
         known.resize(content.dictionary().places(), 0);
         content.dictionary().cut(text, buffers, |token| match content.of(text, token) {
-            Some(Content::Known(word)) => known[word as usize] += 1,
+            Some(Content::Known(word)) => {
+                prefetch(known.as_ptr().wrapping_add(word as usize).cast());
+                waiting.push(word);
+                if waiting.len() == WAITING {
+                    waiting.drain(..).for_each(|word| known[word as usize] += 1);
+                }
+            }
             Some(Content::Foreign(word)) => {
                 lower.clear();
                 lower.push_str(word);
@@ -33,6 +45,7 @@ impl WordCounts {
             }
             None => {}
         });
+        waiting.drain(..).for_each(|word| known[word as usize] += 1);
     }
 
     /// The words and how often they were there, the most frequent first, equally frequent ones by their text.

@@ -1,6 +1,6 @@
 //! Cuts texts into words as jieba-rs does without its hidden Markov model: the most likely words by their shares.
 
-use super::dictionary::{Dictionary, IN_NO_WORD, LONGEST, OUTSIDE, PLACE};
+use super::dictionary::{Dictionary, IN_NO_WORD, LONGEST, Node, OUTSIDE, PLACE};
 use crate::memory::prefetch;
 
 /// A token of a text.
@@ -34,8 +34,6 @@ impl Token {
 const WINDOW: usize = 1024;
 /// Buffers that grew larger for one text are given back.
 const KEPT: usize = 64 * WINDOW;
-/// Characters between a walk and what is fetched for one to come.
-const AHEAD: usize = 4;
 /// In a step: the length in characters stands above the flags.
 const LENGTH_SHIFT: u32 = 27;
 /// In a step: the place and the flags of the word.
@@ -44,8 +42,13 @@ const WORD: u32 = (1 << LENGTH_SHIFT) - 1;
 /// What one thread needs to cut texts; reused from text to text.
 #[derive(Default)]
 pub struct CutBuffers {
+    /// The number of each character, and twice that of none.
     codes: Vec<u16>,
     offsets: Vec<u32>,
+    /// Where the array has the second character of the words that begin with each character, if any has it.
+    places: Vec<u32>,
+    /// What stands there; a free node if it is of other words.
+    seconds: Vec<Node>,
     /// Of the best way from each character to the end of its run: the logarithm of its probability.
     ways: Vec<f64>,
     /// And its first word: length, flags, place.
@@ -64,6 +67,7 @@ impl Dictionary {
         while at < bytes.len() {
             let start = at;
             at = self.number_characters(text, start, buffers);
+            self.find_seconds(buffers);
             self.find_ways(buffers);
             emit_tokens(&bytes[start..at], start, buffers, &mut emit);
         }
@@ -88,24 +92,41 @@ impl Dictionary {
             at += character.len_utf8();
         }
         offsets.push((at - start) as u32);
+        codes.extend([OUTSIDE; 2]);
         at
     }
 
-    /// The dynamic programme, from the last character to the first, with the walks through the trie in it.
-    fn find_ways(&self, buffers: &mut CutBuffers) {
-        let CutBuffers { codes, ways, steps, .. } = buffers;
+    /// The first two steps of all walks through the trie, side by side: most of the array is in no near cache, and here no
+    /// step waits for another. What the third will look at is asked for.
+    fn find_seconds(&self, buffers: &mut CutBuffers) {
+        let CutBuffers { codes, places, seconds, .. } = buffers;
         let nodes = self.nodes.as_slice();
-        let count = codes.len();
+        places.clear();
+        places.extend(codes.windows(2).map(|pair| {
+            let place = nodes[usize::from(pair[0])].base() + u32::from(pair[1]);
+            prefetch(nodes.as_ptr().wrapping_add(place as usize).cast());
+            place
+        }));
+        seconds.clear();
+        seconds.extend(codes.windows(3).zip(&*places).map(|(codes, &place)| {
+            let node = nodes.get(place as usize).copied().unwrap_or(Node::FREE);
+            let known = node.parent() == u32::from(codes[0]);
+            let third = if known { node.base() + u32::from(codes[2]) } else { place };
+            prefetch(nodes.as_ptr().wrapping_add(third as usize).cast());
+            if known { node } else { Node::FREE }
+        }));
+    }
+
+    /// The dynamic programme, from the last character to the first, with the rest of the walks in it.
+    fn find_ways(&self, buffers: &mut CutBuffers) {
+        let CutBuffers { codes, places, seconds, ways, steps, .. } = buffers;
+        let nodes = self.nodes.as_slice();
+        let count = seconds.len();
         ways.clear();
         ways.resize(count + 1, 0.0);
         steps.clear();
         steps.resize(count, 0);
         for at in (0..count).rev() {
-            if let Some(&[first, second]) = at.checked_sub(AHEAD).and_then(|ahead| codes.get(ahead..ahead + 2)) {
-                // Where the walk from there will look after its first character.
-                let base = nodes.get(usize::from(first)).map_or(0, |node| node.base());
-                prefetch(nodes.as_ptr().wrapping_add(base as usize + usize::from(second)).cast());
-            }
             let code = codes[at];
             if code <= IN_NO_WORD {
                 steps[at] = 1 << LENGTH_SHIFT;
@@ -113,23 +134,28 @@ impl Dictionary {
                 continue;
             }
             let (mut best, mut step) = (f64::NEG_INFINITY, 0);
-            // The root's base is 0, and its place too.
-            let (mut parent, mut place) = (0, usize::from(code));
-            let mut end = at + 1;
-            while let Some(&node) = nodes.get(place) {
-                if node.parent() != parent {
-                    break;
-                }
+            // Later words are longer, so of equal ones the last is taken; where no word ends, this is not true.
+            let mut end_at = |node: Node, place: u32, end: usize| {
                 let way = self.shares[usize::from(node.share())] + ways[end];
-                // Later words are longer, so of equal ones the last is taken; where no word ends, this is not true.
                 if way >= best {
                     best = way;
-                    step = ((end - at) as u32) << LENGTH_SHIFT | node.flags() | place as u32;
+                    step = ((end - at) as u32) << LENGTH_SHIFT | node.flags() | place;
                 }
-                let Some(&code) = codes.get(end) else { break };
-                parent = place as u32;
-                place = node.base() as usize + usize::from(code);
-                end += 1;
+            };
+            let first = nodes[usize::from(code)];
+            // The root's base is 0, and its place too.
+            if first.parent() == 0 {
+                end_at(first, code.into(), at + 1);
+                let (mut node, mut place, mut end) = (seconds[at], places[at], at + 2);
+                let mut parent = u32::from(code);
+                while node.parent() == parent {
+                    end_at(node, place, end);
+                    let Some(&code) = codes.get(end) else { break };
+                    parent = place;
+                    place = node.base() + u32::from(code);
+                    node = nodes.get(place as usize).copied().unwrap_or(Node::FREE);
+                    end += 1;
+                }
             }
             if step == 0 {
                 step = 1 << LENGTH_SHIFT;

@@ -33,7 +33,7 @@ const SHARE_SHIFT: u32 = 42;
 pub(super) struct Node(u64);
 
 impl Node {
-    const FREE: Self = Self(FREE as u64);
+    pub const FREE: Self = Self(FREE as u64);
 
     fn new(parent: u32, base: u32, share: u16) -> Self {
         Self(u64::from(parent & PLACE) | u64::from(base) << BASE_SHIFT | u64::from(share) << SHARE_SHIFT)
