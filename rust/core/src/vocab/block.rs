@@ -3,10 +3,9 @@
 use super::characters::{AFTER_ASCII, BEFORE_ASCII, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
 use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
 use super::memo::{IDS, WORD};
-use super::merges::{FIRST, INSIDE, NEVER, NOTHING, SHORT};
-use super::normaliser::{SPACE, decode};
+use super::merges::{FIRST, NOTHING};
+use super::normaliser::decode;
 use super::sink::Sink;
-use super::symbols::{NO_ID, UNUSED};
 use crate::progress::{Cancelled, Progress};
 
 /// Characters that are looked at together.
@@ -196,31 +195,30 @@ impl BytePairEncoder {
         }
         right & (UNKNOWN | SINGLE) == 0
             && right & AFTER_ASCII != 0
-            && self.merges.characters.get(left & VALUE, right & VALUE) != NOTHING
+            && self.trie.neighbours.get(left & VALUE, right & VALUE) != NOTHING
     }
 
     #[inline(never)]
     fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
-        let (mut symbols, mut pairs) = ([0; WORD], [0; WORD]);
+        let (mut symbols, mut pairs) = ([NOTHING; WORD], [NOTHING; WORD]);
         for (symbol, &byte) in symbols.iter_mut().zip(bytes) {
             *symbol = self.characters.get(u32::from(byte)) & VALUE;
         }
         for at in 1..bytes.len() {
-            pairs[at - 1] = self.merges.characters.get(symbols[at - 1], symbols[at]);
+            pairs[at - 1] = self.trie.neighbours.get(symbols[at - 1], symbols[at]);
         }
-        let (mut ids, mut len) = ([NO_ID; IDS], 0);
-        self.merges.merge(
-            |at| symbols[at],
-            &pairs[..bytes.len() - 1],
-            |symbol| {
-                if let Some(place) = ids.get_mut(len) {
-                    *place = self.ids[symbol as usize];
-                }
-                len += 1;
-                self.emit(symbol, &mut scratch.redo, sink);
-            },
-        );
-        if len <= IDS && ids[..len].iter().all(|&id| id < UNUSED) {
+        let (mut ids, mut len) = ([0; IDS], 0);
+        let mut simple = true;
+        self.segments(&symbols[..bytes.len()], &pairs[..bytes.len()], &mut scratch.matches, |symbol| {
+            let id = symbol.wrapping_sub(FIRST);
+            simple &= (id as usize) < self.size;
+            if let Some(place) = ids.get_mut(len) {
+                *place = id;
+            }
+            len += 1;
+            self.emit(symbol, sink);
+        });
+        if simple && len <= IDS {
             scratch.memo.set(word, &ids[..len]);
         }
     }
@@ -267,28 +265,22 @@ impl BytePairEncoder {
             block.entries[count] = entry;
             block.starts[count] = at;
             // The first one writes what the block does not have.
-            block.pairs[count.saturating_sub(1)] = self.merges.characters.get(previous.1, symbol);
+            block.pairs[count.saturating_sub(1)] = self.trie.neighbours.get(previous.1, symbol);
             previous = (entry, symbol);
             count += 1;
             at += len;
         }
-        let is_full = count == BLOCK && at < end;
         block.pairs[count - 1] = NOTHING;
-        let mut first = 0;
-        while first < count {
-            let mut last = first;
-            while block.pairs[last] != NOTHING {
-                last += 1;
-            }
-            if is_full && last == count - 1 {
-                if first == 0 {
-                    return self.walk_long(text, start, scratch, progress, sink);
-                }
-                return Ok(block.starts[first]);
-            }
-            self.emit_segment(&block.entries[first..=last], &block.pairs[first..last], &mut scratch.redo, sink);
-            first = last + 1;
+        if count == BLOCK && at < end {
+            // What follows may belong to the last segment.
+            let cut = block.pairs[..count - 1].iter().rposition(|&pair| pair == NOTHING);
+            let Some(cut) = cut else { return self.walk_long(text, start, scratch, progress, sink) };
+            count = cut + 1;
+            at = block.starts[count];
         }
+        self.segments(&block.entries[..count], &block.pairs[..count], &mut scratch.matches, |entry| {
+            self.emit_entry(entry, sink);
+        });
         Ok(at)
     }
 
@@ -315,7 +307,7 @@ impl BytePairEncoder {
             let entry = self.characters.get(code);
             if let Some(&last) = queue.symbols.last() {
                 let joined = entry & (UNKNOWN | SINGLE) == 0
-                    && self.merges.characters.get(last, entry & VALUE) != NOTHING
+                    && self.trie.neighbours.get(last, entry & VALUE) != NOTHING
                     && !(entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some());
                 if !joined {
                     break;
@@ -326,45 +318,15 @@ impl BytePairEncoder {
         }
         queue.merge(&self.merges, progress, |_, _| ())?;
         for symbol in queue.merged() {
-            self.emit(symbol, &mut scratch.redo, sink);
+            self.emit(symbol, sink);
         }
         Ok(at)
     }
 
-    /// Hands over the ids of a segment.
     #[inline(always)]
-    fn emit_segment<S: Sink>(&self, entries: &[u32], pairs: &[u32], redo: &mut bool, sink: &mut S) {
-        match (entries, pairs) {
-            (&[only], _) => self.emit_entry(only, redo, sink),
-            (&[left, right], &[joined]) => {
-                if joined > INSIDE {
-                    self.emit(joined, redo, sink);
-                } else {
-                    self.emit(left & VALUE, redo, sink);
-                    self.emit(right & VALUE, redo, sink);
-                }
-            }
-            _ if entries.len() <= SHORT => {
-                self.merges.merge(|at| entries[at] & VALUE, pairs, |symbol| self.emit(symbol, redo, sink));
-            }
-            _ => self.emit_queued(entries, redo, sink),
-        }
-    }
-
-    #[cold]
-    fn emit_queued<S: Sink>(&self, entries: &[u32], redo: &mut bool, sink: &mut S) {
-        let mut queue = super::queue::Queue::default();
-        queue.symbols.extend(entries.iter().map(|entry| entry & VALUE));
-        // Nobody cancels it: a block is short.
-        if queue.merge(&self.merges, &Progress::default(), |_, _| ()).is_ok() {
-            queue.merged().for_each(|symbol| self.emit(symbol, redo, sink));
-        }
-    }
-
-    #[inline(always)]
-    fn emit_entry<S: Sink>(&self, entry: u32, redo: &mut bool, sink: &mut S) {
+    fn emit_entry<S: Sink>(&self, entry: u32, sink: &mut S) {
         if entry & (UNKNOWN | SINGLE) == 0 {
-            self.emit(entry & VALUE, redo, sink);
+            self.emit(entry & VALUE, sink);
         } else {
             self.emit_alone(entry, sink);
         }
@@ -382,14 +344,12 @@ impl BytePairEncoder {
 
     /// Hands over the id of a symbol.
     #[inline(always)]
-    pub(super) fn emit<S: Sink>(&self, symbol: u32, redo: &mut bool, sink: &mut S) {
-        let id = self.ids[symbol as usize];
-        if id < UNUSED {
+    pub(super) fn emit<S: Sink>(&self, symbol: u32, sink: &mut S) {
+        let id = symbol - FIRST;
+        if (id as usize) < self.size {
             sink.id(id);
-        } else if id == NO_ID {
-            self.emit_unknown(u32::from(self.symbol_characters[(symbol - FIRST) as usize]), sink);
         } else {
-            *redo = true;
+            self.emit_unknown(u32::from(self.others[id as usize - self.size]), sink);
         }
     }
 
@@ -412,5 +372,3 @@ impl BytePairEncoder {
         }
     }
 }
-
-const _: () = assert!(NEVER > UNUSED && SPACE as u32 == 0x2581);

@@ -8,6 +8,7 @@ mod block;
 mod characters;
 pub mod encoder;
 mod matcher;
+mod matches;
 mod memo;
 mod merges;
 pub(crate) mod model;
@@ -20,6 +21,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod trie;
 mod unused;
 
 pub use encoder::BytePairEncoder;

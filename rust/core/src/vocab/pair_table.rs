@@ -4,9 +4,11 @@
 
 use std::collections::HashMap;
 
-/// Bits of a number of a symbol.
+/// Bits of a number of a pair.
 const BITS: u32 = 21;
-const VALUE: u64 = (1 << BITS) - 1;
+/// Bits of a value.
+const VALUE_BITS: u32 = 22;
+const VALUE: u64 = (1 << VALUE_BITS) - 1;
 /// Pairs that share a pilot on average.
 const SHARED: usize = 3;
 /// Of so many slots one fewer is taken at most.
@@ -15,7 +17,7 @@ const LOAD: (usize, usize) = (4, 3);
 const TRIES: u32 = 1 << 14;
 const ASIDE: u32 = 0;
 
-/// What two neighbours give, for numbers below 2²¹.
+/// What two neighbours give, for numbers below 2²¹ − 1 and values below 2²².
 #[derive(Debug)]
 pub struct PairTable {
     pilots: Vec<u32>,
@@ -63,7 +65,7 @@ impl PairTable {
             table.pilots[group[0].0] = found.unwrap_or(ASIDE);
             for (at, &(_, key, value)) in group.iter().enumerate() {
                 if found.is_some() {
-                    table.slots[places[at]] = key << BITS | u64::from(value);
+                    table.slots[places[at]] = key << VALUE_BITS | u64::from(value);
                 } else {
                     table.aside.insert(key, value);
                 }
@@ -77,7 +79,7 @@ impl PairTable {
         below(hash.wrapping_mul(u64::from(pilot)), self.slots.len())
     }
 
-    /// The value of a pair of numbers below 2²¹; 0 if there is none.
+    /// The value of a pair of numbers; 0 if there is none.
     #[inline(always)]
     pub fn get(&self, left: u32, right: u32) -> u32 {
         let key = key(left, right);
@@ -87,6 +89,6 @@ impl PairTable {
             return self.aside.get(&key).copied().unwrap_or(0);
         }
         let slot = self.slots[self.place(hash, pilot)];
-        if slot >> BITS == key { (slot & VALUE) as u32 } else { 0 }
+        if slot >> VALUE_BITS == key { (slot & VALUE) as u32 } else { 0 }
     }
 }
