@@ -8,26 +8,8 @@ use super::normaliser::decode;
 use super::sink::Sink;
 use crate::progress::{Cancelled, Progress};
 
-/// Characters that are looked at together.
-const BLOCK: usize = 256;
 /// Bytes between two looks at whether to go on.
 const BETWEEN_CHECKS: usize = 1 << 20;
-
-/// Characters that are looked at together.
-#[derive(Debug)]
-pub struct Block {
-    entries: [u32; BLOCK],
-    /// Where each character starts.
-    starts: [usize; BLOCK],
-    /// What each character gives with the next.
-    pairs: [u32; BLOCK],
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Self { entries: [0; BLOCK], starts: [0; BLOCK], pairs: [0; BLOCK] }
-    }
-}
 
 /// A prepared text, and what is needed on the way over it.
 pub struct Walk<'a, S> {
@@ -200,23 +182,22 @@ impl BytePairEncoder {
 
     #[inline(never)]
     fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
-        let (mut symbols, mut pairs) = ([NOTHING; WORD], [NOTHING; WORD]);
-        for (symbol, &byte) in symbols.iter_mut().zip(bytes) {
-            *symbol = self.characters.get(u32::from(byte)) & VALUE;
+        let matches = &mut *scratch.matches;
+        matches.clear();
+        for (at, &byte) in bytes.iter().enumerate() {
+            matches.push(self.characters.get(u32::from(byte)), at);
         }
-        for at in 1..bytes.len() {
-            pairs[at - 1] = self.trie.neighbours.get(symbols[at - 1], symbols[at]);
-        }
+        self.find_pairs(matches);
         let (mut ids, mut len) = ([0; IDS], 0);
         let mut simple = true;
-        self.segments(&symbols[..bytes.len()], &pairs[..bytes.len()], &mut scratch.matches, |symbol| {
-            let id = symbol.wrapping_sub(FIRST);
+        self.segments(matches, |symbol| {
+            let id = (symbol & VALUE) - FIRST;
             simple &= (id as usize) < self.size;
             if let Some(place) = ids.get_mut(len) {
                 *place = id;
             }
             len += 1;
-            self.emit(symbol, sink);
+            self.emit(symbol & VALUE, sink);
         });
         if simple && len <= IDS {
             scratch.memo.set(word, &ids[..len]);
@@ -227,11 +208,11 @@ impl BytePairEncoder {
     #[inline(always)]
     fn emit_single<S: Sink>(&self, entry: u32, code: u32, sink: &mut S) {
         let Some(bytes) = self.bytes.as_ref().filter(|_| (0x800..0x1_0000).contains(&code)) else {
-            return self.emit_alone(entry, sink);
+            return self.emit_entry(entry, sink);
         };
         let tail = |shift: u32| bytes[(0x80 | (code >> shift & 0x3f)) as usize];
         let first = bytes[(0xe0 | code >> 12) as usize];
-        let (first, len) = if entry & UNKNOWN == 0 { (entry & VALUE, 1) } else { (first, 3) };
+        let (first, len) = if entry & UNKNOWN == 0 { ((entry & VALUE) - FIRST, 1) } else { (first, 3) };
         sink.first_ids([first, tail(6), tail(0)], len);
     }
 
@@ -247,40 +228,33 @@ impl BytePairEncoder {
     ) -> Result<usize, Cancelled> {
         let bytes = text.as_bytes();
         let end = bytes.len() - MARGIN;
-        let block = &mut *scratch.block;
-        let (mut at, mut count) = (start, 0);
-        let mut previous = (UNKNOWN, 0);
-        while at < end && count < BLOCK {
+        let matches = &mut *scratch.matches;
+        matches.clear();
+        let mut at = start;
+        let mut previous = UNKNOWN;
+        while at < end && !matches.is_full() {
             let (code, len) = decode(&bytes[at..]);
             let entry = self.characters.get(code);
-            if count > 0 {
-                if code < 0x80 && previous.0 & BEFORE_ASCII == 0 {
+            if at > start {
+                if code < 0x80 && previous & BEFORE_ASCII == 0 {
                     break;
                 }
                 if entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some() {
                     break;
                 }
             }
-            let symbol = if entry & (UNKNOWN | SINGLE) == 0 { entry & VALUE } else { NOTHING };
-            block.entries[count] = entry;
-            block.starts[count] = at;
-            // The first one writes what the block does not have.
-            block.pairs[count.saturating_sub(1)] = self.trie.neighbours.get(previous.1, symbol);
-            previous = (entry, symbol);
-            count += 1;
+            matches.push(entry, at);
+            previous = entry;
             at += len;
         }
-        block.pairs[count - 1] = NOTHING;
-        if count == BLOCK && at < end {
-            // What follows may belong to the last segment.
-            let cut = block.pairs[..count - 1].iter().rposition(|&pair| pair == NOTHING);
-            let Some(cut) = cut else { return self.walk_long(text, start, scratch, progress, sink) };
-            count = cut + 1;
-            at = block.starts[count];
+        self.find_pairs(matches);
+        if matches.is_full() && at < end {
+            match matches.cut() {
+                Some(cut) => at = cut,
+                None => return self.walk_long(text, start, scratch, progress, sink),
+            }
         }
-        self.segments(&block.entries[..count], &block.pairs[..count], &mut scratch.matches, |entry| {
-            self.emit_entry(entry, sink);
-        });
+        self.segments(matches, |entry| self.emit_entry(entry, sink));
         Ok(at)
     }
 
@@ -323,20 +297,11 @@ impl BytePairEncoder {
         Ok(at)
     }
 
+    /// Hands over the id or ids of a symbol or an entry of the table of characters.
     #[inline(always)]
-    fn emit_entry<S: Sink>(&self, entry: u32, sink: &mut S) {
-        if entry & (UNKNOWN | SINGLE) == 0 {
-            self.emit(entry & VALUE, sink);
-        } else {
-            self.emit_alone(entry, sink);
-        }
-    }
-
-    /// Hands over the id or ids of a character that stands alone.
-    #[inline(always)]
-    pub(super) fn emit_alone<S: Sink>(&self, entry: u32, sink: &mut S) {
+    pub(super) fn emit_entry<S: Sink>(&self, entry: u32, sink: &mut S) {
         if entry & UNKNOWN == 0 {
-            sink.id(entry & VALUE);
+            self.emit(entry & VALUE, sink);
         } else {
             self.emit_unknown(entry & VALUE, sink);
         }

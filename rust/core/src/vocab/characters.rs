@@ -4,7 +4,7 @@ use super::queue::ALONE;
 
 /// No piece has it; the low bits are its code.
 pub const UNKNOWN: u32 = 1 << 31;
-/// It is a piece, and stands in no longer one; the low bits are its id. All entries from here on stand alone.
+/// It is a piece, and stands in no longer one. All entries from here on stand alone.
 pub const SINGLE: u32 = ALONE;
 /// A user-defined piece may start with it.
 pub const STARTS_DEFINED: u32 = 1 << 29;
@@ -12,13 +12,15 @@ pub const STARTS_DEFINED: u32 = 1 << 29;
 pub const AFTER_ASCII: u32 = 1 << 28;
 /// It stands before an ASCII character or a space in some piece.
 pub const BEFORE_ASCII: u32 = 1 << 27;
-/// The bits of a symbol, id or code.
+/// It is an ASCII character or a space that is a symbol.
+pub const ASCII: u32 = 1 << 26;
+/// The bits of a symbol or code.
 pub const VALUE: u32 = (1 << 21) - 1;
 
 const BASIC: usize = 1 << 16;
 const PAGE: usize = 1 << 8;
 
-/// A table of all characters. An entry without [`UNKNOWN`] and [`SINGLE`] holds a symbol.
+/// A table of all characters. An entry without [`UNKNOWN`] holds a symbol.
 #[derive(Debug)]
 pub struct Characters {
     /// Those of the basic plane.

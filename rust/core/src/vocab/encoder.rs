@@ -3,11 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
-use super::block::Block;
-use super::characters::{AFTER_ASCII, BEFORE_ASCII, Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::characters::{self, AFTER_ASCII, BEFORE_ASCII, Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
 use super::matcher::Matcher;
 use super::memo::Memo;
-use super::merges::{Merges, NOTHING};
+use super::merges::{FIRST, Merges, NOTHING};
 use super::matches::Matches;
 use super::model::{BPE, Kind, Model, Piece, Spaces};
 use super::normaliser::{Normaliser, SPACE};
@@ -72,9 +71,8 @@ pub struct BytePairEncoder {
 pub struct Scratch {
     /// The text with its spaces before and behind.
     pub(super) text: String,
-    pub(super) block: Box<Block>,
     pub(super) memo: Memo,
-    pub(super) matches: Matches,
+    pub(super) matches: Box<Matches>,
     pub(super) queue: Queue,
 }
 
@@ -210,29 +208,30 @@ fn byte_ids(model: &Model) -> Box<[u32; 256]> {
 }
 
 fn table(model: &Model, symbols: &Symbols, defined: &Matcher) -> Characters {
-    let mut characters = Characters::new();
-    for (id, piece) in model.pieces.iter().enumerate() {
+    let mut table = Characters::new();
+    for (symbol, piece) in (FIRST..).zip(&model.pieces) {
         let mut of_piece = piece.text.chars();
         if let (Kind::Normal, Some(only), None) = (piece.kind, of_piece.next(), of_piece.next()) {
-            *characters.entry(only) = SINGLE | id as u32;
+            *table.entry(only) = SINGLE | symbol;
         }
     }
-    let is_ascii = |character: char| character.is_ascii() || (model.spaces.escape && character == SPACE);
+    let is_ascii = |character: char| model.spaces.is_ascii(character);
     let mut marks: HashMap<char, u32> = HashMap::new();
-    for &[(left, left_symbol), (right, right_symbol)] in &symbols.neighbours {
-        *marks.entry(left).or_insert(left_symbol) |= if is_ascii(right) { BEFORE_ASCII } else { 0 };
-        *marks.entry(right).or_insert(right_symbol) |= if is_ascii(left) { AFTER_ASCII } else { 0 };
+    for &[left, right] in &symbols.neighbours {
+        let entry = |(character, symbol)| symbol | if is_ascii(character) { characters::ASCII } else { 0 };
+        *marks.entry(left.0).or_insert_with(|| entry(left)) |= if is_ascii(right.0) { BEFORE_ASCII } else { 0 };
+        *marks.entry(right.0).or_insert_with(|| entry(right)) |= if is_ascii(left.0) { AFTER_ASCII } else { 0 };
     }
     for (character, entry) in marks {
-        *characters.entry(character) = entry;
+        *table.entry(character) = entry;
     }
     for start in defined.starts() {
-        *characters.entry(start) |= STARTS_DEFINED;
+        *table.entry(start) |= STARTS_DEFINED;
     }
     if model.spaces.escape {
-        *characters.entry(' ') = characters.get(u32::from(SPACE));
+        *table.entry(' ') = table.get(u32::from(SPACE));
     }
-    characters
+    table
 }
 
 fn steps(symbols: &Symbols, characters: &Characters) -> Box<[u8; ASCII * ASCII]> {

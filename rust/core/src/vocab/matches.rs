@@ -1,136 +1,177 @@
 //! Segments of a text: where no piece goes on, by the pieces that start at each character.
+//!
+//! All that is looked up for the characters of a block is looked up in loops without branches that depend on it, so
+//! that the memory works on many look-ups at once.
 
-use super::characters::VALUE;
+use std::hint::select_unpredictable;
+
+use super::characters::{SINGLE, UNKNOWN, VALUE};
 use super::encoder::BytePairEncoder;
 use super::merges::{NEVER, NOTHING};
 use super::queue::Queue;
 use super::trie::{DEEP, DEPTH, GOES_ON, NODE};
 use crate::progress::Progress;
 
+/// Characters that are looked at together.
+pub const BLOCK: usize = 256;
 /// Characters of a segment that is merged without a queue at most: a bit for each, and one for the end.
 const SHORT: usize = 63;
 /// Characters of a segment that is merged in few registers at most.
 const FEW: usize = 16;
 /// The bits of a key that hold a place.
 const PLACES: u32 = 64;
-/// Pieces that start at one character: of two characters, of three, and so on.
-const LENGTHS: usize = DEPTH - 1;
 
-/// The pieces that start at each character of a segment.
+/// Characters that are looked at together, and the pieces that start at each.
 #[derive(Debug)]
 pub struct Matches {
-    /// By character and length; no piece is [`NOTHING`].
-    pieces: [[u32; LENGTHS]; SHORT + 1],
-    /// How many lengths of each are set.
-    counts: [u8; SHORT + 1],
+    /// By length less one and character the nodes of the trie; those of one character are the entries of the table of
+    /// characters. What lies beyond the longest piece of a character is of no meaning.
+    nodes: [[u32; BLOCK]; DEPTH],
+    /// Characters of the longest piece that starts at each.
+    lens: [u8; BLOCK],
+    /// Where in the text each character starts.
+    starts: [usize; BLOCK],
+    count: usize,
+    /// Characters at which longer pieces may start.
+    active: [u8; BLOCK],
+    /// Where segments start.
+    cuts: [u16; BLOCK + 1],
     queue: Queue,
 }
 
 impl Default for Matches {
     fn default() -> Self {
-        Self { pieces: [[NOTHING; LENGTHS]; SHORT + 1], counts: [0; SHORT + 1], queue: Queue::default() }
+        Self {
+            nodes: [[NOTHING; BLOCK]; DEPTH],
+            lens: [0; BLOCK],
+            starts: [0; BLOCK],
+            count: 0,
+            active: [0; BLOCK],
+            cuts: [0; BLOCK + 1],
+            queue: Queue::default(),
+        }
     }
 }
 
 impl Matches {
-    /// The piece at a place that has so many characters.
+    /// Forgets all characters.
     #[inline(always)]
-    fn piece(&self, at: usize, len: usize) -> u32 {
-        if len - 2 < usize::from(self.counts[at]) { self.pieces[at][(len - 2) % LENGTHS] } else { NOTHING }
+    pub fn clear(&mut self) {
+        self.count = 0;
+    }
+
+    /// Whether there is room for no further character.
+    #[inline(always)]
+    pub fn is_full(&self) -> bool {
+        self.count == BLOCK
+    }
+
+    /// Appends a character: its entry in the table of characters, and where it starts.
+    #[inline(always)]
+    pub fn push(&mut self, entry: u32, start: usize) {
+        self.nodes[0][self.count] = entry;
+        self.starts[self.count] = start;
+        self.count += 1;
+    }
+
+    /// Takes away what may be joined with a character that would follow the last one: gives where the first of that
+    /// starts, or None if it is all.
+    pub fn cut(&mut self) -> Option<usize> {
+        let last = self.nodes[1][..self.count - 1].iter().rposition(|&pair| pair == NOTHING)?;
+        self.count = last + 1;
+        Some(self.starts[self.count])
+    }
+
+    /// The piece at a place that has so many characters, from two on.
+    #[inline(always)]
+    fn node(&self, at: usize, len: usize) -> u32 {
+        if len <= usize::from(self.lens[at]) { self.nodes[(len - 1) % DEPTH][at] } else { NOTHING }
     }
 }
 
 impl BytePairEncoder {
-    /// Calls `emit` with the symbols of characters, from the first to the last; what is no symbol stays as it is.
-    ///
-    /// `pairs` has what each gives with the next one, and ends with [`NOTHING`].
+    /// Looks up what each character gives with the next one.
     #[inline(always)]
-    pub(super) fn segments(
-        &self,
-        characters: &[u32],
-        pairs: &[u32],
-        matches: &mut Matches,
-        mut emit: impl FnMut(u32),
-    ) {
-        let mut first = 0;
-        while first < characters.len() {
-            if pairs[first] == NOTHING {
-                emit(characters[first]);
-                first += 1;
-                continue;
-            }
-            // A piece that starts before `reach` may go beyond it.
-            let (mut reach, mut at, mut whole) = (first + 1, first, NOTHING);
-            while at < reach && at - first < SHORT {
-                let Some((end, piece)) = self.find(characters, pairs, at, at - first, matches) else {
-                    at = usize::MAX;
-                    break;
-                };
-                if end > reach {
-                    reach = end;
-                    whole = if at == first { piece } else { NOTHING };
-                }
-                at += 1;
-            }
-            if at != reach || reach - first > SHORT {
-                first = self.queued(characters, pairs, first, matches, &mut emit);
-                continue;
-            }
-            if whole != NOTHING {
-                emit(whole);
-            } else if reach == first + 1 {
-                emit(characters[first]);
-            } else if reach - first <= FEW {
-                self.merge::<FEW>(&characters[first..reach], matches, &mut emit);
-            } else {
-                self.merge::<{ SHORT + 1 }>(&characters[first..reach], matches, &mut emit);
-            }
-            first = reach;
+    pub(super) fn find_pairs(&self, matches: &mut Matches) {
+        let symbol = |entry: u32| select_unpredictable(entry & (UNKNOWN | SINGLE) == 0, entry & VALUE, NOTHING);
+        let [characters, pairs, ..] = &mut matches.nodes;
+        let characters = &characters[..matches.count];
+        for (pair, both) in pairs.iter_mut().zip(characters.windows(2)) {
+            *pair = self.trie.neighbours.get(symbol(both[0]), symbol(both[1]));
         }
     }
 
-    /// Finds the pieces that start at a character: where the longest ends and which it is. None if there may be some
-    /// that are not in the trie.
+    /// Calls `emit` with the symbols or entries of a block whose pairs were looked up, from the first to the last.
     #[inline(always)]
-    fn find(
-        &self,
-        characters: &[u32],
-        pairs: &[u32],
-        start: usize,
-        row: usize,
-        matches: &mut Matches,
-    ) -> Option<(usize, u32)> {
-        let pieces = &mut matches.pieces[row];
-        let mut node = pairs[start];
-        let mut found = (start + 1, NOTHING);
-        let mut count = 0;
-        // A node: at first that of two characters.
-        while node != NOTHING {
-            if node & NODE == DEEP {
-                return None;
+    pub(super) fn segments(&self, matches: &mut Matches, mut emit: impl FnMut(u32)) {
+        if !self.find_pieces(matches) {
+            return self.queued_block(matches, &mut emit);
+        }
+        let count = matches.count;
+        // A piece that starts before `reach` goes up to there.
+        let (mut cuts, mut reach) = (0, 0);
+        for (at, &len) in matches.lens[..count].iter().enumerate() {
+            matches.cuts[cuts] = at as u16;
+            cuts += usize::from(at >= reach);
+            reach = reach.max(at + usize::from(len));
+        }
+        matches.cuts[cuts] = count as u16;
+        for cut in 0..cuts {
+            let (start, end) = (usize::from(matches.cuts[cut]), usize::from(matches.cuts[cut + 1]));
+            let len = end - start;
+            if len == usize::from(matches.lens[start]) {
+                emit(matches.nodes[(len - 1) % DEPTH][start]);
+            } else if len <= FEW {
+                self.merge::<FEW>(matches, start, len, &mut emit);
+            } else if len <= SHORT {
+                self.merge::<{ SHORT + 1 }>(matches, start, len, &mut emit);
+            } else {
+                self.queued(matches, start, end, &mut emit);
             }
-            let piece = self.trie.piece(node);
-            pieces[count % LENGTHS] = piece;
-            count += 1;
-            if piece != NOTHING {
-                found = (start + 1 + count, piece);
-            }
-            if node & GOES_ON == 0 || pairs[start + count] == NOTHING {
+        }
+    }
+
+    /// Finds the pieces that start at each character; says whether these are all.
+    #[inline(always)]
+    fn find_pieces(&self, matches: &mut Matches) -> bool {
+        let count = matches.count;
+        let Matches { nodes, lens, active, .. } = matches;
+        let pairs = &mut nodes[1];
+        pairs[count - 1] = NOTHING;
+        let (mut waiting, mut is_deep) = (0, false);
+        for at in 0..count - 1 {
+            let node = pairs[at];
+            lens[at] = if self.trie.piece(node) == NOTHING { 1 } else { 2 };
+            is_deep |= node & NODE == DEEP;
+            active[waiting] = at as u8;
+            waiting += usize::from((node & GOES_ON != 0) & (pairs[at + 1] != NOTHING));
+        }
+        lens[count - 1] = 1;
+        for len in 3..=DEPTH {
+            if waiting == 0 {
                 break;
             }
-            node = self.trie.next(node, characters[start + 1 + count] & VALUE);
+            let before = std::mem::take(&mut waiting);
+            for number in 0..before {
+                let at = usize::from(active[number]);
+                let last = at + len - 1;
+                let node = self.trie.next(nodes[len - 2][at], nodes[0][last % BLOCK]);
+                nodes[len - 1][at] = node;
+                lens[at] = select_unpredictable(self.trie.piece(node) == NOTHING, lens[at], len as u8);
+                is_deep |= node & NODE == DEEP;
+                active[waiting] = at as u8;
+                waiting += usize::from((node & GOES_ON != 0) & (nodes[1][last % BLOCK] != NOTHING));
+            }
         }
-        matches.counts[row] = count as u8;
-        Some(found)
+        !is_deep
     }
 
     /// Merges a segment of up to `N` characters, and fewer than 64.
     #[inline(always)]
-    fn merge<const N: usize>(&self, characters: &[u32], matches: &Matches, emit: &mut impl FnMut(u32)) {
-        let len = characters.len();
+    fn merge<const N: usize>(&self, matches: &Matches, start: usize, len: usize, emit: &mut impl FnMut(u32)) {
         // A rank and a place below it: the least is the best rank, and of equal ones the leftmost. Ranks are below 2²¹.
         let key = |at: usize, len: usize| {
-            let rank = self.merges.ranks[matches.piece(at, len) as usize];
+            let rank = self.merges.ranks[self.trie.piece(matches.node(start + at, len)) as usize];
             if rank == NEVER { NEVER } else { (rank * PLACES) | at as u32 }
         };
         let mut keys = [NEVER; N];
@@ -160,30 +201,37 @@ impl BytePairEncoder {
         let mut at = 0;
         while at < len {
             let end = next(starts, at);
-            emit(if end == at + 1 { characters[at] } else { matches.piece(at, end - at) });
+            emit(matches.nodes[(end - at - 1) % DEPTH][start + at]);
             at = end;
         }
     }
 
-    /// Merges all up to the next place that no piece has; gives that place.
+    /// Merges a block of which pieces were not found.
     #[cold]
     #[inline(never)]
-    fn queued(
-        &self,
-        characters: &[u32],
-        pairs: &[u32],
-        first: usize,
-        matches: &mut Matches,
-        emit: &mut impl FnMut(u32),
-    ) -> usize {
-        let end = first + 1 + pairs[first..].iter().take_while(|&&pair| pair != NOTHING).count();
+    fn queued_block(&self, matches: &mut Matches, emit: &mut impl FnMut(u32)) {
+        let mut start = 0;
+        while start < matches.count {
+            let pairs = &matches.nodes[1][start..matches.count];
+            let end = start + 1 + pairs.iter().take_while(|&&pair| pair != NOTHING).count();
+            self.queued(matches, start, end, emit);
+            start = end;
+        }
+    }
+
+    /// Merges a segment of any length.
+    #[cold]
+    #[inline(never)]
+    fn queued(&self, matches: &mut Matches, start: usize, end: usize, emit: &mut impl FnMut(u32)) {
+        if start + 1 == end {
+            return emit(matches.nodes[0][start]);
+        }
         let queue = &mut matches.queue;
         queue.symbols.clear();
-        queue.symbols.extend(characters[first..end].iter().map(|entry| entry & VALUE));
+        queue.symbols.extend(matches.nodes[0][start..end].iter().map(|entry| entry & VALUE));
         // Nobody cancels it: a block is short.
         if queue.merge(&self.merges, &Progress::default(), |_, _| ()).is_ok() {
             queue.merged().for_each(emit);
         }
-        end
     }
 }

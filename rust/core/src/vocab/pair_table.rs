@@ -3,6 +3,7 @@
 //! After Pibiri and Trani, "`PTHash`: Revisiting FCH Minimal Perfect Hashing" (2021), with more slots than pairs.
 
 use std::collections::HashMap;
+use std::hint::select_unpredictable;
 
 /// Bits of a number of a pair.
 const BITS: u32 = 21;
@@ -13,14 +14,16 @@ const VALUE: u64 = (1 << VALUE_BITS) - 1;
 const SHARED: usize = 3;
 /// Of so many slots one fewer is taken at most.
 const LOAD: (usize, usize) = (4, 3);
+/// Makes a factor of many bits of a pilot.
+const SPREAD: u64 = 0x9e37_79b9;
 /// Pilots that are tried for a group; those that fail are put aside, which no vocabulary of a language needs.
-const TRIES: u32 = 1 << 14;
-const ASIDE: u32 = 0;
+const TRIES: u16 = 1 << 14;
+const ASIDE: u16 = 0;
 
 /// What two neighbours give, for numbers below 2²¹ − 1 and values below 2²².
 #[derive(Debug)]
 pub struct PairTable {
-    pilots: Vec<u32>,
+    pilots: Vec<u16>,
     /// The pair above, the value below; all bits set if there is none.
     slots: Vec<u64>,
     aside: HashMap<u64, u32>,
@@ -56,7 +59,7 @@ impl PairTable {
         order.sort_by_key(|group| std::cmp::Reverse(group.len()));
         let mut places = Vec::new();
         for group in order {
-            let found = (1..TRIES).map(|number| number.wrapping_mul(0x9e37_79b9) | 1).find(|&pilot| {
+            let found = (1..TRIES).find(|&pilot| {
                 places.clear();
                 places.extend(group.iter().map(|entry| table.place(hash(entry.1), pilot)));
                 let free = places.iter().all(|&place| table.slots[place] == u64::MAX);
@@ -75,8 +78,8 @@ impl PairTable {
     }
 
     #[inline(always)]
-    fn place(&self, hash: u64, pilot: u32) -> usize {
-        below(hash.wrapping_mul(u64::from(pilot)), self.slots.len())
+    fn place(&self, hash: u64, pilot: u16) -> usize {
+        below(hash.wrapping_mul(u64::from(pilot).wrapping_mul(SPREAD) | 1), self.slots.len())
     }
 
     /// The value of a pair of numbers; 0 if there is none.
@@ -86,9 +89,16 @@ impl PairTable {
         let hash = hash(key);
         let pilot = self.pilots[below(hash, self.pilots.len())];
         if pilot == ASIDE {
-            return self.aside.get(&key).copied().unwrap_or(0);
+            return self.aside(key);
         }
         let slot = self.slots[self.place(hash, pilot)];
-        if slot >> VALUE_BITS == key { (slot & VALUE) as u32 } else { 0 }
+        // Which of both it is cannot be foreseen.
+        select_unpredictable(slot >> VALUE_BITS == key, (slot & VALUE) as u32, 0)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn aside(&self, key: u64) -> u32 {
+        self.aside.get(&key).copied().unwrap_or(0)
     }
 }

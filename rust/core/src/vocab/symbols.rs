@@ -101,7 +101,10 @@ impl Symbols {
             }
         }
         let pieces = spelled.iter().filter(|it| !dead.contains(&it.1)).map(|(piece, symbol)| (&piece[..], *symbol));
-        Ok(Self { merges, trie: Trie::new(pieces.collect(), first_other as u32), others, neighbours, unused })
+        let ascii: HashSet<u32> =
+            numbers.iter().filter(|it| model.spaces.is_ascii(*it.0)).map(|(_, &symbol)| symbol).collect();
+        let trie = Trie::new(pieces.collect(), first_other as u32, |symbol| ascii.contains(&symbol));
+        Ok(Self { merges, trie, others, neighbours, unused })
     }
 }
 

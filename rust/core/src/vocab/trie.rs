@@ -1,7 +1,9 @@
 //! The pieces of a model as a trie over characters, to find those that start at a place of a text.
 
 use std::collections::HashMap;
+use std::hint::select_unpredictable;
 
+use super::characters::{ASCII, VALUE};
 use super::merges::{FIRST, NOTHING};
 use super::pair_table::PairTable;
 use super::symbols::MOST_SYMBOLS;
@@ -22,15 +24,16 @@ pub const NODE: u32 = GOES_ON - 1;
 pub struct Trie {
     /// Characters that are neighbours in a piece: the node that they lead to, or [`INSIDE`].
     pub neighbours: PairTable,
-    /// A node and a character: the node that they lead to.
-    further: PairTable,
+    /// A node and a character: the node that they lead to. ASCII characters have a table of their own, so that those
+    /// of other scripts lie close together.
+    further: [PairTable; 2],
     /// Nodes from here on are no pieces.
     first_other: u32,
 }
 
 impl Trie {
     /// From pieces, each as the symbols of its two or more characters and its own, which are below `first_other`.
-    pub fn new(mut pieces: Vec<(&[u32], u32)>, first_other: u32) -> Self {
+    pub fn new(mut pieces: Vec<(&[u32], u32)>, first_other: u32, is_ascii: impl Fn(u32) -> bool) -> Self {
         pieces.sort_unstable();
         let depth = depth(&pieces, MOST_SYMBOLS.saturating_sub(first_other as usize));
         let mut neighbours: HashMap<(u32, u32), u32> =
@@ -67,31 +70,33 @@ impl Trie {
                 way.push(to);
             }
         }
-        let mut further = Vec::with_capacity(edges.len());
+        let mut further = [Vec::new(), Vec::new()];
         for (is_start, from, character, to) in edges {
             let node = if goes_on[to as usize] { to | GOES_ON } else { to };
             if is_start {
                 neighbours.insert((from, character), node);
             } else {
-                further.push((from, character, node));
+                further[usize::from(is_ascii(character))].push((from, character, node));
             }
         }
         let mut neighbours: Vec<_> = neighbours.into_iter().map(|((left, right), node)| (left, right, node)).collect();
         neighbours.sort_unstable();
-        Self { neighbours: PairTable::new(&neighbours), further: PairTable::new(&further), first_other }
+        let further = further.map(|edges| PairTable::new(&edges));
+        Self { neighbours: PairTable::new(&neighbours), further, first_other }
     }
 
     /// The symbol of a node, or [`NOTHING`] if it is that of no piece.
     #[inline(always)]
     pub fn piece(&self, node: u32) -> u32 {
         let symbol = node & NODE;
-        if symbol >= FIRST && symbol < self.first_other { symbol } else { NOTHING }
+        select_unpredictable((FIRST..self.first_other).contains(&symbol), symbol, NOTHING)
     }
 
-    /// The node that a character leads to from a node with [`GOES_ON`], or [`NOTHING`].
+    /// The node that a character leads to from a node with [`GOES_ON`], or [`NOTHING`]; the character is an entry of
+    /// the table of characters.
     #[inline(always)]
     pub fn next(&self, node: u32, character: u32) -> u32 {
-        self.further.get(node & NODE, character)
+        self.further[usize::from(character & ASCII != 0)].get(node & NODE, character & VALUE)
     }
 }
 

@@ -54,7 +54,7 @@ impl BytePairEncoder {
             if entry & STARTS_DEFINED != 0
                 && let Some((len, id)) = self.defined_at(text, at)
             {
-                queue.symbols.push(DEFINED | id);
+                queue.symbols.push(DEFINED | (FIRST + id));
                 at += len;
                 continue;
             }
@@ -74,7 +74,7 @@ impl BytePairEncoder {
             open.push((symbol, 0_u32));
             while let Some((symbol, depth)) = open.pop() {
                 if symbol >= ALONE {
-                    self.emit_alone(symbol, ids);
+                    self.emit_entry(symbol, ids);
                 } else if depth > DEEPEST {
                     self.emit_as_it_is(symbol, ids);
                 } else if let Some(&(left, right)) = halves.get(&symbol) {
