@@ -1,13 +1,15 @@
 //! The walk over a text: where it is cut, and what becomes of the segments.
 
-use super::characters::{AFTER_ASCII, BEFORE_ASCII, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::characters::{AFTER_ASCII, BEFORE_ASCII, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE, WORD};
 use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
-use super::memo::{IDS, WORD};
+use super::memo::{self, IDS};
 use super::merges::{FIRST, NOTHING};
 use super::normaliser::decode;
 use super::sink::Sink;
 use crate::progress::{Cancelled, Progress};
 
+/// Characters that stand alone in a row in a block at most.
+const ALONE: usize = 4;
 /// Bytes between two looks at whether to go on.
 const BETWEEN_CHECKS: usize = 1 << 20;
 
@@ -138,6 +140,21 @@ impl BytePairEncoder {
     #[inline(always)]
     fn walk_word<S: Sink>(&self, text: &str, start: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
         let bytes = text.as_bytes();
+        let (end, word) = self.word_at(bytes, start);
+        let Some(word) = word else { return start };
+        if let Some(place) = scratch.memo.find(word) {
+            let (ids, len) = scratch.memo.ids(place);
+            sink.first_ids(ids, len);
+        } else {
+            self.new_word(&bytes[start..end], word, scratch, sink);
+        }
+        end
+    }
+
+    /// Where the ASCII characters end that are joined with the one at `start`, and if there are few of them and they are
+    /// a segment these with zeros behind.
+    #[inline(always)]
+    fn word_at(&self, bytes: &[u8], start: usize) -> (usize, Option<u128>) {
         let mut end = start + 1;
         let mut last = bytes[start];
         let next = loop {
@@ -155,18 +172,12 @@ impl BytePairEncoder {
             }
         };
         let len = end - start;
-        if len > WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
-            return start;
+        if len > memo::WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
+            return (end, None);
         }
-        let mut word = [0; WORD];
-        word.copy_from_slice(&bytes[start..start + WORD]);
-        let word = u128::from_le_bytes(word) & (u128::MAX >> (128 - 8 * len));
-        if let Some((ids, len)) = scratch.memo.get(word) {
-            sink.first_ids(ids, len);
-        } else {
-            self.new_word(&bytes[start..end], word, scratch, sink);
-        }
-        end
+        let mut word = [0; memo::WORD];
+        word.copy_from_slice(&bytes[start..start + memo::WORD]);
+        (end, Some(u128::from_le_bytes(word) & (u128::MAX >> (128 - 8 * len))))
     }
 
     /// Whether an ASCII character may be in one segment with the one that follows at `end`.
@@ -231,18 +242,31 @@ impl BytePairEncoder {
         let matches = &mut *scratch.matches;
         matches.clear();
         let mut at = start;
-        let mut previous = UNKNOWN;
-        while at < end && !matches.is_full() {
+        let (mut previous, mut alone) = (UNKNOWN, 0);
+        // Many that stand alone are faster done one by one.
+        while at < end && !matches.is_full() && alone < ALONE {
             let (code, len) = decode(&bytes[at..]);
             let entry = self.characters.get(code);
-            if at > start {
-                if code < 0x80 && previous & BEFORE_ASCII == 0 {
-                    break;
-                }
-                if entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some() {
-                    break;
+            if at > start && entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some() {
+                break;
+            }
+            let is_apart = match bytes[at.max(1) - 1] {
+                last @ 0..0x80 => self.steps[usize::from(last & 0x7f) << 7 | (code & 0x7f) as usize] == step::APART,
+                _ => previous & BEFORE_ASCII == 0,
+            };
+            if code < 0x80 && at > start && is_apart {
+                let (end, word) = self.word_at(bytes, at);
+                if end > at + 1
+                    && let Some(word) = word
+                {
+                    let Some(place) = scratch.memo.find(word) else { break };
+                    matches.push(SINGLE | WORD | place as u32, at);
+                    at = end;
+                    previous = SINGLE;
+                    continue;
                 }
             }
+            alone = if entry & (UNKNOWN | SINGLE) == 0 { 0 } else { alone + 1 };
             matches.push(entry, at);
             previous = entry;
             at += len;
@@ -254,7 +278,15 @@ impl BytePairEncoder {
                 None => return self.walk_long(text, start, scratch, progress, sink),
             }
         }
-        self.segments(matches, |entry| self.emit_entry(entry, sink));
+        let memo = &scratch.memo;
+        self.segments(matches, |entry| {
+            if entry & WORD == 0 {
+                self.emit_entry(entry, sink);
+            } else {
+                let (ids, len) = memo.ids((entry & VALUE) as usize);
+                sink.first_ids(ids, len);
+            }
+        });
         Ok(at)
     }
 

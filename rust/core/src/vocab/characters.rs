@@ -14,6 +14,8 @@ pub const AFTER_ASCII: u32 = 1 << 28;
 pub const BEFORE_ASCII: u32 = 1 << 27;
 /// It is an ASCII character or a space that is a symbol.
 pub const ASCII: u32 = 1 << 26;
+/// With [`SINGLE`]: it is no character but a word, and the low bits say where its ids are remembered.
+pub const WORD: u32 = 1 << 25;
 /// The bits of a symbol or code.
 pub const VALUE: u32 = (1 << 21) - 1;
 

@@ -17,7 +17,7 @@ pub const BLOCK: usize = 256;
 /// Characters of a segment that is merged without a queue at most: a bit for each, and one for the end.
 const SHORT: usize = 63;
 /// Characters of a segment that is merged in few registers at most.
-const FEW: usize = 16;
+const FEW: usize = 8;
 /// The bits of a key that hold a place.
 const PLACES: u32 = 64;
 
@@ -85,7 +85,7 @@ impl Matches {
     /// The piece at a place that has so many characters, from two on.
     #[inline(always)]
     fn node(&self, at: usize, len: usize) -> u32 {
-        if len <= usize::from(self.lens[at]) { self.nodes[(len - 1) % DEPTH][at] } else { NOTHING }
+        select_unpredictable(len <= usize::from(self.lens[at]), self.nodes[(len - 1) % DEPTH][at], NOTHING)
     }
 }
 
@@ -167,17 +167,16 @@ impl BytePairEncoder {
     }
 
     /// Merges a segment of up to `N` characters, and fewer than 64.
+    ///
+    /// Keys stay in registers where `N` is small: nothing asks for one of them by a place that is not known before.
     #[inline(always)]
     fn merge<const N: usize>(&self, matches: &Matches, start: usize, len: usize, emit: &mut impl FnMut(u32)) {
         // A rank and a place below it: the least is the best rank, and of equal ones the leftmost. Ranks are below 2²¹.
         let key = |at: usize, len: usize| {
             let rank = self.merges.ranks[self.trie.piece(matches.node(start + at, len)) as usize];
-            if rank == NEVER { NEVER } else { (rank * PLACES) | at as u32 }
+            select_unpredictable(rank == NEVER, NEVER, (rank.wrapping_mul(PLACES)) | at as u32)
         };
-        let mut keys = [NEVER; N];
-        for (at, place) in keys[..len - 1].iter_mut().enumerate() {
-            *place = key(at, 2);
-        }
+        let mut keys: [u32; N] = std::array::from_fn(|at| if at + 1 < len { key(at, 2) } else { NEVER });
         // A bit for where each symbol starts, and one for the end.
         let mut starts = u64::MAX >> (63 - len);
         let next = |starts: u64, at: usize| at + 1 + (starts >> (at + 1)).trailing_zeros() as usize;
@@ -189,13 +188,17 @@ impl BytePairEncoder {
             let at = (best % PLACES) as usize;
             let gone = next(starts, at);
             starts &= !(1 << gone);
-            keys[gone % N] = NEVER;
             let end = next(starts, at);
-            keys[at % N] = if end < len { key(at, next(starts, end) - at) } else { NEVER };
+            // Without a symbol on that side it is longer than any piece.
+            let behind = select_unpredictable(end < len, next(starts, end % 64) - at, usize::MAX);
+            let joined = key(at, behind);
             let before = starts & ((1 << at) - 1);
-            if before != 0 {
-                let before = before.ilog2() as usize;
-                keys[before % N] = key(before, end - before);
+            let left = 63 - (before | 1).leading_zeros() as usize;
+            let joined_left = key(left, select_unpredictable(before != 0, end - left, usize::MAX));
+            for (place, key) in keys.iter_mut().enumerate() {
+                let old = select_unpredictable(place == gone, NEVER, *key);
+                let old = select_unpredictable(place == left && before != 0, joined_left, old);
+                *key = select_unpredictable(place == at, joined, old);
             }
         }
         let mut at = 0;

@@ -33,11 +33,18 @@ impl Memo {
         (mixed >> (64 - PLACES.trailing_zeros())) as usize
     }
 
-    /// The ids of a word and how many there are.
+    /// Where the ids of a word are.
     #[inline(always)]
-    pub fn get(&self, word: u128) -> Option<([u32; IDS], usize)> {
-        let entry = &self.0[Self::place(word)];
-        (entry.word == word).then_some((entry.ids, entry.len as usize))
+    pub fn find(&self, word: u128) -> Option<usize> {
+        let place = Self::place(word);
+        (self.0[place].word == word).then_some(place)
+    }
+
+    /// The ids at a place and how many there are.
+    #[inline(always)]
+    pub fn ids(&self, place: usize) -> ([u32; IDS], usize) {
+        let entry = &self.0[place % PLACES];
+        (entry.ids, entry.len as usize)
     }
 
     /// Remembers up to [`IDS`] ids of a word.

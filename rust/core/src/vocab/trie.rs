@@ -13,7 +13,7 @@ pub const INSIDE: u32 = 1;
 /// What a node is that lies so deep that nothing behind it is in the trie.
 pub const DEEP: u32 = 2;
 /// Characters of a piece that is in the trie at most.
-pub const DEPTH: usize = 17;
+pub const DEPTH: usize = 16;
 /// Marks a node that others follow.
 pub const GOES_ON: u32 = 1 << 21;
 /// The bits of a node: the symbol of a piece, or a number above those of all symbols.
