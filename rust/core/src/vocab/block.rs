@@ -8,8 +8,6 @@ use super::normaliser::decode;
 use super::sink::Sink;
 use crate::progress::{Cancelled, Progress};
 
-/// Characters that stand alone in a row in a block at most.
-const ALONE: usize = 4;
 /// Bytes between two looks at whether to go on.
 const BETWEEN_CHECKS: usize = 1 << 20;
 
@@ -117,6 +115,14 @@ impl BytePairEncoder {
             } else if entry & (UNKNOWN | SINGLE) != 0 {
                 self.emit_single(entry, code, sink);
                 at += len;
+                while at < end
+                    && let Some((code, entry)) = bytes[at..].first_chunk().and_then(|&it| self.characters.of_three(it))
+                    && entry & (UNKNOWN | SINGLE) != 0
+                    && entry & STARTS_DEFINED == 0
+                {
+                    self.emit_single(entry, code, sink);
+                    at += 3;
+                }
             } else {
                 let start = at;
                 if code < 0x80 {
@@ -242,33 +248,34 @@ impl BytePairEncoder {
         let matches = &mut *scratch.matches;
         matches.clear();
         let mut at = start;
-        let (mut previous, mut alone) = (UNKNOWN, 0);
-        // Many that stand alone are faster done one by one.
-        while at < end && !matches.is_full() && alone < ALONE {
-            let (code, len) = decode(&bytes[at..]);
-            let entry = self.characters.get(code);
-            if at > start && entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some() {
+        loop {
+            at = matches.push_run(&self.characters, bytes, at);
+            if at == end || matches.is_full() {
                 break;
             }
-            let is_apart = match bytes[at.max(1) - 1] {
-                last @ 0..0x80 => self.steps[usize::from(last & 0x7f) << 7 | (code & 0x7f) as usize] == step::APART,
-                _ => previous & BEFORE_ASCII == 0,
-            };
-            if code < 0x80 && at > start && is_apart {
-                let (end, word) = self.word_at(bytes, at);
-                if end > at + 1
-                    && let Some(word) = word
-                {
-                    let Some(place) = scratch.memo.find(word) else { break };
-                    matches.push(SINGLE | WORD | place as u32, at);
-                    at = end;
-                    previous = SINGLE;
-                    continue;
+            let (code, len) = decode(&bytes[at..]);
+            let entry = self.characters.get(code);
+            if at > start {
+                // Many that stand alone are faster done one by one.
+                if entry & matches.last() >= SINGLE && code >= 0x80 {
+                    break;
+                }
+                if entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some() {
+                    break;
+                }
+                if code < 0x80 && self.is_apart(bytes[at - 1], bytes[at], matches.last()) {
+                    let (end, word) = self.word_at(bytes, at);
+                    if end > at + 1
+                        && let Some(word) = word
+                    {
+                        let Some(place) = scratch.memo.find(word) else { break };
+                        matches.push(SINGLE | WORD | place as u32, at);
+                        at = end;
+                        continue;
+                    }
                 }
             }
-            alone = if entry & (UNKNOWN | SINGLE) == 0 { 0 } else { alone + 1 };
             matches.push(entry, at);
-            previous = entry;
             at += len;
         }
         self.find_pairs(matches);
@@ -288,6 +295,17 @@ impl BytePairEncoder {
             }
         });
         Ok(at)
+    }
+
+    /// Whether nothing joins an ASCII character with the one before, of which `entry` is that in the table and `last`
+    /// the last byte.
+    #[inline(always)]
+    fn is_apart(&self, last: u8, next: u8, entry: u32) -> bool {
+        if last < 0x80 {
+            self.steps[usize::from(last) << 7 | usize::from(next & 0x7f)] == step::APART
+        } else {
+            entry & BEFORE_ASCII == 0
+        }
     }
 
     /// Walks over a segment that may be of any length; gives where it ends.

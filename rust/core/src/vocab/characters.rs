@@ -26,7 +26,7 @@ const PAGE: usize = 1 << 8;
 #[derive(Debug)]
 pub struct Characters {
     /// Those of the basic plane.
-    basic: Box<[u32]>,
+    basic: Box<[u32; BASIC]>,
     /// Where the page of a later character starts in `later`.
     pages: Vec<u32>,
     /// Pages of characters; the first is of none. 0 stands for an unknown one.
@@ -36,7 +36,8 @@ pub struct Characters {
 impl Characters {
     /// All unknown.
     pub fn new() -> Self {
-        let basic = (0..BASIC as u32).map(|code| UNKNOWN | code).collect();
+        let mut basic = Box::new([UNKNOWN; BASIC]);
+        basic.iter_mut().zip(0..).for_each(|(entry, code)| *entry |= code);
         Self { basic, pages: vec![0; (0x11_0000 - BASIC) / PAGE], later: vec![0; PAGE] }
     }
 
@@ -47,6 +48,14 @@ impl Characters {
             return entry;
         }
         self.get_later(code)
+    }
+
+    /// The entry of a character of three bytes, of which the first are given, or None if it is none such.
+    #[inline(always)]
+    pub fn of_three(&self, bytes: [u8; 3]) -> Option<(u32, u32)> {
+        let [first, second, third] = bytes.map(u32::from);
+        let code = (first & 0x0f) << 12 | (second & 0x3f) << 6 | (third & 0x3f);
+        (first & 0xf0 == 0xe0).then(|| (code, self.basic[code as usize]))
     }
 
     #[cold]

@@ -5,7 +5,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::characters::{SINGLE, UNKNOWN, VALUE};
+use super::characters::{Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
 use super::encoder::BytePairEncoder;
 use super::merges::{NEVER, NOTHING};
 use super::queue::Queue;
@@ -72,6 +72,31 @@ impl Matches {
         self.nodes[0][self.count] = entry;
         self.starts[self.count] = start;
         self.count += 1;
+    }
+
+    /// Appends characters of three bytes from `start` on, up to one that may start a user-defined piece or the second of
+    /// two that stand alone; gives where they end.
+    #[inline(always)]
+    pub fn push_run(&mut self, table: &Characters, bytes: &[u8], start: usize) -> usize {
+        let (mut at, mut previous) = (start, 0);
+        let places = self.nodes[0][self.count..].iter_mut().zip(&mut self.starts[self.count..]);
+        for (place, start) in places {
+            let Some((_, entry)) = bytes[at..].first_chunk().and_then(|&bytes| table.of_three(bytes)) else { break };
+            if entry & STARTS_DEFINED != 0 || entry & previous >= SINGLE {
+                break;
+            }
+            (*place, *start) = (entry, at);
+            previous = entry;
+            at += 3;
+        }
+        self.count += (at - start) / 3;
+        at
+    }
+
+    /// The entry of the last character.
+    #[inline(always)]
+    pub fn last(&self) -> u32 {
+        self.nodes[0][(self.count + BLOCK - 1) % BLOCK]
     }
 
     /// Takes away what may be joined with a character that would follow the last one: gives where the first of that
