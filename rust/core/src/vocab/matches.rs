@@ -163,15 +163,16 @@ impl BytePairEncoder {
         let Matches { nodes, lens, active, .. } = matches;
         let pairs = &mut nodes[1];
         pairs[count - 1] = NOTHING;
-        let (mut waiting, mut is_deep) = (0, false);
-        for at in 0..count - 1 {
-            let node = pairs[at];
-            lens[at] = if self.trie.piece(node) == NOTHING { 1 } else { 2 };
+        let mut is_deep = false;
+        for (len, &node) in lens[..count].iter_mut().zip(&pairs[..count]) {
+            *len = 1 + u8::from(self.trie.is_piece(node));
             is_deep |= node & NODE == DEEP;
-            active[waiting] = at as u8;
-            waiting += usize::from((node & GOES_ON != 0) & (pairs[at + 1] != NOTHING));
         }
-        lens[count - 1] = 1;
+        let mut waiting = 0;
+        for (at, both) in pairs[..count].windows(2).enumerate() {
+            active[waiting % BLOCK] = at as u8;
+            waiting += usize::from((both[0] & GOES_ON != 0) & (both[1] != NOTHING));
+        }
         for len in 3..=DEPTH {
             if waiting == 0 {
                 break;
@@ -182,7 +183,7 @@ impl BytePairEncoder {
                 let last = at + len - 1;
                 let node = self.trie.next(nodes[len - 2][at], nodes[0][last % BLOCK]);
                 nodes[len - 1][at] = node;
-                lens[at] = select_unpredictable(self.trie.piece(node) == NOTHING, lens[at], len as u8);
+                lens[at] = select_unpredictable(self.trie.is_piece(node), len as u8, lens[at]);
                 is_deep |= node & NODE == DEEP;
                 active[waiting] = at as u8;
                 waiting += usize::from((node & GOES_ON != 0) & (nodes[1][last % BLOCK] != NOTHING));

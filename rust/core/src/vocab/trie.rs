@@ -85,11 +85,16 @@ impl Trie {
         Self { neighbours: PairTable::new(&neighbours), further, first_other }
     }
 
+    /// Whether a node is that of a piece.
+    #[inline(always)]
+    pub fn is_piece(&self, node: u32) -> bool {
+        (node & NODE).wrapping_sub(FIRST) < self.first_other - FIRST
+    }
+
     /// The symbol of a node, or [`NOTHING`] if it is that of no piece.
     #[inline(always)]
     pub fn piece(&self, node: u32) -> u32 {
-        let symbol = node & NODE;
-        select_unpredictable((FIRST..self.first_other).contains(&symbol), symbol, NOTHING)
+        select_unpredictable(self.is_piece(node), node & NODE, NOTHING)
     }
 
     /// The node that a character leads to from a node with [`GOES_ON`], or [`NOTHING`]; the character is an entry of
