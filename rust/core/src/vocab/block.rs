@@ -197,7 +197,8 @@ impl BytePairEncoder {
             && self.trie.neighbours.get(left & VALUE, right & VALUE) != NOTHING
     }
 
-    #[inline(never)]
+    /// Hands over the ids of a word, and remembers them.
+    #[inline(always)]
     fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
         let matches = &mut *scratch.matches;
         matches.clear();

@@ -16,7 +16,7 @@ use crate::progress::Progress;
 pub const BLOCK: usize = 256;
 /// Characters of a segment that is merged without a queue at most: a bit for each, and one for the end.
 const SHORT: usize = 63;
-/// Characters of a segment that is merged in few registers at most.
+/// Characters of a segment that is merged in few registers at most, and half of those in twice as many.
 const FEW: usize = 8;
 /// The bits of a key that hold a place.
 const PLACES: u32 = 64;
@@ -148,6 +148,8 @@ impl BytePairEncoder {
                 emit(matches.nodes[(len - 1) % DEPTH][start]);
             } else if len <= FEW {
                 self.merge::<FEW>(matches, start, len, &mut emit);
+            } else if len <= 2 * FEW {
+                self.merge::<{ 2 * FEW }>(matches, start, len, &mut emit);
             } else if len <= SHORT {
                 self.merge::<{ SHORT + 1 }>(matches, start, len, &mut emit);
             } else {

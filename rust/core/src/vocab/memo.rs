@@ -4,8 +4,10 @@
 pub const WORD: usize = 16;
 /// Ids of a word that is remembered at most.
 pub const IDS: usize = 3;
-/// Words that are remembered at most: 32 bytes each.
-const PLACES: usize = 1 << 15;
+/// Words with the same hash that are remembered: as many as lie in a cache line.
+const WAYS: usize = 2;
+/// Hashes of words.
+const HASHES: usize = 1 << 15;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
@@ -15,42 +17,50 @@ struct Entry {
     len: u32,
 }
 
-/// The ids of words; a word takes the place of another with the same hash.
+/// Words with the same hash, the newest first.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Ways([Entry; WAYS]);
+
+/// The ids of words; a word takes the place of the oldest with the same hash.
 #[derive(Debug)]
-pub struct Memo(Box<[Entry]>);
+pub struct Memo(Box<[Ways]>);
 
 impl Default for Memo {
     fn default() -> Self {
-        Self(vec![Entry::default(); PLACES].into())
+        Self(vec![Ways::default(); HASHES].into())
     }
 }
 
 impl Memo {
     #[inline(always)]
-    fn place(word: u128) -> usize {
+    fn hash(word: u128) -> usize {
         let mixed = (word as u64 ^ ((word >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
             .wrapping_mul(0xd6e8_feb8_6659_fd93);
-        (mixed >> (64 - PLACES.trailing_zeros())) as usize
+        (mixed >> (64 - HASHES.trailing_zeros())) as usize
     }
 
     /// Where the ids of a word are.
     #[inline(always)]
     pub fn find(&self, word: u128) -> Option<usize> {
-        let place = Self::place(word);
-        (self.0[place].word == word).then_some(place)
+        let hash = Self::hash(word);
+        let ways = &self.0[hash].0;
+        (0..WAYS).find(|&way| ways[way].word == word).map(|way| hash * WAYS + way)
     }
 
     /// The ids at a place and how many there are.
     #[inline(always)]
     pub fn ids(&self, place: usize) -> ([u32; IDS], usize) {
-        let entry = &self.0[place % PLACES];
+        let entry = &self.0[place / WAYS % HASHES].0[place % WAYS];
         (entry.ids, entry.len as usize)
     }
 
-    /// Remembers up to [`IDS`] ids of a word.
+    /// Remembers up to [`IDS`] ids of a word that is not remembered; places of other words change.
     pub fn set(&mut self, word: u128, ids: &[u32]) {
         let mut entry = Entry { word, ids: [0; IDS], len: ids.len() as u32 };
         entry.ids[..ids.len()].copy_from_slice(ids);
-        self.0[Self::place(word)] = entry;
+        let ways = &mut self.0[Self::hash(word)].0;
+        ways.rotate_right(1);
+        ways[0] = entry;
     }
 }
