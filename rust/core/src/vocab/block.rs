@@ -1,5 +1,7 @@
 //! The walk over a text: where it is cut, and what becomes of the segments.
 
+use std::hint::select_unpredictable;
+
 use super::characters::{AFTER_ASCII, BEFORE_ASCII, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE, WORD};
 use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
 use super::memo::{self, IDS};
@@ -230,7 +232,10 @@ impl BytePairEncoder {
         };
         let tail = |shift: u32| bytes[(0x80 | (code >> shift & 0x3f)) as usize];
         let first = bytes[(0xe0 | code >> 12) as usize];
-        let (first, len) = if entry & UNKNOWN == 0 { ((entry & VALUE) - FIRST, 1) } else { (first, 3) };
+        // Which of both it is cannot be foreseen.
+        let is_piece = entry & UNKNOWN == 0;
+        let first = select_unpredictable(is_piece, (entry & VALUE).wrapping_sub(FIRST), first);
+        let len = select_unpredictable(is_piece, 1, 3);
         sink.first_ids([first, tail(6), tail(0)], len);
     }
 

@@ -15,7 +15,7 @@ const VALUE: u64 = (1 << VALUE_BITS) - 1;
 /// Pairs that share a pilot on average, at most.
 const SHARED: usize = 3;
 /// Of so many slots one fewer is taken at most.
-const LOAD: (usize, usize) = (4, 3);
+const LOAD: (usize, usize) = (8, 7);
 /// Pilots that are tried for a group; those that fail are put aside, as are two pairs with the same place.
 const TRIES: u16 = 1 << 12;
 const ASIDE: u16 = 0;
