@@ -218,7 +218,7 @@ impl BytePairEncoder {
             starts &= !(1 << gone);
             let end = next(starts, at);
             // Without a symbol on that side it is longer than any piece.
-            let behind = select_unpredictable(end < len, next(starts, end % 64) - at, usize::MAX);
+            let behind = select_unpredictable(end < len, next(starts, end.min(len - 1)) - at, usize::MAX);
             let joined = key(at, behind);
             let before = starts & ((1 << at) - 1);
             let left = 63 - (before | 1).leading_zeros() as usize;

@@ -3,9 +3,11 @@
 /// Bytes of a word that is remembered at most.
 pub const WORD: usize = 16;
 /// Ids of a word that is remembered at most.
-pub const IDS: usize = 3;
+pub const IDS: usize = 4;
 /// Words with the same hash that are remembered: as many as lie in a cache line.
 const WAYS: usize = 2;
+/// Ids are below 2²¹.
+const LEN_SHIFT: u32 = 24;
 /// Hashes of words.
 const HASHES: usize = 1 << 15;
 
@@ -13,8 +15,8 @@ const HASHES: usize = 1 << 15;
 struct Entry {
     /// The bytes of the word, zeros behind them; 0 is no word.
     word: u128,
+    /// The upper bits of the last say how many there are.
     ids: [u32; IDS],
-    len: u32,
 }
 
 /// Words with the same hash, the newest first.
@@ -52,13 +54,17 @@ impl Memo {
     #[inline(always)]
     pub fn ids(&self, place: usize) -> ([u32; IDS], usize) {
         let entry = &self.0[place / WAYS % HASHES].0[place % WAYS];
-        (entry.ids, entry.len as usize)
+        let [.., last] = entry.ids;
+        let mut ids = entry.ids;
+        ids[IDS - 1] = last & ((1 << LEN_SHIFT) - 1);
+        (ids, (last >> LEN_SHIFT) as usize)
     }
 
     /// Remembers up to [`IDS`] ids of a word that is not remembered; places of other words change.
     pub fn set(&mut self, word: u128, ids: &[u32]) {
-        let mut entry = Entry { word, ids: [0; IDS], len: ids.len() as u32 };
+        let mut entry = Entry { word, ids: [0; IDS] };
         entry.ids[..ids.len()].copy_from_slice(ids);
+        entry.ids[IDS - 1] |= (ids.len() as u32) << LEN_SHIFT;
         let ways = &mut self.0[Self::hash(word)].0;
         ways.rotate_right(1);
         ways[0] = entry;
