@@ -35,6 +35,8 @@ pub struct Characters {
 
 impl Characters {
     /// All unknown.
+    // It goes to the heap, but only an array knows its length where it is asked.
+    #[allow(clippy::large_stack_arrays)]
     pub fn new() -> Self {
         let mut basic = Box::new([UNKNOWN; BASIC]);
         basic.iter_mut().zip(0..).for_each(|(entry, code)| *entry |= code);

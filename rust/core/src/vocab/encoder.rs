@@ -5,9 +5,9 @@ use std::sync::Mutex;
 
 use super::characters::{self, AFTER_ASCII, BEFORE_ASCII, Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
 use super::matcher::Matcher;
+use super::matches::Matches;
 use super::memo::Memo;
 use super::merges::{FIRST, Merges, NOTHING};
-use super::matches::Matches;
 use super::model::{BPE, Kind, Model, Piece, Spaces};
 use super::normaliser::{Normaliser, SPACE};
 use super::queue::Queue;

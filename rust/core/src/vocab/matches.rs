@@ -159,6 +159,8 @@ impl BytePairEncoder {
     }
 
     /// Finds the pieces that start at each character; says whether these are all.
+    // A lazy operator would be a branch.
+    #[allow(clippy::needless_bitwise_bool)]
     #[inline(always)]
     fn find_pieces(&self, matches: &mut Matches) -> bool {
         let count = matches.count;

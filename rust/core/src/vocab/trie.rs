@@ -115,11 +115,16 @@ fn depth(pieces: &[(&[u32], u32)], room: usize) -> usize {
     let mut others = [0; DEPTH];
     let mut previous: &[u32] = &[];
     for (piece, _) in pieces {
-        for len in common(previous, piece).max(1) + 1..piece.len().min(DEPTH) {
-            others[len] += 1;
-        }
+        let first = common(previous, piece).max(1) + 1;
+        others[first.min(DEPTH)..piece.len().clamp(first.min(DEPTH), DEPTH)].iter_mut().for_each(|count| *count += 1);
         previous = piece;
     }
     let mut sum = 0;
-    (2..DEPTH).take_while(|&len| { sum += others[len]; sum <= room }).last().map_or(2, |len| len + 1)
+    (2..DEPTH)
+        .take_while(|&len| {
+            sum += others[len];
+            sum <= room
+        })
+        .last()
+        .map_or(2, |len| len + 1)
 }
