@@ -1,34 +1,17 @@
 //! The walk over a text: where it is cut, and what becomes of the segments.
 
-use super::characters::{AFTER_ASCII, BEFORE_ASCII, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use std::hint::select_unpredictable;
+
+use super::characters::{AFTER_ASCII, BEFORE_ASCII, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE, WORD};
 use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
-use super::memo::{IDS, WORD};
-use super::merges::{FIRST, INSIDE, NEVER, NOTHING, SHORT};
-use super::normaliser::{SPACE, decode};
+use super::memo::{self, IDS};
+use super::merges::{FIRST, NOTHING};
+use super::normaliser::decode;
 use super::sink::Sink;
-use super::symbols::{NO_ID, UNUSED};
 use crate::progress::{Cancelled, Progress};
 
-/// Characters that are looked at together.
-const BLOCK: usize = 256;
 /// Bytes between two looks at whether to go on.
 const BETWEEN_CHECKS: usize = 1 << 20;
-
-/// Characters that are looked at together.
-#[derive(Debug)]
-pub struct Block {
-    entries: [u32; BLOCK],
-    /// Where each character starts.
-    starts: [usize; BLOCK],
-    /// What each character gives with the next.
-    pairs: [u32; BLOCK],
-}
-
-impl Default for Block {
-    fn default() -> Self {
-        Self { entries: [0; BLOCK], starts: [0; BLOCK], pairs: [0; BLOCK] }
-    }
-}
 
 /// A prepared text, and what is needed on the way over it.
 pub struct Walk<'a, S> {
@@ -134,6 +117,14 @@ impl BytePairEncoder {
             } else if entry & (UNKNOWN | SINGLE) != 0 {
                 self.emit_single(entry, code, sink);
                 at += len;
+                while at < end
+                    && let Some((code, entry)) = bytes[at..].first_chunk().and_then(|&it| self.characters.of_three(it))
+                    && entry & (UNKNOWN | SINGLE) != 0
+                    && entry & STARTS_DEFINED == 0
+                {
+                    self.emit_single(entry, code, sink);
+                    at += 3;
+                }
             } else {
                 let start = at;
                 if code < 0x80 {
@@ -157,6 +148,21 @@ impl BytePairEncoder {
     #[inline(always)]
     fn walk_word<S: Sink>(&self, text: &str, start: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
         let bytes = text.as_bytes();
+        let (end, word) = self.word_at(bytes, start);
+        let Some(word) = word else { return start };
+        if let Some(place) = scratch.memo.find(word) {
+            let (ids, len) = scratch.memo.ids(place);
+            sink.first_ids(ids, len);
+        } else {
+            self.new_word(&bytes[start..end], word, scratch, sink);
+        }
+        end
+    }
+
+    /// Where the ASCII characters end that are joined with the one at `start`, and if there are few of them and they are
+    /// a segment these with zeros behind.
+    #[inline(always)]
+    fn word_at(&self, bytes: &[u8], start: usize) -> (usize, Option<u128>) {
         let mut end = start + 1;
         let mut last = bytes[start];
         let next = loop {
@@ -174,18 +180,12 @@ impl BytePairEncoder {
             }
         };
         let len = end - start;
-        if len > WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
-            return start;
+        if len > memo::WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
+            return (end, None);
         }
-        let mut word = [0; WORD];
-        word.copy_from_slice(&bytes[start..start + WORD]);
-        let word = u128::from_le_bytes(word) & (u128::MAX >> (128 - 8 * len));
-        if let Some((ids, len)) = scratch.memo.get(word) {
-            sink.first_ids(ids, len);
-        } else {
-            self.new_word(&bytes[start..end], word, scratch, sink);
-        }
-        end
+        let mut word = [0; memo::WORD];
+        word.copy_from_slice(&bytes[start..start + memo::WORD]);
+        (end, Some(u128::from_le_bytes(word) & (u128::MAX >> (128 - 8 * len))))
     }
 
     /// Whether an ASCII character may be in one segment with the one that follows at `end`.
@@ -196,31 +196,30 @@ impl BytePairEncoder {
         }
         right & (UNKNOWN | SINGLE) == 0
             && right & AFTER_ASCII != 0
-            && self.merges.characters.get(left & VALUE, right & VALUE) != NOTHING
+            && self.trie.neighbours.get(left & VALUE, right & VALUE) != NOTHING
     }
 
-    #[inline(never)]
+    /// Hands over the ids of a word, and remembers them.
+    #[inline(always)]
     fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
-        let (mut symbols, mut pairs) = ([0; WORD], [0; WORD]);
-        for (symbol, &byte) in symbols.iter_mut().zip(bytes) {
-            *symbol = self.characters.get(u32::from(byte)) & VALUE;
+        let matches = &mut *scratch.matches;
+        matches.clear();
+        for (at, &byte) in bytes.iter().enumerate() {
+            matches.push(self.characters.get(u32::from(byte)), at);
         }
-        for at in 1..bytes.len() {
-            pairs[at - 1] = self.merges.characters.get(symbols[at - 1], symbols[at]);
-        }
-        let (mut ids, mut len) = ([NO_ID; IDS], 0);
-        self.merges.merge(
-            |at| symbols[at],
-            &pairs[..bytes.len() - 1],
-            |symbol| {
-                if let Some(place) = ids.get_mut(len) {
-                    *place = self.ids[symbol as usize];
-                }
-                len += 1;
-                self.emit(symbol, &mut scratch.redo, sink);
-            },
-        );
-        if len <= IDS && ids[..len].iter().all(|&id| id < UNUSED) {
+        self.find_pairs(matches);
+        let (mut ids, mut len) = ([0; IDS], 0);
+        let mut simple = true;
+        self.segments(matches, |symbol| {
+            let id = (symbol & VALUE) - FIRST;
+            simple &= (id as usize) < self.size;
+            if let Some(place) = ids.get_mut(len) {
+                *place = id;
+            }
+            len += 1;
+            self.emit(symbol & VALUE, sink);
+        });
+        if simple && len <= IDS {
             scratch.memo.set(word, &ids[..len]);
         }
     }
@@ -229,11 +228,14 @@ impl BytePairEncoder {
     #[inline(always)]
     fn emit_single<S: Sink>(&self, entry: u32, code: u32, sink: &mut S) {
         let Some(bytes) = self.bytes.as_ref().filter(|_| (0x800..0x1_0000).contains(&code)) else {
-            return self.emit_alone(entry, sink);
+            return self.emit_entry(entry, sink);
         };
         let tail = |shift: u32| bytes[(0x80 | (code >> shift & 0x3f)) as usize];
         let first = bytes[(0xe0 | code >> 12) as usize];
-        let (first, len) = if entry & UNKNOWN == 0 { (entry & VALUE, 1) } else { (first, 3) };
+        // Which of both it is cannot be foreseen.
+        let is_piece = entry & UNKNOWN == 0;
+        let first = select_unpredictable(is_piece, (entry & VALUE).wrapping_sub(FIRST), first);
+        let len = select_unpredictable(is_piece, 1, 3);
         sink.first_ids([first, tail(6), tail(0)], len);
     }
 
@@ -249,47 +251,67 @@ impl BytePairEncoder {
     ) -> Result<usize, Cancelled> {
         let bytes = text.as_bytes();
         let end = bytes.len() - MARGIN;
-        let block = &mut *scratch.block;
-        let (mut at, mut count) = (start, 0);
-        let mut previous = (UNKNOWN, 0);
-        while at < end && count < BLOCK {
+        let matches = &mut *scratch.matches;
+        matches.clear();
+        let mut at = start;
+        loop {
+            at = matches.push_run(&self.characters, bytes, at);
+            if at == end || matches.is_full() {
+                break;
+            }
             let (code, len) = decode(&bytes[at..]);
             let entry = self.characters.get(code);
-            if count > 0 {
-                if code < 0x80 && previous.0 & BEFORE_ASCII == 0 {
+            if at > start {
+                // Many that stand alone are faster done one by one.
+                if entry & matches.last() >= SINGLE && code >= 0x80 {
                     break;
                 }
                 if entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some() {
                     break;
                 }
+                if code < 0x80 && self.is_apart(bytes[at - 1], bytes[at], matches.last()) {
+                    let (end, word) = self.word_at(bytes, at);
+                    if end > at + 1
+                        && let Some(word) = word
+                    {
+                        let Some(place) = scratch.memo.find(word) else { break };
+                        matches.push(SINGLE | WORD | place as u32, at);
+                        at = end;
+                        continue;
+                    }
+                }
             }
-            let symbol = if entry & (UNKNOWN | SINGLE) == 0 { entry & VALUE } else { NOTHING };
-            block.entries[count] = entry;
-            block.starts[count] = at;
-            // The first one writes what the block does not have.
-            block.pairs[count.saturating_sub(1)] = self.merges.characters.get(previous.1, symbol);
-            previous = (entry, symbol);
-            count += 1;
+            matches.push(entry, at);
             at += len;
         }
-        let is_full = count == BLOCK && at < end;
-        block.pairs[count - 1] = NOTHING;
-        let mut first = 0;
-        while first < count {
-            let mut last = first;
-            while block.pairs[last] != NOTHING {
-                last += 1;
+        self.find_pairs(matches);
+        if matches.is_full() && at < end {
+            match matches.cut() {
+                Some(cut) => at = cut,
+                None => return self.walk_long(text, start, scratch, progress, sink),
             }
-            if is_full && last == count - 1 {
-                if first == 0 {
-                    return self.walk_long(text, start, scratch, progress, sink);
-                }
-                return Ok(block.starts[first]);
-            }
-            self.emit_segment(&block.entries[first..=last], &block.pairs[first..last], &mut scratch.redo, sink);
-            first = last + 1;
         }
+        let memo = &scratch.memo;
+        self.segments(matches, |entry| {
+            if entry & WORD == 0 {
+                self.emit_entry(entry, sink);
+            } else {
+                let (ids, len) = memo.ids((entry & VALUE) as usize);
+                sink.first_ids(ids, len);
+            }
+        });
         Ok(at)
+    }
+
+    /// Whether nothing joins an ASCII character with the one before, of which `entry` is that in the table and `last`
+    /// the last byte.
+    #[inline(always)]
+    fn is_apart(&self, last: u8, next: u8, entry: u32) -> bool {
+        if last < 0x80 {
+            self.steps[usize::from(last) << 7 | usize::from(next & 0x7f)] == step::APART
+        } else {
+            entry & BEFORE_ASCII == 0
+        }
     }
 
     /// Walks over a segment that may be of any length; gives where it ends.
@@ -315,7 +337,7 @@ impl BytePairEncoder {
             let entry = self.characters.get(code);
             if let Some(&last) = queue.symbols.last() {
                 let joined = entry & (UNKNOWN | SINGLE) == 0
-                    && self.merges.characters.get(last, entry & VALUE) != NOTHING
+                    && self.trie.neighbours.get(last, entry & VALUE) != NOTHING
                     && !(entry & STARTS_DEFINED != 0 && self.defined_at(text, at).is_some());
                 if !joined {
                     break;
@@ -326,55 +348,16 @@ impl BytePairEncoder {
         }
         queue.merge(&self.merges, progress, |_, _| ())?;
         for symbol in queue.merged() {
-            self.emit(symbol, &mut scratch.redo, sink);
+            self.emit(symbol, sink);
         }
         Ok(at)
     }
 
-    /// Hands over the ids of a segment.
+    /// Hands over the id or ids of a symbol or an entry of the table of characters.
     #[inline(always)]
-    fn emit_segment<S: Sink>(&self, entries: &[u32], pairs: &[u32], redo: &mut bool, sink: &mut S) {
-        match (entries, pairs) {
-            (&[only], _) => self.emit_entry(only, redo, sink),
-            (&[left, right], &[joined]) => {
-                if joined > INSIDE {
-                    self.emit(joined, redo, sink);
-                } else {
-                    self.emit(left & VALUE, redo, sink);
-                    self.emit(right & VALUE, redo, sink);
-                }
-            }
-            _ if entries.len() <= SHORT => {
-                self.merges.merge(|at| entries[at] & VALUE, pairs, |symbol| self.emit(symbol, redo, sink));
-            }
-            _ => self.emit_queued(entries, redo, sink),
-        }
-    }
-
-    #[cold]
-    fn emit_queued<S: Sink>(&self, entries: &[u32], redo: &mut bool, sink: &mut S) {
-        let mut queue = super::queue::Queue::default();
-        queue.symbols.extend(entries.iter().map(|entry| entry & VALUE));
-        // Nobody cancels it: a block is short.
-        if queue.merge(&self.merges, &Progress::default(), |_, _| ()).is_ok() {
-            queue.merged().for_each(|symbol| self.emit(symbol, redo, sink));
-        }
-    }
-
-    #[inline(always)]
-    fn emit_entry<S: Sink>(&self, entry: u32, redo: &mut bool, sink: &mut S) {
-        if entry & (UNKNOWN | SINGLE) == 0 {
-            self.emit(entry & VALUE, redo, sink);
-        } else {
-            self.emit_alone(entry, sink);
-        }
-    }
-
-    /// Hands over the id or ids of a character that stands alone.
-    #[inline(always)]
-    pub(super) fn emit_alone<S: Sink>(&self, entry: u32, sink: &mut S) {
+    pub(super) fn emit_entry<S: Sink>(&self, entry: u32, sink: &mut S) {
         if entry & UNKNOWN == 0 {
-            sink.id(entry & VALUE);
+            self.emit(entry & VALUE, sink);
         } else {
             self.emit_unknown(entry & VALUE, sink);
         }
@@ -382,14 +365,12 @@ impl BytePairEncoder {
 
     /// Hands over the id of a symbol.
     #[inline(always)]
-    pub(super) fn emit<S: Sink>(&self, symbol: u32, redo: &mut bool, sink: &mut S) {
-        let id = self.ids[symbol as usize];
-        if id < UNUSED {
+    pub(super) fn emit<S: Sink>(&self, symbol: u32, sink: &mut S) {
+        let id = symbol - FIRST;
+        if (id as usize) < self.size {
             sink.id(id);
-        } else if id == NO_ID {
-            self.emit_unknown(u32::from(self.symbol_characters[(symbol - FIRST) as usize]), sink);
         } else {
-            *redo = true;
+            self.emit_unknown(u32::from(self.others[id as usize - self.size]), sink);
         }
     }
 
@@ -412,5 +393,3 @@ impl BytePairEncoder {
         }
     }
 }
-
-const _: () = assert!(NEVER > UNUSED && SPACE as u32 == 0x2581);

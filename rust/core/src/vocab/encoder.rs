@@ -1,23 +1,26 @@
 //! Ids of texts by a sentencepiece model of the kind BPE, those that the library gives.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
-use super::block::Block;
-use super::characters::{AFTER_ASCII, BEFORE_ASCII, Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::characters::{self, AFTER_ASCII, BEFORE_ASCII, Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
 use super::matcher::Matcher;
+use super::matches::Matches;
 use super::memo::Memo;
-use super::merges::{FIRST, Merges};
+use super::merges::{FIRST, Merges, NOTHING};
 use super::model::{BPE, Kind, Model, Piece, Spaces};
 use super::normaliser::{Normaliser, SPACE};
 use super::queue::Queue;
-use super::symbols::{NO_ID, Symbols};
+use super::symbols::Symbols;
+use super::trie::Trie;
 use super::{ModelError, unsupported};
 
 /// Bytes behind a text that can be read and are 0.
 pub const MARGIN: usize = 16;
 /// Bytes of a piece: the library refuses one that has so many.
 const LONGEST_PIECE: usize = 8000;
+/// Stands for the id of a piece that the model does not have.
+const NO_ID: u32 = u32::MAX;
 /// ASCII characters.
 const ASCII: usize = 128;
 
@@ -48,16 +51,15 @@ pub struct BytePairEncoder {
     /// By two ASCII characters, 128 times the first plus the second.
     pub(super) steps: Box<[u8; ASCII * ASCII]>,
     pub(super) merges: Merges,
-    /// By symbol.
-    pub(super) ids: Vec<u32>,
-    /// The characters that are symbols, from the first symbol on.
-    pub(super) symbol_characters: Vec<char>,
+    pub(super) trie: Trie,
+    /// The characters that are symbols, but no pieces.
+    pub(super) others: Vec<char>,
     /// Ids of the bytes, if these stand for characters without a piece.
     pub(super) bytes: Option<Box<[u32; 256]>>,
     /// The piece that stands for characters without one.
     pub(super) unknown: u32,
-    /// By symbol the ids of pieces that are taken apart again.
-    pub(super) unused: HashMap<u32, u32>,
+    /// The ids of pieces that are taken apart again.
+    pub(super) unused: HashSet<u32>,
     /// Pieces that are taken for what they are only where others were taken apart too often: the ids of all.
     pub(super) all_ids: HashMap<String, u32>,
     /// Memory of earlier texts.
@@ -69,11 +71,9 @@ pub struct BytePairEncoder {
 pub struct Scratch {
     /// The text with its spaces before and behind.
     pub(super) text: String,
-    pub(super) block: Box<Block>,
     pub(super) memo: Memo,
+    pub(super) matches: Box<Matches>,
     pub(super) queue: Queue,
-    /// A piece was found that must be taken apart again.
-    pub(super) redo: bool,
 }
 
 impl BytePairEncoder {
@@ -116,8 +116,8 @@ impl BytePairEncoder {
             defined,
             characters,
             merges: symbols.merges,
-            ids: symbols.ids,
-            symbol_characters: symbols.characters,
+            trie: symbols.trie,
+            others: symbols.others,
             bytes,
             unknown,
             unused: symbols.unused,
@@ -208,34 +208,30 @@ fn byte_ids(model: &Model) -> Box<[u32; 256]> {
 }
 
 fn table(model: &Model, symbols: &Symbols, defined: &Matcher) -> Characters {
-    let mut characters = Characters::new();
-    for (id, piece) in model.pieces.iter().enumerate() {
+    let mut table = Characters::new();
+    for (symbol, piece) in (FIRST..).zip(&model.pieces) {
         let mut of_piece = piece.text.chars();
         if let (Kind::Normal, Some(only), None) = (piece.kind, of_piece.next(), of_piece.next()) {
-            *characters.entry(only) = SINGLE | id as u32;
+            *table.entry(only) = SINGLE | symbol;
         }
     }
-    let is_ascii = |symbol: u32| {
-        let character = symbols.characters[(symbol - FIRST) as usize];
-        character.is_ascii() || (model.spaces.escape && character == SPACE)
-    };
-    let mut marks = vec![None; symbols.characters.len()];
-    for &(left, right) in &symbols.neighbours {
-        *marks[(left - FIRST) as usize].get_or_insert(0) |= if is_ascii(right) { BEFORE_ASCII } else { 0 };
-        *marks[(right - FIRST) as usize].get_or_insert(0) |= if is_ascii(left) { AFTER_ASCII } else { 0 };
+    let is_ascii = |character: char| model.spaces.is_ascii(character);
+    let mut marks: HashMap<char, u32> = HashMap::new();
+    for &[left, right] in &symbols.neighbours {
+        let entry = |(character, symbol)| symbol | if is_ascii(character) { characters::ASCII } else { 0 };
+        *marks.entry(left.0).or_insert_with(|| entry(left)) |= if is_ascii(right.0) { BEFORE_ASCII } else { 0 };
+        *marks.entry(right.0).or_insert_with(|| entry(right)) |= if is_ascii(left.0) { AFTER_ASCII } else { 0 };
     }
-    for ((&character, mark), symbol) in symbols.characters.iter().zip(marks).zip(FIRST..) {
-        if let Some(mark) = mark {
-            *characters.entry(character) = mark | symbol;
-        }
+    for (character, entry) in marks {
+        *table.entry(character) = entry;
     }
     for start in defined.starts() {
-        *characters.entry(start) |= STARTS_DEFINED;
+        *table.entry(start) |= STARTS_DEFINED;
     }
     if model.spaces.escape {
-        *characters.entry(' ') = characters.get(u32::from(SPACE));
+        *table.entry(' ') = table.get(u32::from(SPACE));
     }
-    characters
+    table
 }
 
 fn steps(symbols: &Symbols, characters: &Characters) -> Box<[u8; ASCII * ASCII]> {
@@ -245,7 +241,7 @@ fn steps(symbols: &Symbols, characters: &Characters) -> Box<[u8; ASCII * ASCII]>
         if right & STARTS_DEFINED != 0 {
             *is = step::ASK;
         } else if (left | right) & (UNKNOWN | SINGLE) == 0
-            && symbols.merges.characters.get(left & VALUE, right & VALUE) != 0
+            && symbols.trie.neighbours.get(left & VALUE, right & VALUE) != NOTHING
         {
             *is = step::INSIDE;
         }

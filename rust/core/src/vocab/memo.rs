@@ -3,47 +3,70 @@
 /// Bytes of a word that is remembered at most.
 pub const WORD: usize = 16;
 /// Ids of a word that is remembered at most.
-pub const IDS: usize = 3;
-/// Words that are remembered at most: 32 bytes each.
-const PLACES: usize = 1 << 15;
+pub const IDS: usize = 4;
+/// Words with the same hash that are remembered: as many as lie in a cache line.
+const WAYS: usize = 2;
+/// Ids are below 2²¹.
+const LEN_SHIFT: u32 = 24;
+/// Hashes of words.
+const HASHES: usize = 1 << 15;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     /// The bytes of the word, zeros behind them; 0 is no word.
     word: u128,
+    /// The upper bits of the last say how many there are.
     ids: [u32; IDS],
-    len: u32,
 }
 
-/// The ids of words; a word takes the place of another with the same hash.
+/// Words with the same hash, the newest first.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
+struct Ways([Entry; WAYS]);
+
+/// The ids of words; a word takes the place of the oldest with the same hash.
 #[derive(Debug)]
-pub struct Memo(Box<[Entry]>);
+pub struct Memo(Box<[Ways]>);
 
 impl Default for Memo {
     fn default() -> Self {
-        Self(vec![Entry::default(); PLACES].into())
+        Self(vec![Ways::default(); HASHES].into())
     }
 }
 
 impl Memo {
     #[inline(always)]
-    fn place(word: u128) -> usize {
+    fn hash(word: u128) -> usize {
         let mixed = (word as u64 ^ ((word >> 64) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15))
             .wrapping_mul(0xd6e8_feb8_6659_fd93);
-        (mixed >> (64 - PLACES.trailing_zeros())) as usize
+        (mixed >> (64 - HASHES.trailing_zeros())) as usize
     }
 
-    /// The ids of a word and how many there are.
+    /// Where the ids of a word are.
     #[inline(always)]
-    pub fn get(&self, word: u128) -> Option<([u32; IDS], usize)> {
-        let entry = &self.0[Self::place(word)];
-        (entry.word == word).then_some((entry.ids, entry.len as usize))
+    pub fn find(&self, word: u128) -> Option<usize> {
+        let hash = Self::hash(word);
+        let ways = &self.0[hash].0;
+        (0..WAYS).find(|&way| ways[way].word == word).map(|way| hash * WAYS + way)
     }
 
-    /// Remembers up to [`IDS`] ids of a word.
+    /// The ids at a place and how many there are.
+    #[inline(always)]
+    pub fn ids(&self, place: usize) -> ([u32; IDS], usize) {
+        let entry = &self.0[place / WAYS % HASHES].0[place % WAYS];
+        let [.., last] = entry.ids;
+        let mut ids = entry.ids;
+        ids[IDS - 1] = last & ((1 << LEN_SHIFT) - 1);
+        (ids, (last >> LEN_SHIFT) as usize)
+    }
+
+    /// Remembers up to [`IDS`] ids of a word that is not remembered; places of other words change.
     pub fn set(&mut self, word: u128, ids: &[u32]) {
-        let mut entry = Entry { word, ids: [0; IDS], len: ids.len() as u32 };
+        let mut entry = Entry { word, ids: [0; IDS] };
         entry.ids[..ids.len()].copy_from_slice(ids);
-        self.0[Self::place(word)] = entry;
+        entry.ids[IDS - 1] |= (ids.len() as u32) << LEN_SHIFT;
+        let ways = &mut self.0[Self::hash(word)].0;
+        ways.rotate_right(1);
+        ways[0] = entry;
     }
 }

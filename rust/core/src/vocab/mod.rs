@@ -1,13 +1,15 @@
 //! Vocabularies: models of sentencepiece as they are stored, and the ids of texts by those of the kind BPE.
 //!
 //! [`model`] reads a model, [`normaliser`] brings a text into the form that its pieces have. [`symbols`] finds which
-//! pieces can come about and from which pairs, [`merges`] merges, [`encoder`] cuts texts where nothing can be merged and
-//! hands the segments to it, [`texts`] does many texts on many threads.
+//! pieces can come about and from which pairs, [`trie`] which start at a place of a text. [`encoder`] and [`block`] walk
+//! over a text, [`matches`] cuts it where no piece goes on and merges what is between, [`queue`] merges what is long,
+//! [`texts`] does many texts on many threads.
 
 mod block;
 mod characters;
 pub mod encoder;
 mod matcher;
+mod matches;
 mod memo;
 mod merges;
 pub(crate) mod model;
@@ -20,6 +22,7 @@ mod symbols;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod trie;
 mod unused;
 
 pub use encoder::BytePairEncoder;

@@ -90,7 +90,7 @@ impl Queue {
     #[inline]
     fn look(&mut self, merges: &Merges, left: usize, right: usize, seen: &mut impl FnMut(u32, (u32, u32))) -> u32 {
         let pair = (self.symbols[left], self.symbols[right]);
-        let joined = if pair.0.max(pair.1) < ALONE { merges.of(pair.0, pair.1) } else { NOTHING };
+        let joined = if pair.0.max(pair.1) < ALONE { merges.pairs.get(pair.0, pair.1) } else { NOTHING };
         self.pairs[left] = joined;
         let rank = merges.ranks[joined as usize];
         if rank != NEVER {

@@ -6,8 +6,12 @@ use std::collections::HashMap;
 
 use proptest::prelude::*;
 
+use super::merges::NOTHING;
 use super::model::{Kind, Piece};
-use super::{BytePairEncoder, ModelError};
+use super::pair_table::PairTable;
+use super::symbols::MOST_SYMBOLS;
+use super::trie::{DEEP, DEPTH, GOES_ON, Trie};
+use super::{BytePairEncoder, ModelError, characters};
 use crate::progress::Progress;
 
 /// A model from which bytes are made.
@@ -206,6 +210,33 @@ fn models() -> impl Strategy<Value = Written> {
     })
 }
 
+/// Models whose pieces are long, begin with each other and overlap: over three characters, of up to 24.
+fn models_of_long_pieces() -> impl Strategy<Value = Written> {
+    let part = prop::sample::select(vec!["a", "中", "▁", "aa", "中中", "a中a", "中文"]);
+    let text = prop::collection::vec(part, 1..13).prop_map(|parts| parts.concat());
+    let score = prop::sample::select(vec![0.0, -1.0, -2.0, -3.0]);
+    let grown = prop::sample::select(vec!["a", "中", "▁a", "a中", "中a"]);
+    (prop::collection::vec((text, score), 0..30), grown, 0..25_usize).prop_map(|(drawn, grown, most)| {
+        let mut pieces = vec![("<unk>".to_owned(), 0.0, 2)];
+        // All beginnings of one text, so that long pieces can come about.
+        let grown: String = grown.chars().cycle().take(most).collect();
+        let beginnings = grown.char_indices().skip(1).map(|(end, character)| (end + character.len_utf8(), end));
+        let beginnings = beginnings.map(|(end, rank)| (grown[..end].to_owned(), -(rank as f32)));
+        for (text, score) in beginnings.chain(drawn) {
+            if pieces.iter().all(|piece| piece.0 != text) {
+                pieces.push((text, score, 1));
+            }
+        }
+        Written { pieces, escape: true, ..Written::default() }
+    })
+}
+
+fn texts_of_few() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec!["a", "a", "中", "中", " ", "文", "x"]);
+    let run = (part, 1..20_usize).prop_map(|(part, times)| part.repeat(times));
+    prop::collection::vec(run, 0..40).prop_map(|runs| runs.concat())
+}
+
 fn texts() -> impl Strategy<Value = String> {
     let character =
         prop::sample::select(vec!["a", "a", "b", "b", "c", "▁", " ", "中", "中", "文", "é", "😀", "x", "\0"]);
@@ -236,6 +267,63 @@ proptest! {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         prop_assert_eq!(&encoder.count(&texts, &Progress::default()).unwrap(), &counts);
         prop_assert_eq!(encoder.histogram(&texts, &Progress::default()).unwrap(), (counts, sums));
+    }
+
+    #[test]
+    fn ids_of_long_pieces_are_those_of_the_reference(model in models_of_long_pieces(), text in texts_of_few()) {
+        let encoder = BytePairEncoder::new(&model.bytes()).unwrap();
+        prop_assert_eq!(ids(&encoder, &text), model.encode(&text), "{:?}", text);
+    }
+
+    /// The table of pieces, asked at every place, has exactly the pieces of at most its depth.
+    #[test]
+    fn a_trie_finds_all_pieces(
+        pieces in prop::collection::btree_set(prop::collection::vec(3..7_u32, 2..20), 0..40),
+        text in prop::collection::vec(3..7_u32, 2..40),
+        room in prop::sample::select(vec![0, 1, 5, 20, 1 << 20]),
+    ) {
+        let first_other = (MOST_SYMBOLS as u32 - room).max(7 + pieces.len() as u32);
+        let numbered: Vec<(&[u32], u32)> = pieces.iter().map(|it| &it[..]).zip(7..).collect();
+        let trie = Trie::new(numbered.clone(), first_other, |symbol| symbol % 2 == 0);
+        let entry = |symbol: u32| if symbol.is_multiple_of(2) { symbol | characters::ASCII } else { symbol };
+        for start in 0..text.len() - 1 {
+            let mut node = trie.neighbours.get(text[start], text[start + 1]);
+            let is_neighbour = pieces.iter().any(|piece| piece.windows(2).any(|pair| pair == &text[start..start + 2]));
+            prop_assert_eq!(node != NOTHING, is_neighbour);
+            for end in start + 2..text.len() {
+                let known = &text[start..end];
+                let goes_on = pieces.iter().any(|piece| piece.len() > known.len() && piece.starts_with(known));
+                if node == DEEP {
+                    prop_assert!(goes_on && (known.len() == DEPTH || room < 1 << 20));
+                    break;
+                }
+                prop_assert!(known.len() < DEPTH || !goes_on);
+                prop_assert!(node & (GOES_ON - 1) < MOST_SYMBOLS as u32);
+                let expected = numbered.iter().find(|piece| piece.0 == known).map_or(NOTHING, |piece| piece.1);
+                prop_assert_eq!(trie.piece(node), expected, "{:?}", known);
+                prop_assert_eq!(node & GOES_ON != 0, goes_on);
+                if !goes_on {
+                    break;
+                }
+                node = trie.next(node, entry(text[end]));
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_has_its_pairs_and_no_others(
+        pairs in prop::collection::btree_map((0..60_u32, 0..60_u32), 1..1_u32 << 22, 0..400),
+    ) {
+        // Numbers far apart, and as large as they may be.
+        let wide = |number: u32| number * ((1 << 21) / 60);
+        let entries: Vec<_> = pairs.iter().map(|(&(left, right), &value)| (wide(left), wide(right), value)).collect();
+        let table = PairTable::new(&entries);
+        for left in 0..60 {
+            for right in 0..60 {
+                let expected = pairs.get(&(left, right)).copied().unwrap_or(NOTHING);
+                prop_assert_eq!(table.get(wide(left), wide(right)), expected);
+            }
+        }
     }
 
     #[test]

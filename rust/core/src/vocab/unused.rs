@@ -25,9 +25,8 @@ impl BytePairEncoder {
         sink: &mut S,
     ) -> Result<(), Cancelled> {
         let mut ids = Ids::default();
-        scratch.redo = false;
         self.walk(text, scratch, progress, &mut ids)?;
-        if scratch.redo {
+        if ids.ids.iter().any(|id| self.unused.contains(&id.cast_unsigned())) {
             ids = Ids::default();
             self.take_apart(text, scratch, progress, &mut ids)?;
         }
@@ -55,7 +54,7 @@ impl BytePairEncoder {
             if entry & STARTS_DEFINED != 0
                 && let Some((len, id)) = self.defined_at(text, at)
             {
-                queue.symbols.push(DEFINED | id);
+                queue.symbols.push(DEFINED | (FIRST + id));
                 at += len;
                 continue;
             }
@@ -66,7 +65,7 @@ impl BytePairEncoder {
         let mut halves = HashMap::new();
         let unused = &self.unused;
         queue.merge(&self.merges, progress, |joined, pair| {
-            if unused.contains_key(&joined) {
+            if unused.contains(&(joined - FIRST)) {
                 halves.insert(joined, pair);
             }
         })?;
@@ -75,14 +74,14 @@ impl BytePairEncoder {
             open.push((symbol, 0_u32));
             while let Some((symbol, depth)) = open.pop() {
                 if symbol >= ALONE {
-                    self.emit_alone(symbol, ids);
+                    self.emit_entry(symbol, ids);
                 } else if depth > DEEPEST {
                     self.emit_as_it_is(symbol, ids);
                 } else if let Some(&(left, right)) = halves.get(&symbol) {
                     open.push((right, depth + 1));
                     open.push((left, depth + 1));
                 } else {
-                    self.emit(symbol, &mut scratch.redo, ids);
+                    self.emit(symbol, ids);
                 }
             }
         }
@@ -91,13 +90,10 @@ impl BytePairEncoder {
 
     /// Hands over the id of a symbol that is too deep in others to be taken apart.
     fn emit_as_it_is(&self, symbol: u32, ids: &mut Ids) {
-        if let Some(&id) = self.unused.get(&symbol) {
-            return ids.id(id);
-        }
-        let character = self.symbol_characters.get((symbol - FIRST) as usize).map(|&it| it.to_string());
-        match character.and_then(|character| self.all_ids.get(&character)) {
+        let other = ((symbol - FIRST) as usize).checked_sub(self.size).map(|other| self.others[other].to_string());
+        match other.and_then(|character| self.all_ids.get(&character)) {
             Some(&id) if id != self.unknown => ids.id(id),
-            _ => self.emit(symbol, &mut false, ids),
+            _ => self.emit(symbol, ids),
         }
     }
 }
