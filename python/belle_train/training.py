@@ -221,6 +221,7 @@ def _prepare_folder(job: Job, here: Place) -> None:
         return
     try:
         job.out.mkdir(exist_ok=True)
+        _lock(job.out)
         if job.force:
             for name in (REPORT, LOG):
                 (job.out / name).unlink(missing_ok=True)
@@ -229,6 +230,29 @@ def _prepare_folder(job: Job, here: Place) -> None:
         resuming.remove_broken(job.out / CHECKPOINTS)
     except OSError as error:
         raise RunFolderError(f"the folder cannot be written ({error.strerror})", path=job.out) from None
+
+
+_LOCKS: list[Any] = []
+
+
+def _lock(folder: Path) -> None:
+    """Keep the folder for this process until it ends, also if it is killed.
+
+    Raises:
+        RunFolderError: Another training has it.
+    """
+    import fcntl  # noqa: PLC0415 - not on every system
+
+    while _LOCKS:
+        _LOCKS.pop().close()
+    handle = (folder / ".lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        hint = "wait for it, or end it: pgrep -f belle_train lists such processes"
+        raise RunFolderError("another training works in this folder", path=folder, hint=hint) from None
+    _LOCKS.append(handle)
 
 
 def _prepare(job: Job, here: Place, listener: Listener) -> Prepared:

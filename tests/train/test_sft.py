@@ -182,6 +182,19 @@ def _prepared(
     return found, [json.loads(line) for line in named.read_text().splitlines()] if named.exists() else []
 
 
+def test_a_folder_is_trained_into_by_one_at_a_time(tiny_model: Path, rows: Path, tmp_path: Path) -> None:
+    import fcntl
+
+    out = tmp_path / "out"
+    out.mkdir()
+    with (out / ".lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        (out / "log.jsonl").touch()
+        found = run("sft", out, "--model", tiny_model, "--data", rows, "--max-steps", "1", "--processes", "1")
+    assert found.code == 2
+    assert "another training works in this folder" in found.err
+
+
 def test_rows_that_cannot_be_learned_are_named(tiny_model: Path, tmp_path: Path) -> None:
     user, assistant = {"role": "user", "content": "问题是什么"}, {"role": "assistant", "content": "答案在这里"}
     rows = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,10 +10,9 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 SETTINGS = {
     "training.precision": "fp32",
@@ -100,7 +100,12 @@ def run_and_kill(command: str, out: Path, until: Path, *given: str | Path, **set
         assert process.poll() is None, "the run ended before it could be killed"
         assert time.monotonic() < end, f"{until} did not appear"
         time.sleep(0.01)
+    # The launcher gives each of its processes a group of its own.
+    started = import_module("psutil").Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGKILL)
+    for one in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(one.pid, signal.SIGKILL)
     process.wait()
 
 
