@@ -11,8 +11,10 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SETTINGS = {
     "training.precision": "fp32",
