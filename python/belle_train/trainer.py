@@ -117,6 +117,7 @@ class Watch(TrainerCallback):
         zero: The stage of ZeRO that was asked for.
         tried: Two conversations, by which it is tried whether one in a packed sequence sees the one before it; None
             where sequences are not packed.
+        held_out_before: The held-out loss before the first step, of a run that goes on.
     """
 
     def __init__(
@@ -129,13 +130,14 @@ class Watch(TrainerCallback):
         held_out: Callable[[], float] | None,
         zero: int,
         tried: tuple[list[int], list[int]] | None,
+        held_out_before: float | None,
     ) -> None:
         self.tried = tried
         self.listener, self.log_file, self.folder, self.keep = listener, log, folder, keep
         self.facts, self.held_out, self.zero = facts, held_out, zero
         self.trainer: Any = None
         self.losses: list[dict[str, Any]] = []
-        self.held_out_before: float | None = None
+        self.held_out_before = held_out_before
         self.held_out_after: float | None = None
         self.frozen_before: tuple[int, str] | None = None
         self.frozen_after: tuple[int, str] | None = None
@@ -160,7 +162,7 @@ class Watch(TrainerCallback):
             with self.trainer.accelerator.autocast():
                 check_no_leak(self.trainer.model_wrapped, *self.tried)
         self.losses = _read_log(self.log_file, state.global_step) if state.is_world_process_zero else []
-        if self.held_out is not None:
+        if self.held_out is not None and self.held_out_before is None:
             self.held_out_before = self.held_out()
         self.steps_done = -state.global_step
         self._began = time.perf_counter()
@@ -187,7 +189,8 @@ class Watch(TrainerCallback):
         """Mark the checkpoint as whole when every process has written its part."""
         wait_for_all()
         if state.is_world_process_zero:
-            resuming.mark(self.folder / f"checkpoint-{state.global_step}", {"step": state.global_step, **self.facts})
+            found = {"step": state.global_step, "held_out_loss_before": self.held_out_before}
+            resuming.mark(self.folder / f"checkpoint-{state.global_step}", {**found, **self.facts})
             resuming.prune(self.folder, self.keep)
         wait_for_all()
 

@@ -316,6 +316,7 @@ def _train(job: Job, here: Place, prepared: Prepared, listener: Listener) -> dic
         None if held_out is None else lambda: trainers.held_out_loss(trainer, held_out, collator, micro),
         settings.zero,
         _two_conversations(sequences) if job.recipe.data.packing else None,
+        None if found is None else found[1].get("held_out_loss_before"),
     )
     common: dict[str, Any] = {
         "model": model,

@@ -110,7 +110,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(kind: str, tiny_model: Path, rows
         "10",
         *flags,
     )
-    settings = {"training__save_every": "4"}
+    settings = {"training__save_every": "4", "data__held_out": "0.1"}
     whole = run_well("sft", tmp_path / "whole", *given, **settings)
     out = tmp_path / "killed"
     run_and_kill("sft", out, out / "checkpoints" / "checkpoint-4" / "belle.json", *given, **settings)
@@ -118,6 +118,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(kind: str, tiny_model: Path, rows
     again = run_well("sft", out, *given, **settings)
     assert again.report["resumed_from_step"] >= 4
     assert again.losses == whole.losses
+    assert again.report["held_out_loss_before"] == whole.report["held_out_loss_before"]
+    assert again.report["held_out_loss_after"] == whole.report["held_out_loss_after"]
     name = "adapter_model.safetensors" if kind == "lora" else "model.safetensors"
     assert (out / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
