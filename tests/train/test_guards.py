@@ -477,7 +477,7 @@ FACTS: dict[str, Any] = {
         ({"model": "q"}, "another model"),
         ({"lora": True}, "another use of LoRA: True there, False now"),
         ({"only": "new-rows"}, "another choice of what learns: 'new-rows' there, 'all' now"),
-        ({"sequences": 11, "prepared": "q"}, "the data has 10 sequences, and had 11 when"),
+        ({"sequences": 11, "prepared": "q"}, "the data has 10 sequences, and had 11 at"),
     ],
 )
 def test_a_checkpoint_of_another_training_is_refused(change: dict[str, Any], told: str, tmp_path: Path) -> None:
