@@ -105,7 +105,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(kind: str, tiny_model: Path, rows
         "--data",
         rows,
         "--max-steps",
-        "12",
+        "24",
         "--epochs",
         "10",
         *flags,
@@ -125,7 +125,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(kind: str, tiny_model: Path, rows
 
 
 def test_a_checkpoint_that_is_not_whole_is_not_used(tiny_model: Path, rows: Path, tmp_path: Path) -> None:
-    given: tuple[str | Path, ...] = ("--model", tiny_model, "--data", rows, "--max-steps", "8", "--epochs", "10")
+    given: tuple[str | Path, ...] = ("--model", tiny_model, "--data", rows, "--max-steps", "30", "--epochs", "10")
     out = tmp_path / "out"
     run_and_kill("sft", out, out / "checkpoints" / "checkpoint-4" / "belle.json", *given, training__save_every="2")
     for path in (out / "checkpoints").iterdir():
