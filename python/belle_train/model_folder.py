@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import RunFolderError, SourceError, UsageError
+from belle_data.vocab.merged_folder import names_in_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,16 +59,7 @@ def check_out(out: str | Path, *, marker: str, force: bool) -> None:
     Raises:
         UsageError: It is a file or inside of one, its parent is missing, or it holds something that stays.
     """
-    target = Path(out).absolute()
-    try:
-        if target.exists() and not target.is_dir():
-            raise UsageError("there is a file where the folder is to be written", path=out)
-        if not target.parent.is_dir():
-            what = "a file" if target.parent.exists() else "not there"
-            raise UsageError(f"the folder cannot be written here: its parent is {what}", path=out)
-        present = {path.name for path in target.iterdir()} if target.exists() else set()
-    except OSError as error:
-        raise UsageError(f"the folder cannot be written here ({error.strerror})", path=out) from None
+    present = names_in_place(out)
     if not present:
         return
     known = (*_PARTS, marker)

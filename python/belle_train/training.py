@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal
 
 from belle_data.errors import RunFolderError, UsageError
+from belle_data.vocab.merged_folder import names_in_place
 from belle_train import resuming
 from belle_train.model_folder import check_model, json_bytes, read_json, versions
 from belle_train.packing import Collator, training_order
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from belle_train.recipe import TrainingRecipe
 
 REPORT, LOG, PREPARED, CHECKPOINTS, BOARD = "train_report.json", "log.jsonl", "prepared", "checkpoints", "tensorboard"
+LOCK = ".lock"
+"""Held while a training writes into the folder."""
 MOST_AT_ONCE = 4
 """Sequences of a micro batch, if the recipe does not say."""
 
@@ -119,11 +122,7 @@ def check_job(job: Job, processes: int) -> Job:
     out = job.out.absolute()
     if out == job.model.absolute():
         raise UsageError("the new model cannot go where the old one is", path=job.out)
-    if out.exists() and not out.is_dir():
-        raise UsageError("there is a file where the folder is to be written", path=job.out)
-    if not out.parent.is_dir():
-        raise UsageError("the folder cannot be written here: its parent is not there", path=job.out)
-    present = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    present = names_in_place(out) - {LOCK}
     if present and not present & {REPORT, PREPARED, CHECKPOINTS, LOG}:
         raise UsageError("the folder holds other files", path=job.out, value=min(present), hint="name another folder")
     batch_sizes(job.recipe, processes)
@@ -245,7 +244,7 @@ def _lock(folder: Path) -> None:
 
     while _LOCKS:
         _LOCKS.pop().close()
-    handle = (folder / ".lock").open("w", encoding="utf-8")
+    handle = (folder / LOCK).open("w", encoding="utf-8")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -93,11 +93,11 @@ def write_merged(merge: Merge, out: str | Path, *, max_length: int = MAX_LENGTH,
     return summary
 
 
-def check_out(out: str | Path, *, force: bool) -> None:
-    """Refuse a place for the folder, before the work begins.
+def names_in_place(out: str | Path) -> set[str]:
+    """What lies where a folder is to be written; nothing where there is none yet.
 
     Raises:
-        UsageError: It is a file or inside of one, its parent is missing, or it holds something that stays.
+        UsageError: It is a file or inside of one, its parent is missing, or it cannot be read.
     """
     target = Path(out).absolute()
     try:
@@ -106,9 +106,18 @@ def check_out(out: str | Path, *, force: bool) -> None:
         if not target.parent.is_dir():
             what = "a file" if target.parent.exists() else "not there"
             raise UsageError(f"the folder cannot be written here: its parent is {what}", path=out)
-        present = {path.name for path in target.iterdir()} if target.exists() else set()
+        return {path.name for path in target.iterdir()} if target.exists() else set()
     except OSError as error:
         raise UsageError(f"the folder cannot be written here ({error.strerror})", path=out) from None
+
+
+def check_out(out: str | Path, *, force: bool) -> None:
+    """Refuse a place for the folder, before the work begins.
+
+    Raises:
+        UsageError: It is a file or inside of one, its parent is missing, or it holds something that stays.
+    """
+    present = names_in_place(out)
     foreign = sorted(present - {*_FILES, SUMMARY, CERTIFICATE})
     if foreign:
         hint = "name another folder; files that merge did not write are never replaced"
