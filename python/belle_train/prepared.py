@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from belle_data.errors import SourceError
+from belle_data.errors import RunFolderError, SourceError
 from belle_train.packing import IGNORED, pack
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ def write_prepared(
 
     Raises:
         SourceError: All is held out.
+        RunFolderError: The folder cannot be written.
     """
     held_out = _held_out(sequences, config.held_out)
     learned = [number for number in range(len(sequences.ids)) if number not in held_out]
@@ -101,18 +102,25 @@ def write_prepared(
     prepared.sequences, prepared.held_out = len(groups), len(held_out)
     prepared.tokens = sum(len(sequences.ids[number]) for number in learned)
     prepared.learned_tokens = int(sum((sequences.labels[number] != IGNORED).sum() for number in learned))
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in left_out)
+    tables = {TRAIN: sequences.table(groups), HELD_OUT: sequences.table([[number] for number in sorted(held_out)])}
+    try:
+        _place(
+            out, tables, {LEFT_OUT: lines, SUMMARY: json.dumps(prepared.to_dict(), ensure_ascii=False, indent=2) + "\n"}
+        )
+    except OSError as error:
+        raise RunFolderError(f"the sequences cannot be written ({error.strerror or error})", path=out) from None
+
+
+def _place(out: Path, tables: dict[str, pa.Table], texts: dict[str, str]) -> None:
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir(parents=True)
-    for name, members in ((TRAIN, groups), (HELD_OUT, [[number] for number in sorted(held_out)])):
-        table = sequences.table(members)
+    for name, table in tables.items():
         with pa.OSFile(str(temporary / name), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in left_out)
-    (temporary / LEFT_OUT).write_text(lines, encoding="utf-8")
-    (temporary / SUMMARY).write_text(
-        json.dumps(prepared.to_dict(), ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
-    )
+    for name, text in texts.items():
+        (temporary / name).write_text(text, encoding="utf-8")
     shutil.rmtree(out, ignore_errors=True)
     temporary.rename(out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,6 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from belle_train.packing import IGNORED, Collator, pack, training_order
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PAD = 7
 
@@ -133,3 +136,15 @@ def test_a_flat_batch_is_one_sequence_without_filling(groups: list[list[int]]) -
     assert batch["labels"].tolist() == [[one for row in rows for one in row["labels"]]]
     lengths = [length for group in groups for length in group]
     assert batch["position_ids"].tolist() == [[place for length in lengths for place in range(length)]]
+
+
+def test_sequences_that_cannot_be_written_are_an_error_with_the_folder(tmp_path: Path) -> None:
+    from belle_data.errors import RunFolderError
+    from belle_train.prepared import Prepared, Sequences, write_prepared
+    from belle_train.recipe import DataConfig
+
+    (tmp_path / "file").touch()
+    sequences = Sequences([np.array([1, 2], np.int32)], [np.array([-100, 2], np.int32)])
+    with pytest.raises(RunFolderError, match="the sequences cannot be written") as told:
+        write_prepared(tmp_path / "file" / "prepared", Prepared(), sequences, [], DataConfig())
+    assert told.value.path == str(tmp_path / "file" / "prepared")
