@@ -1,0 +1,1 @@
+"""Evaluation sets: labels cleaned, duplicates out, and what is in them."""
