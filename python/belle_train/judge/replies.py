@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 REASONS = {
     "no_answer": "there is no answer to judge",
@@ -63,3 +64,16 @@ class Missing:
 
     reason: str
     detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The form that a reply has to have, for servers with structured output.
+
+    Attributes:
+        name: Letters, digits, ``-`` and ``_``.
+        schema: A JSON schema.
+    """
+
+    name: str
+    schema: dict[str, Any]
