@@ -127,13 +127,15 @@ def tell_estimate(found: Estimate, listener: Listener) -> None:
 
 def estimate_line(found: Estimate) -> str:
     """An estimate in words."""
-    if not found.calls:
-        return f"nothing to ask: {found.stored:,} replies are stored"
-    money = ""
-    if found.cost is not None and found.worst_cost is not None:
-        money = f", about ${found.cost:,.2f}, at most ${found.worst_cost:,.2f}"
     stored = f"; {found.stored:,} replies are stored" if found.stored else ""
-    return f"{found.calls:,} requests, about {found.tokens:,} tokens, at most {found.worst_tokens:,}{money}{stored}"
+    if not found.calls:
+        return f"nothing to ask{stored}"
+    tokens = f"about {found.expected.total:,} tokens, at most {found.most.total:,}"
+    money = ""
+    if found.expected_cost is not None and found.most_cost is not None:
+        money = f", about ${found.expected_cost:,.2f}, at most ${found.most_cost:,.2f}"
+    room = "" if found.fits else "; the budget may not be enough for all"
+    return f"{found.calls:,} requests, {tokens}{money}{stored}{room}"
 
 
 def show_estimate(found: Estimate, *, as_json: bool) -> None:
@@ -149,10 +151,13 @@ def estimate_facts(found: Estimate) -> dict[str, Any]:
     return {
         "calls": found.calls,
         "stored": found.stored,
-        "tokens": found.tokens,
-        "worst_tokens": found.worst_tokens,
-        "cost": found.cost,
-        "worst_cost": found.worst_cost,
+        "tokens": found.expected.total,
+        "most_tokens": found.most.total,
+        "cost": found.expected_cost,
+        "most_cost": found.most_cost,
+        "spent_tokens": found.spent.total,
+        "spent_cost": found.spent_cost,
+        "fits_budget": found.fits,
     }
 
 

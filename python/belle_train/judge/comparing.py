@@ -13,13 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from belle_data import __version__
 from belle_data.errors import UsageError
 from belle_train.judge.answers import Answers, read_answers
-from belle_train.judge.asking import Estimate, ask, estimate
+from belle_train.judge.asking import Estimate, Question, ask, estimate
 from belle_train.judge.evaluation_rows import EvaluationRow, read_evaluation_rows
-from belle_train.judge.judge_server import Question
 from belle_train.judge.judged_folder import VERDICTS, JudgedFolder
 from belle_train.judge.judging import judge_facts, reply_facts, training_of
 from belle_train.judge.replies import Missing, Reply
-from belle_train.judge.reply_store import ReplyStore
 from belle_train.judge.verdict_reply import pair_scores_of, verdict_of
 from belle_train.judge.win_rates import VerdictRow, win_rates
 
@@ -170,8 +168,8 @@ def estimate_of(job: Job, planned: Plan, server: JudgeServer, budget: Budget) ->
     Raises:
         BelleError: The stored replies are damaged.
     """
-    with ReplyStore(planned.folder.replies, read_only=True) as store:
-        return estimate(server, planned.questions, job.recipe.schema_of_reply, store, budget)
+    with planned.folder.stored_replies() as store:
+        return estimate(server, planned.questions, job.recipe.reply_schema, store, budget)
 
 
 def compare(job: Job, planned: Plan, server: JudgeServer, budget: Budget, listener: Listener) -> Compared:
@@ -182,9 +180,8 @@ def compare(job: Job, planned: Plan, server: JudgeServer, budget: Budget, listen
         SourceError: It cannot be reached at all, or stored replies are damaged.
         RunFolderError: The folder cannot be written, or another process works in it.
     """
-    planned.folder.make()
-    with ReplyStore(planned.folder.replies) as store:
-        replies = ask(server, planned.questions, job.recipe.schema_of_reply, store, budget, listener)
+    with planned.folder.replies(listener.message) as store:
+        replies = ask(server, planned.questions, job.recipe.reply_schema, store, budget, listener)
     orders = _orders(job, planned, replies)
     verdicts = [_verdict(both) for both in orders]
     summary = win_rates(
@@ -292,7 +289,7 @@ def _line(planned: Plan, place: int, verdict: str | None, both: Sequence[Order])
 def _manifest(
     job: Job, planned: Plan, server: JudgeServer, budget: Budget, replies: Sequence[Reply | Missing]
 ) -> dict[str, Any]:
-    sides = {
+    sides: dict[str, dict[str, Any]] = {
         side: {
             "name": planned.sides[side].name,
             **planned.sides[side].to_dict(),

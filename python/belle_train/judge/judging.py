@@ -1,7 +1,7 @@
 """Judging the answers of one system. Read this first: it is the way from answers to scores.
 
-Rows and answers are read and joined; each row that can be judged becomes one question a repeat; the questions are asked,
-each reply is read, and what is missing stays missing, with its reason.
+Rows and answers are read and joined; each row that can be judged becomes a question for each repeat; the questions are
+asked, each reply is read, and what is missing stays missing, with its reason.
 """
 
 from __future__ import annotations
@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any
 from belle_data import __version__
 from belle_data.errors import UsageError
 from belle_train.judge.answers import Answers, read_answers
-from belle_train.judge.asking import Estimate, ask, estimate
+from belle_train.judge.asking import Estimate, Question, ask, estimate
+from belle_train.judge.budget import Tokens
 from belle_train.judge.evaluation_rows import EvaluationRow, read_evaluation_rows
 from belle_train.judge.human_scores import read_human_scores
-from belle_train.judge.judge_server import Question
 from belle_train.judge.judged_folder import SCORES, JudgedFolder
 from belle_train.judge.replies import Missing, Reply
-from belle_train.judge.reply_store import ReplyStore
 from belle_train.judge.score_reply import score_of
 from belle_train.judge.statistics import ScoredRow, summarise
 
@@ -148,8 +147,8 @@ def estimate_of(job: Job, planned: Plan, server: JudgeServer, budget: Budget) ->
     Raises:
         BelleError: The stored replies are damaged.
     """
-    with ReplyStore(planned.folder.replies, read_only=True) as store:
-        return estimate(server, planned.questions, job.recipe.schema_of_reply, store, budget)
+    with planned.folder.stored_replies() as store:
+        return estimate(server, planned.questions, job.recipe.reply_schema, store, budget)
 
 
 def judge(job: Job, planned: Plan, server: JudgeServer, budget: Budget, listener: Listener) -> Judged:
@@ -160,9 +159,8 @@ def judge(job: Job, planned: Plan, server: JudgeServer, budget: Budget, listener
         SourceError: It cannot be reached at all, or stored replies are damaged.
         RunFolderError: The folder cannot be written, or another process works in it.
     """
-    planned.folder.make()
-    with ReplyStore(planned.folder.replies) as store:
-        replies = ask(server, planned.questions, job.recipe.schema_of_reply, store, budget, listener)
+    with planned.folder.replies(listener.message) as store:
+        replies = ask(server, planned.questions, job.recipe.reply_schema, store, budget, listener)
     lines = _lines(job, planned, replies)
     summary = summarise([_scored(line) for line in lines]).to_dict()
     manifest = _manifest(job, planned, server, budget, replies)
@@ -279,7 +277,7 @@ def reply_facts(replies: Sequence[Reply | Missing], budget: Budget) -> dict[str,
         "last": _date(max(dates)) if dates else None,
         "prompt_tokens": prompt,
         "answer_tokens": answer,
-        "cost": budget.cost_of(prompt, answer) if counted else None,
+        "cost": budget.cost(Tokens(prompt, answer)) if counted else None,
         "currency": "USD",
     }
 
