@@ -112,11 +112,10 @@ def budget_of(options: argparse.Namespace) -> Budget:
     given = (options.price_in, options.price_out)
     if given.count(None) == 1:
         raise UsageError("a price has two parts", hint="give both --price-in and --price-out")
+    # The list is that of OpenAI's own server: what others charge for a model of the same name is not known.
+    price = price_of(options.judge) if options.base_url is None else None
     if options.price_in is not None:
         price = Price(options.price_in, options.price_out)
-    else:
-        # The list is that of OpenAI's own server: what others charge for a model of the same name is not known.
-        price = price_of(options.judge) if options.base_url is None else None
     return Budget(options.max_cost, options.max_total_tokens, price)
 
 
