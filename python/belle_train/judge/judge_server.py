@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from belle_data.errors import UsageError
 from belle_data.openai_server import OWN_SERVER, api_key, check_address
+from belle_train.judge.budget import Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from belle_train.judge.replies import Schema
+    from belle_train.judge.reply_store import ReplyStore
 
 MOST_CONNECTIONS = 1000
 """As many as the package openai has open at a time."""
@@ -49,7 +53,7 @@ class JudgeServer:
         connections: Requests at a time, at most `MOST_CONNECTIONS`.
         timeout: Seconds that a reply may take.
         retries: How often a request is made again when it failed in a way that may pass.
-        patience: Seconds after which a question is not tried again, counted from its first request; also the longest
+        patience: Seconds after which a question is not tried again, counted from when it failed first; also the longest
             pause that is obeyed.
         requests_per_minute: Attempts that are made within a minute at most; None for no limit.
         tokens_per_minute: Tokens of prompts and replies within a minute at most; None for no limit.
@@ -170,3 +174,45 @@ def most_prompt_tokens(body: dict[str, Any]) -> int:
     for message in body["messages"]:
         bytes_ += _TOKENS_OF_A_MESSAGE + sum(len(text.encode()) for text in message.values())
     return bytes_ + _TOKENS_OF_A_REQUEST
+
+
+class Request:
+    """A question as it is sent.
+
+    Args:
+        server: Which is asked.
+        question: What is asked.
+        schema: Sent along; None for free text.
+    """
+
+    __slots__ = ("body", "key", "most", "question")
+
+    def __init__(self, server: JudgeServer, question: Question, schema: Schema | None) -> None:
+        self.question = question
+        self.body = server.body(question, schema)
+        self.key = request_key(server, self.body, question.repeat)
+        self.most = Tokens(most_prompt_tokens(self.body), server.max_tokens)
+        """Tokens that it needs at most."""
+
+
+def decision_key(server: JudgeServer, schema: Schema) -> str:
+    """The key under which it is stored whether a server takes a schema."""
+    return key_of([server.url, server.model, "structured", schema.name, schema.schema])
+
+
+def prepared(
+    server: JudgeServer, questions: Sequence[Question], schema: Schema | None, store: ReplyStore
+) -> tuple[list[Request], bool]:
+    """Write the requests of all questions, and tell whether they are settled.
+
+    Returns:
+        A request for each question; True, or False if the schema is sent along in them and it is still open whether
+        the server takes it.
+    """
+    if schema is None or server.structured == "no":
+        return [Request(server, one, None) for one in questions], True
+    decision = True if server.structured == "yes" else store.decision(decision_key(server, schema))
+    requests = [Request(server, one, None if decision is False else schema) for one in questions]
+    # A reply to a request with it shows that it was taken.
+    settled = decision is not None or any(store.get(request.key) is not None for request in requests)
+    return requests, settled

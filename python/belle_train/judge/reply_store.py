@@ -44,6 +44,8 @@ class ReplyStore:
         self._decisions: dict[str, bool] = {}
         self._unanswered = Tokens()
         self._spent = Tokens()
+        self.spent_before = Tokens()
+        """What `spent` was when the store was opened."""
         self._lock: Any = None
         self._file: int | None = None
         self._ordered: tuple[str, ...] | None = None
@@ -59,6 +61,7 @@ class ReplyStore:
             self.folder.mkdir(exist_ok=True)
             self._take_lock()
             self._read()
+            self.spent_before = self.spent
             self._open()
         except OSError as error:
             self.close()
