@@ -65,7 +65,8 @@ format: setup ## rewrite Rust and Python files in the project's format
 lock: .venv/.boot ## write the dependency locks anew, with the newest versions that fit
 	$(COMPILE) --upgrade pyproject.toml -o requirements.lock
 	$(COMPILE) --upgrade pyproject.toml requirements-dev.in -o requirements-dev.lock
-	$(COMPILE) --upgrade --extra train -c requirements-dev.lock pyproject.toml requirements-dev.in -o requirements-train.lock
+	$(COMPILE) --upgrade --extra train -c requirements-dev.lock pyproject.toml requirements-dev.in \
+		requirements-train.in -o requirements-train.lock
 
 bench: setup ## run the benchmarks of the kernels
 	cd benches && cargo bench --locked

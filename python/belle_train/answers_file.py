@@ -40,6 +40,7 @@ class AnswersFile:
         settings: All that changes an answer.
         prompts: What is asked.
         force: Begin anew if there are answers already.
+        made_from: What the model is, beyond the settings: told beside the answers, compared with nothing.
 
     Raises:
         UsageError: The file is somebody else's, or its answers have other settings.
@@ -48,7 +49,13 @@ class AnswersFile:
     """
 
     def __init__(
-        self, path: str | Path, settings: dict[str, Any], prompts: Sequence[Prompt], *, force: bool = False
+        self,
+        path: str | Path,
+        settings: dict[str, Any],
+        prompts: Sequence[Prompt],
+        *,
+        force: bool = False,
+        made_from: dict[str, Any] | None = None,
     ) -> None:
         self.path = Path(path)
         self._prompts = prompts
@@ -56,6 +63,7 @@ class AnswersFile:
         self._temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
         self._check_place()
         self._settings = settings
+        self._about = {"settings": settings, **({"made_from": made_from} if made_from else {})}
         kept = self._kept(force=force)
         self.kept = sum(not may_pass(line) for line in kept)
         """Rows that need not be asked."""
@@ -75,7 +83,7 @@ class AnswersFile:
     def __enter__(self) -> Self:
         try:
             if not self._beside.exists():
-                _write_whole(self._beside, json_bytes({"settings": self._settings}))
+                _write_whole(self._beside, json_bytes(self._about))
             self._handle = self._temporary.open("wb") if self._again else self.path.open("ab")
         except OSError as error:
             raise self._cannot(error) from None

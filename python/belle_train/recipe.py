@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _PRESETS = Path(__file__).with_name("recipes")
 _EXAMPLE = "training.learning_rate=1e-5"
+_OF_A_JUDGE = ("judge-", "compare-")
+"""How the names of recipes in the same folder begin that `belle_train.judge.judge_prompts` reads."""
 
 Zero = Literal[0, 2, 3]
 
@@ -109,8 +111,8 @@ class TrainingRecipe(BaseModel):
 
 
 def preset_names() -> list[str]:
-    """The recipes that come with belle, by the names that `load_training_recipe` knows."""
-    return sorted(path.stem for path in _PRESETS.glob("*.toml"))
+    """The recipes of training that come with belle, by the names that `load_training_recipe` knows."""
+    return sorted(path.stem for path in _PRESETS.glob("*.toml") if not path.stem.startswith(_OF_A_JUDGE))
 
 
 def load_training_recipe(

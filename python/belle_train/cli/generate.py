@@ -124,13 +124,14 @@ def _answer(options: argparse.Namespace, listener: Listener) -> AnswersFile:
 
 def _on_this_machine(options: argparse.Namespace, sampling: Sampling, listener: Listener) -> AnswersFile:
     from belle_train.generation import PRECISIONS, LocalModel, model_digest  # noqa: PLC0415
+    from belle_train.model_history import model_history  # noqa: PLC0415
 
     need_training_packages()
     precision = options.precision or "auto"
     if precision not in PRECISIONS:
         raise UsageError("unknown precision", value=precision, hint=f"one of {', '.join(PRECISIONS)}")
     settings = {"model": model_digest(options.model), "precision": precision, **sampling.settings()}
-    answers, prompts = _opened(options, settings, listener)
+    answers, prompts = _opened(options, settings, listener, model_history(options.model))
     if answers.todo:
         model = LocalModel(options.model, precision)
         with answers:
@@ -147,7 +148,7 @@ def _by_a_server(options: argparse.Namespace, sampling: Sampling, listener: List
     server = Server(options.server, options.model, connections, timeout)
     server.check()
     settings = {"server": options.server, "model": options.model, **sampling.settings()}
-    answers, prompts = _opened(options, settings, listener)
+    answers, prompts = _opened(options, settings, listener, {"model": options.model, "training": None})
     if answers.todo:
         with answers:
             server.answer([(place, prompts[place]) for place in answers.todo], sampling, answers.add, listener)
@@ -155,7 +156,7 @@ def _by_a_server(options: argparse.Namespace, sampling: Sampling, listener: List
 
 
 def _opened(
-    options: argparse.Namespace, settings: dict[str, Any], listener: Listener
+    options: argparse.Namespace, settings: dict[str, Any], listener: Listener, made_from: dict[str, Any]
 ) -> tuple[AnswersFile, list[Prompt]]:
     """The file of answers, and the prompts that it is for."""
     from belle_train.answers_file import AnswersFile  # noqa: PLC0415 - `--help` needs none of it
@@ -163,7 +164,8 @@ def _opened(
 
     prompts, digest = read_prompts(options.prompts, listener)
     prompts = prompts[: options.limit]
-    return AnswersFile(options.out, {"prompts": digest, **settings}, prompts, force=options.force), prompts
+    asked = {"prompts": digest, **settings}
+    return AnswersFile(options.out, asked, prompts, force=options.force, made_from=made_from), prompts
 
 
 def _line(out: str, summary: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 REASONS = {
     "no_answer": "there is no answer to judge",
@@ -63,3 +64,16 @@ class Missing:
 
     reason: str
     detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """What a structured reply has to look like.
+
+    Attributes:
+        name: For the server; letters, digits and underscores.
+        schema: The JSON schema; every key of an object is required, and no other is allowed.
+    """
+
+    name: str
+    schema: dict[str, Any]
