@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import random
-from collections import Counter
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from belle_data.evalset.categories import CATEGORIES, WITHOUT_REFERENCE
+from belle_train.judge.statistics import ScoredRow, summarise
+from belle_train.judge.win_rates import VerdictRow, win_rates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,49 +56,21 @@ def judged_lines(
     return lines
 
 
-def figures(lines: Sequence[Row]) -> Row:
-    """What a summary says of a category."""
-    scores = [line["score"] for line in lines if line["score"] is not None]
-    missing = len(lines) - len(scores)
-    mean = sum(scores) / len(scores) if scores else None
-    total = sum(scores)
-    return {
-        "rows": len(lines),
-        "scored": len(scores),
-        "missing": missing,
-        "mean": mean,
-        "low": None if mean is None else max(0.0, mean - 0.04),
-        "high": None if mean is None else min(1.0, mean + 0.05),
-        "bound_low": total / len(lines),
-        "bound_high": (total + missing) / len(lines),
-    }
-
-
-def macro(categories: dict[str, Row]) -> Row:
-    """The mean of each number over the categories; null where a category has none."""
-    found: Row = {}
-    for key in ("mean", "low", "high", "bound_low", "bound_high"):
-        values = [one[key] for one in categories.values()]
-        found[key] = None if None in values or not values else sum(values) / len(values)
-    return found
-
-
 def summary_of(lines: Sequence[Row]) -> Row:
     """A summary, with the numbers of these lines."""
-    named = {one: [line for line in lines if line["category"] == one] for one in CATEGORIES}
-    categories = {one: figures(found) for one, found in named.items() if found}
-    reasons = Counter(next(one for one in line["missing"] if one) for line in lines if line["score"] is None)
-    return {
-        "rows": len(lines),
-        "scored": len(lines) - reasons.total(),
-        "missing": dict(sorted(reasons.items())),
-        "categories": categories,
-        "macro": macro(categories),
-        "macro_without_others": macro({one: found for one, found in categories.items() if one != "others"}),
-        "length": {},
-        "repeats": None,
-        "human": None,
-    }
+    rows = [
+        ScoredRow(
+            id=line["id"],
+            category=line["category"],
+            score=line["score"],
+            missing=next((reason for reason in line["missing"] if reason is not None), None),
+            characters=None if line["answer"] is None else len(line["answer"]),
+            scores=tuple(line["scores"]) if len(line["scores"]) > 1 else (),
+            human=line["human"],
+        )
+        for line in lines
+    ]
+    return summarise(rows, samples=200).to_dict()
 
 
 def manifest_of(name: str, rows: Sequence[Row], **labels: str | None) -> Row:
@@ -120,17 +93,24 @@ def manifest_of(name: str, rows: Sequence[Row], **labels: str | None) -> Row:
         "answers": {
             "path": f"answers/{name}.jsonl",
             "sha256": sha256(name.encode()).hexdigest(),
-            "settings": {"model": {"path": f"models/{name}", "sha256": "2" * 64}, "temperature": 0.001, "seed": 42},
+            "settings": {"prompts": "6" * 64, "model": "2" * 64, "temperature": 0.001, "seed": 42},
         },
         "training": {
-            "kind": "sft",
-            "model": "base",
-            "steps": 1200,
-            "recipe_sha256": "3" * 64,
-            "held_out_loss_after": 1.25,
-            "data": {"sources": [{"name": "shards/part-00000.jsonl", "size": 1_234_567, "rows": 5000, "hash": "4" * 32}]},
+            "model": f"models/{name}",
+            "training": {
+                "kind": "sft",
+                "model": "base",
+                "recipe_sha256": "3" * 64,
+                "steps": 1200,
+                "epochs": 3.0,
+                "lora": False,
+                "data": [{"name": "shards/part-00000.jsonl", "hash": "4" * 32, "rows": 5000}],
+                "fingerprint": "5" * 64,
+            },
         },
         "replies": {
+            "count": len(rows),
+            "models": {"judge-model-1-0613": len(rows)},
             "first": "2026-11-20T08:00:00+00:00",
             "last": "2026-11-20T08:12:30+00:00",
             "prompt_tokens": 123_456,
@@ -184,4 +164,13 @@ def write_comparison(folder: Path, name: str, first: str, second: str, rows: Seq
     manifest = manifest_of(name, rows)
     answers = manifest.pop("answers")
     manifest |= {"kind": "compare", "a": {**answers, "name": first}, "b": {**answers, "name": second}}
-    return write_folder(folder / name, manifest, {"rows": len(lines)}, lines)
+    found = win_rates(
+        (
+            VerdictRow(line["category"], line["verdict"], tuple((one["first"], one["verdict"]) for one in line["orders"]))
+            for line in lines
+        ),
+        samples=200,
+    )
+    missing = sum(line["verdict"] is None for line in lines)
+    summary = {**found.to_dict(), "missing_reasons": {"no_score": missing} if missing else {}}
+    return write_folder(folder / name, manifest, summary, lines)

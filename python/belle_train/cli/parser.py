@@ -30,6 +30,7 @@ PROGRAM = Program(
         "inspect-data": "show the tokens of rows with what is learned of them, lengths, truncation and packing",
         "generate": "answer prompts with a model, or with one behind a server",
         "merge-lora": "join a LoRA adapter and its model",
+        "report": "make a page of scores and verdicts, with tables, tests, cases and where they come from",
     },
     top=Parser,
 )

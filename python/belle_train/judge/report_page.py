@@ -12,18 +12,20 @@ from belle_data.page.bilingual import Both, translated
 from belle_data.page.render import render, share, system_language
 from belle_data.page.script import inline_script
 from belle_train.judge.judged_runs import read_folders
+from belle_train.judge.printed_scores import printed_row_consistent, read_category_scores
 from belle_train.judge.report_cases import Cases, chosen_cases
 from belle_train.judge.report_figures import agreement_facts, distribution, length_figures, verdict_figures
 from belle_train.judge.report_pairs import compared, matrix
 from belle_train.judge.report_sources import provenance
-from belle_train.judge.report_tables import COLUMNS, MACRO, MACRO_WITHOUT_OTHERS, factors, score_cells
-from belle_train.judge.report_words import name_text, reason_text, value_text
+from belle_train.judge.report_tables import COLUMNS, MACRO, MACRO_WITHOUT_OTHERS, factors, printed_cells, score_cells
+from belle_train.judge.report_words import english, name_text, reason_text, sentence, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from belle_data.page.bilingual import Text
     from belle_train.judge.judged_runs import Comparison, JudgedRun
+    from belle_train.judge.printed_scores import PrintedScores
     from belle_train.judge.report_pairs import PairedTest
 
 SCRIPT = "judge_report.js"
@@ -48,6 +50,7 @@ class Report:
         comparisons: Folders of `compare`.
         pairs: Paired tests between the runs that stand together.
         cases: Rows with all answers.
+        printed: Rows of a paper's table, shown below the runs.
         warnings: What a reader has to know before the numbers.
     """
 
@@ -58,6 +61,7 @@ class Report:
     comparisons: list[Comparison]
     pairs: list[PairedTest]
     cases: Cases
+    printed: list[PrintedScores] = field(default_factory=list)
     warnings: list[Text] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
@@ -82,29 +86,31 @@ class Report:
                 for one in self.comparisons
             ],
             "cases": {"shown": len(self.cases.cases), "rows": self.cases.rows, "cut_to": self.cases.cut_to},
-            "warnings": [one if isinstance(one, str) else one.en for one in self.warnings],
+            "warnings": [english(one) for one in self.warnings],
         }
 
 
-def make_report(folders: Sequence[str], *, cases: int | None = CASES) -> Report:
+def make_report(folders: Sequence[str], *, cases: int | None = CASES, table_5: str | None = None) -> Report:
     """Read folders of scores and verdicts, and compare what can be compared.
 
     Args:
         folders: As the user names them.
         cases: How many rows are shown with their answers at most; None takes all.
+        table_5: A file with rows of a paper's table, as `read_category_scores` reads it; None without.
 
     Raises:
         UsageError: None is given, one is given twice or is no folder.
-        SourceError: A folder is not finished, of another kind, or damaged.
+        SourceError: A folder is not finished, of another kind, or damaged, or the table cannot be read.
     """
+    printed = [] if table_5 is None else read_category_scores(table_5)
     runs, comparisons = read_folders(folders)
     names = _different([run.name for run in runs], [run.folder for run in runs])
-    sets = Counter(run.evaluation for run in runs)
+    # With --limit only the first rows of a set are judged: their means are not those of all rows.
+    sets = Counter((run.evaluation, len(run.rows)) for run in runs)
     # Of equal counts the first: a counter keeps the order in which it counted.
-    evaluation = max(sets, key=sets.__getitem__) if sets else None
-    if evaluation is None and comparisons:
-        evaluation = comparisons[0].evaluation
-    together = [place for place, run in enumerate(runs) if run.evaluation == evaluation]
+    most = max(sets, key=sets.__getitem__) if sets else None
+    together = [place for place, run in enumerate(runs) if (run.evaluation, len(run.rows)) == most]
+    evaluation = most[0] if most else comparisons[0].evaluation if comparisons else None
     report = Report(
         runs=runs,
         names=names,
@@ -113,6 +119,7 @@ def make_report(folders: Sequence[str], *, cases: int | None = CASES) -> Report:
         comparisons=comparisons,
         pairs=compared([(place, runs[place]) for place in together]),
         cases=chosen_cases([(place, runs[place]) for place in together], cases),
+        printed=printed,
     )
     report.warnings = _warnings(report)
     return report
@@ -134,24 +141,30 @@ def _warnings(report: Report) -> list[Text]:
     found: list[Text] = []
     for place, (run, name) in enumerate(zip(report.runs, report.names, strict=True)):
         if place not in report.together:
-            text = ("{} answered another evaluation set: it is not compared with the others, and is not in the cases.",
-                    "{} 使用了另一个评测集，不与其他运行比较，也不出现在样例中。")  # fmt: skip
-            found.append(translated(*text, name))
+            text = ("{} answered another evaluation set, or another part of it: it is not compared with the others, and is not in the cases.",
+                    "{} 使用了另一个评测集或其中的另一部分，不与其他运行比较，也不出现在样例中。")  # fmt: skip
+            found.append(sentence(text, name))
         if not run.rows:
-            found.append(translated("{} has no rows.", "{} 没有数据。", name))
+            found.append(sentence(("{} has no rows.", "{} 没有数据。"), name))
         if missing := sum(run.missing.values()):
             reasons = _listed(run.missing)
             text = ("{} of {} rows of {} have no score ({}): means are of the others, and bounds say what the missing ones could change.",
                     "{2} 的 {1} 行中有 {0} 行没有分数（{3}）：均值只计其余各行，上下界给出缺失分数可能造成的变化。")  # fmt: skip
-            found.append(translated(*text, f"{missing:,}", f"{len(run.rows):,}", name, reasons))
+            found.append(sentence(text, f"{missing:,}", f"{len(run.rows):,}", name, reasons))
     for one in report.comparisons:
         name = name_text(one.name)
         if one.evaluation != report.evaluation:
             text = ("{} compares answers to another evaluation set.", "{} 比较的是另一个评测集的回答。")
-            found.append(translated(*text, name))
+            found.append(sentence(text, name))
         if missing := sum(verdict.verdict is None for verdict in one.verdicts):
             text = ("{} of {} rows of {} have no verdict.", "{2} 的 {1} 行中有 {0} 行没有判定。")
-            found.append(translated(*text, f"{missing:,}", f"{len(one.verdicts):,}", name))
+            found.append(sentence(text, f"{missing:,}", f"{len(one.verdicts):,}", name))
+    for row in report.printed:
+        if apart := printed_row_consistent(row.categories, row.macro, row.macro_without_others).disagreements:
+            text = ("Printed row {}: its {} is not the mean of its own categories.", "已发表的 {}：其{}与各类别的均值不符。")
+            names = [COLUMN_NAMES[column] for column in apart]
+            shown = Both(", ".join(one.en for one in names), "、".join(one.zh for one in names))
+            found.append(sentence(text, name_text(row.name), shown))
     ways = {_way(report.runs[place].manifest) for place in report.together}
     if len(ways) > 1:
         found.append(
@@ -208,6 +221,7 @@ def report_page(report: Report, *, title: str | None = None, language: str | Non
         names=report.names,
         columns=[COLUMN_NAMES[column] for column in COLUMNS],
         table_5=list(zip(report.names, cells, strict=True)),
+        printed=[(name_text(row.name), printed_cells(row)) for row in report.printed],
         table_2=factors(report.runs, report.names, cells),
         apart=[place not in report.together for place in range(len(report.runs))],
         pairs=[pair.shown(report.names) for pair in report.pairs],

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from belle_data.page.bilingual import Text
     from belle_train.judge.judged_runs import Figures, JudgedRun
+    from belle_train.judge.printed_scores import PrintedScores
 
 MACRO, MACRO_WITHOUT_OTHERS = "macro", "macro_without_others"
 COLUMNS = (*CATEGORIES, MACRO, MACRO_WITHOUT_OTHERS)
@@ -85,6 +86,14 @@ def score_cells(runs: Sequence[JudgedRun], comparable: Sequence[int]) -> list[li
             for place, mark in _marks({place: one for place, one in found.items() if one is not None}).items():
                 cells[place][number].mark = mark
     return cells
+
+
+def printed_cells(row: PrintedScores) -> list[Cell]:
+    """The cells of a row of a paper's table: no intervals, nothing missing."""
+    averages = {MACRO: row.macro, MACRO_WITHOUT_OTHERS: row.macro_without_others}
+    values = [averages[column] if column in averages else row.categories.get(column) for column in COLUMNS]
+    not_printed = Both("not printed", "未给出")
+    return [Cell(DASH, not_printed) if value is None else Cell(score_text(value)) for value in values]
 
 
 def _marks(found: dict[int, Figures]) -> dict[int, str]:

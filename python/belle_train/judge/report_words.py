@@ -6,8 +6,11 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from belle_data.page.bilingual import Both
 from belle_data.page.shown import shown_text
+from belle_train.judge.bootstrap import WHY_NULL
 from belle_train.judge.replies import REASONS
 
 if TYPE_CHECKING:
@@ -35,6 +38,16 @@ CHINESE_REASONS = {
     "several_scores": "回复中有互相矛盾的分数或判定",
     "out_of_range": "分数超出范围",
 }
+CHINESE_NULLS = {
+    "no_rows": "没有数据",
+    "no_scores": "没有任何分数",
+    "no_categories": "没有可平均的类别",
+    "category_without_scores": "有类别没有任何分数",
+    "too_few_rows": "数据太少",
+    "no_spread": "所有数值相同",
+    "one_verdict": "只有一种判定",
+    "no_decided_rows": "没有分出胜负的行",
+}
 _CREDENTIALS = re.compile(r"//[^/@\s]*@")
 
 
@@ -42,6 +55,15 @@ def reason_text(reason: str) -> Text:
     """Why a value is missing; a reason that is not known is given as it is."""
     if reason in REASONS and reason in CHINESE_REASONS:
         return Both(REASONS[reason], CHINESE_REASONS[reason])
+    return shown_text(reason, NAME_CHARACTERS)
+
+
+def null_text(reason: object) -> Text:
+    """Why a statistic is null; a reason that is not known is given as it is."""
+    if not isinstance(reason, str):
+        return Both("not known", "未知")
+    if reason in WHY_NULL and reason in CHINESE_NULLS:
+        return Both(WHY_NULL[reason], CHINESE_NULLS[reason])
     return shown_text(reason, NAME_CHARACTERS)
 
 
@@ -72,3 +94,19 @@ def score_text(value: float) -> str:
 def between(low: float | None, high: float | None) -> str | None:
     """An interval; None where there is none."""
     return None if low is None or high is None else f"{low:.3f}–{high:.3f}"
+
+
+def english(text: Text) -> str:
+    """A text of the page for a terminal or JSON: in English, without marks."""
+    if isinstance(text, str):
+        return text
+    return text.en.striptags() if isinstance(text.en, Markup) else text.en
+
+
+def sentence(words: tuple[str, str], *values: str | Both) -> Both:
+    """A text in both languages with values set in, those that are in both languages each in its own."""
+    english_words, chinese_words = (Markup.escape(one) for one in words)
+    return Both(
+        english_words.format(*(value.en if isinstance(value, Both) else value for value in values)),
+        chinese_words.format(*(value.zh if isinstance(value, Both) else value for value in values)),
+    )
