@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.train.chat_server import ChatServer
+from tests.chat_server import ChatServer
 from tests.train.conftest import Done, command
 
 if TYPE_CHECKING:

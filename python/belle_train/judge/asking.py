@@ -120,6 +120,8 @@ class _Run:
         self._not_before = self._said_until = 0.0
         self._done = 0
         self._reached = self._replied = self._ended = False
+        # Whole, or the package would put it together each time.
+        self._address = f"{server.url}/chat/completions"
         self._spent_quota: Missing | None = None
         self._openai: Any = None
         self._response: Any = None
@@ -319,7 +321,7 @@ class _Run:
         most, openai, client = request.most, self._openai, self._clients.pop()
         try:
             async with asyncio.timeout(self._server.timeout):
-                response = await client.post("/chat/completions", cast_to=self._response, body=request.body)
+                response = await client.post(self._address, cast_to=self._response, body=request.body)
             reply = reply_of(response.content, self._secret)
         except openai.APIStatusError as error:
             self._reached = True
