@@ -58,7 +58,7 @@ class Pace:
         requests: At most in a minute; None for no limit.
         tokens: At most in a minute; None for no limit. A request with more than these goes alone.
         clock: Seconds.
-        minute: Seconds of a minute.
+        minute: Seconds of a minute; None for `MINUTE`.
     """
 
     def __init__(
@@ -66,9 +66,10 @@ class Pace:
         requests: int | None,
         tokens: int | None,
         clock: Callable[[], float] = time.monotonic,
-        minute: float = MINUTE,
+        minute: float | None = None,
     ) -> None:
         self._clock = clock
+        minute = MINUTE if minute is None else minute
         self._turn = asyncio.Lock()
         self._requests = _windows(requests, minute)
         self._tokens = _windows(tokens, minute)
