@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.progress import polled
+from belle_data.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -132,7 +133,14 @@ def find_overlap(
     from belle_data.page.input_rows import read_rows  # noqa: PLC0415
     from belle_data.stages.decontaminate import Decontaminate, DecontaminateConfig, fired_matches  # noqa: PLC0415
 
-    corpus, summary = read_rows(list(against), None, [], threads, listener)
+    try:
+        corpus, summary = read_rows(list(against), None, [], threads, listener)
+    except SourceError as error:
+        if error.hint and "--" in error.hint:
+            # Of options that this command has not.
+            error.hint = "python -m belle_data clean makes shards of it, and lists the lines that are no rows"
+        error.message = f"of the training data: {error.message}"
+        raise
     with tempfile.TemporaryDirectory(prefix="belle-evalset-") as place:
         path = Path(place) / "eval.jsonl"
         with path.open("w", encoding="utf-8") as handle:
