@@ -64,6 +64,14 @@ def test_without_dedup_every_row_stays(belle: Shell) -> None:
     assert len(rows_of(belle)) == 2
 
 
+def test_a_low_threshold_is_that_of_whole_prompts(belle: Shell) -> None:
+    belle.write("raw.jsonl", asked("请给我推荐一些适合健身的食谱", "请给我推荐一些适合在家健身的食谱和训练计划"))
+    assert build(belle, "--threshold", "0.5").code == 0
+    settings = about(belle)["settings"]["dedup"]["semantic_dedup"]
+    assert (settings["threshold"], settings["field_threshold"]) == (0.5, 0.5)
+    assert len(rows_of(belle)) == 1
+
+
 TRAINING = [
     {"id": "t1", "instruction": "翻译成英文：" + QUESTIONS[3], "input": "", "output": "Name three fruits."},
     {"instruction": "春天有哪些花？", "input": "", "output": "迎春、桃花。"},
@@ -91,7 +99,7 @@ def test_rows_that_training_data_holds_are_found_with_evidence(training: Shell) 
     assert done.code == 0, done.err
     found = about(training)["overlap"]
     assert [(one["id"], one["training_rows"], one["part"]) for one in found["rows"]] == [
-        ("e0", 1, "answer"),
+        ("e0", 1, "reference"),
         ("e4", 2, "prompt"),
     ]
     second = found["rows"][1]
@@ -104,7 +112,7 @@ def test_rows_that_training_data_holds_are_found_with_evidence(training: Shell) 
     assert [one["rows"] for one in found["against"]] == [2, 4]
     assert len(rows_of(training)) == 6
     assert "rows that occur in training data: 2, held by 3 of 6 training rows" in done.out
-    assert "  1.0000  e4 (line 5): its prompt, in 2 training rows" in done.out
+    assert "  1.0000  e4 (line 5): its prompt in 2 training rows, " in done.out
     assert "t4 (shards/part-00001.jsonl.zst:2)" in done.out
 
 

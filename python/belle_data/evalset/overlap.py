@@ -51,7 +51,7 @@ class FoundRow:
     Attributes:
         row: The evaluation row.
         training_rows: How many training rows hold it.
-        part: ``prompt`` or ``answer``: which of its texts the strongest match holds.
+        part: ``prompt`` or ``reference``: which of its texts the strongest match holds.
         similarity: The highest of its matches, from 0 to 1; None where none was near enough for one.
         covered: The highest share of its text in n-grams that a training row shares.
         strongest: Where the strongest match is.
@@ -159,7 +159,8 @@ def find_overlap(
         same = pc.and_(pc.equal(fired["evaluation_row"], number), pc.equal(fired["row"], one["row"]))
         match = fired.filter(pc.and_(same, pc.equal(fired["part"], one["part"]))).sort_by([("value", "descending")])
         where = texts.place(match.slice(0, 1).to_pylist()[0])
-        found.append(FoundRow(rows[number], one["rows"], one["part"], one["similarity"], one["covered"], where))
+        part = "reference" if one["part"] == "answer" else one["part"]
+        found.append(FoundRow(rows[number], one["rows"], part, one["similarity"], one["covered"], where))
     listener.end(f"{len(found):,} of {len(rows):,} evaluation rows are in the training data")
     settings = {name: value for name, value in stage.config.model_dump(mode="json").items() if name != "against"}
     held = len(pc.unique(fired["row"]))
