@@ -169,9 +169,9 @@ def _overlap(overlap: Overlap, *, whole: bool) -> list[str]:
     what = "left out, as they occur" if overlap.dropped else "rows that occur"
     lines = [f"{what} in training data: {len(overlap.found):,}, held by {overlap.training_rows:,} of {read}"]
     for one in overlap.found if whole else overlap.found[:LISTED]:
-        value = f"{one.similarity:.4f}" if one.similarity is not None else f"{one.covered:.2%} covered"
         place, several = one.strongest, "" if one.training_rows == 1 else "s"
-        held = f"its {one.part}, in {one.training_rows:,} training row{several}"
+        value = f"{one.similarity:.4f}" if one.similarity is not None else "–".center(6)
+        held = f"its {one.part} in {one.training_rows:,} training row{several}, {one.covered:.0%} in shared n-grams"
         lines += [
             f"  {value}  {printable(one.row.id)} (line {one.row.line:,}): {held}",
             f"    {_shown(place.text)}",

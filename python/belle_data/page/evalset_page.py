@@ -77,8 +77,10 @@ def evalset_page(found: EvaluationSet, *, language: str | None = None) -> str:
                 shown_text(one.strongest.text, _PROMPT_CHARACTERS),
                 Both("prompt", "指令") if one.part == "prompt" else Both("reference", "参考答案"),
                 _DASH if one.similarity is None else f"{one.similarity:.4f}",
+                share(one.covered, 1),
                 f"{one.training_rows:,}",
-                f"{_name(one.strongest.id)} ({_name(one.strongest.file)}:{one.strongest.line:,})",
+                _name(one.strongest.id),
+                f"{_name(one.strongest.file)}:{one.strongest.line}",
             )
             for one in overlap.found[:LISTED]
         ],
