@@ -101,7 +101,5 @@ def _lines(report: Report) -> list[str]:
     for run, name in zip(report.runs, report.names, strict=True):
         mean = run.macro_without_others.mean
         shown = "–" if mean is None else score_text(mean)
-        lines.append(
-            f"{padded(printable(name), _NAME)} {shown:>6} {len(run.rows):>7,} {sum(run.missing.values()):>8,}"
-        )
+        lines.append(f"{padded(printable(name), _NAME)} {shown:>6} {len(run.rows):>7,} {sum(run.missing.values()):>8,}")
     return lines

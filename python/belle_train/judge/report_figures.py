@@ -80,9 +80,7 @@ def distribution(run: JudgedRun) -> Markup | None:
 
 def length_figures(run: JudgedRun) -> tuple[Markup | None, Facts]:
     """Mean scores of answers by length, and what the summary says of both; None without scored answers."""
-    found = sorted(
-        (len(row.answer), row.score) for row in run.rows if row.answer is not None and row.score is not None
-    )
+    found = sorted((len(row.answer), row.score) for row in run.rows if row.answer is not None and row.score is not None)
     parts = min(_LENGTHS, len(found))
     shown = []
     for part in range(parts):
@@ -90,7 +88,9 @@ def length_figures(run: JudgedRun) -> tuple[Markup | None, Facts]:
         mean = sum(score for _, score in inside) / len(inside)
         low, high = inside[0][0], inside[-1][0]
         reach = f"{low:,}" if low == high else f"{low:,}–{high:,}"
-        shown.append(Bar(translated("{} characters", "{} 字", reach), mean, f"{score_text(mean)} (n = {len(inside):,})"))
+        shown.append(
+            Bar(translated("{} characters", "{} 字", reach), mean, f"{score_text(mean)} (n = {len(inside):,})")
+        )
     about = Both("Classes have as many answers each as can be.", "各组回答数尽量相等。")
     picture = bars.bars(_LENGTH_TITLE, about, shown) if shown else None
     return picture, _length_facts(run.summary.get("length"))
@@ -154,11 +154,16 @@ def verdict_figures(one: Comparison) -> Verdicts:
     win_rate = _number(overall, "win_rate")
     facts: Facts = [
         (Both("rows", "行数"), f"{rows:,}"),
-        (translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", first), _with_interval(win_rate, overall)),
+        (
+            translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", first),
+            _with_interval(win_rate, overall),
+        ),
     ]
     if counts[None]:
         bounds = between(_number(overall, "bound_low"), _number(overall, "bound_high"))
-        facts.append((Both("the same with missing verdicts for either side", "缺失判定全归任一方时的范围"), bounds or DASH))
+        facts.append(
+            (Both("the same with missing verdicts for either side", "缺失判定全归任一方时的范围"), bounds or DASH)
+        )
     for key, words in (
         ("p_value", Both("p-value of the sign test", "符号检验 p 值")),
         ("consistent", Both("the same verdict in both orders", "两种次序判定一致")),

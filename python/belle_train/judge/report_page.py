@@ -161,7 +161,10 @@ def _warnings(report: Report) -> list[Text]:
             found.append(sentence(text, f"{missing:,}", f"{len(one.verdicts):,}", name))
     for row in report.printed:
         if apart := printed_row_consistent(row.categories, row.macro, row.macro_without_others).disagreements:
-            text = ("Printed row {}: its {} is not the mean of its own categories.", "已发表的 {}：其{}与各类别的均值不符。")
+            text = (
+                "Printed row {}: its {} is not the mean of its own categories.",
+                "已发表的 {}：其{}与各类别的均值不符。",
+            )
             names = [COLUMN_NAMES[column] for column in apart]
             shown = Both(", ".join(one.en for one in names), "、".join(one.zh for one in names))
             found.append(sentence(text, name_text(row.name), shown))

@@ -41,7 +41,10 @@ def provenance(run: JudgedRun | Comparison, name: str) -> tuple[str, list[Origin
         for side, shown in (("a", run.first), ("b", run.second)):
             about, title = _object(manifest.get(side)), value_text(shown)[:NAME_CHARACTERS]
             training = _object(about.get("training"))
-            found += [_answers(title, about, training), _training(Both(f"Training: {title}", f"训练：{title}"), training)]
+            found += [
+                _answers(title, about, training),
+                _training(Both(f"Training: {title}", f"训练：{title}"), training),
+            ]
     found.append(_facts(Both("Evaluation set", "评测集"), manifest.get("evaluation"), _EVALUATION))
     found.append(_facts(Both("Judge", "评审"), manifest.get("judge"), _JUDGE))
     found.append(_facts(Both("Replies", "评审回复"), manifest.get("replies"), _REPLIES))
@@ -50,7 +53,9 @@ def provenance(run: JudgedRun | Comparison, name: str) -> tuple[str, list[Origin
         found.append(Origin(Both("What failed", "失败原因"), lost))
     made_by = _object(manifest.get("made_by"))
     folder: list[tuple[Text, Text]] = [(Both("folder", "文件夹"), value_text(run.folder))]
-    found.append(Origin(Both("Made by", "生成工具"), folder + [(value_text(key), value_text(made_by[key])) for key in made_by]))
+    found.append(
+        Origin(Both("Made by", "生成工具"), folder + [(value_text(key), value_text(made_by[key])) for key in made_by])
+    )
     return name, found
 
 
@@ -102,7 +107,10 @@ def _answers(title: Text, answers: Mapping[str, Any], training: Mapping[str, Any
         (Both("file of answers", "回答文件"), value_text(answers.get("path"))),
         (Both("SHA-256 of the answers", "回答的 SHA-256"), value_text(answers.get("sha256"))),
     ]
-    names = {"model": Both("digest or name of the model", "模型摘要或名称"), "prompts": Both("digest of the prompts", "提示的摘要")}
+    names = {
+        "model": Both("digest or name of the model", "模型摘要或名称"),
+        "prompts": Both("digest of the prompts", "提示的摘要"),
+    }
     facts += [(names.get(key) or value_text(key), value_text(value)) for key, value in settings.items()]
     return Origin(title, facts)
 

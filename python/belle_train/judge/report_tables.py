@@ -117,12 +117,16 @@ def _end(bound: float | None, figures: Figures, otherwise: float = 0.0) -> float
     return otherwise if bound is None else bound
 
 
-def factors(runs: Sequence[JudgedRun], names: Sequence[str], cells: Sequence[list[Cell]]) -> list[tuple[str, list[Line]]]:
+def factors(
+    runs: Sequence[JudgedRun], names: Sequence[str], cells: Sequence[list[Cell]]
+) -> list[tuple[str, list[Line]]]:
     """The rows of Table 2 by factor, both in the order of the runs."""
     found: dict[str, list[Line]] = {}
     for run, name, row in zip(runs, names, cells, strict=True):
         labels = run.manifest.get("labels")
-        known = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
+        known = (
+            {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
+        )
         base, data, factor = (known.get(key) or "" for key in ("base", "data", "factor"))
         line = Line(name, name_text(base), name_text(data), row[COLUMNS.index(MACRO_WITHOUT_OTHERS)])
         found.setdefault(name_text(factor), []).append(line)
