@@ -119,7 +119,7 @@ class _Run:
         self._settled = asyncio.Event()
         self._not_before = self._said_until = 0.0
         self._done = 0
-        self._reached = self._replied = self._ended = False
+        self._reached = self._replied = self._ended = self._said_model = False
         # Whole, or the package would put it together each time.
         self._address = f"{server.url}/chat/completions"
         self._spent_quota: Missing | None = None
@@ -300,7 +300,7 @@ class _Run:
             if not isinstance(outcome, Reply):
                 return outcome
             if not self._server.accepts(outcome.model):
-                return Missing("wrong_model", f"{without_key(str(outcome.model))} replied")
+                return self._wrong_model(str(outcome.model))
             self._store.put(request.key, outcome, spent)
             stored = True
             return self.result(request.key)
@@ -312,7 +312,7 @@ class _Run:
             self._budget.settle(request.most, spent)
             self._settled.set()
             if booking is not None:
-                booking.amount = min(booking.amount, spent.total)
+                self._pace.lower(booking, spent.total)
             if spent.total and not stored:
                 self._store.add_unanswered(spent)
 
@@ -377,6 +377,13 @@ class _Run:
             # The server means all of us.
             self._not_before = max(self._not_before, time.monotonic() + asked)
         return _Failed(refusal.reason, refusal.detail, asked)
+
+    def _wrong_model(self, model: str) -> Missing:
+        if not self._said_model:
+            self._said_model = True
+            text = f"{model} replied where {self._server.model} was asked; such replies are not kept"
+            self._listener.message(f"{self._server.url}: {text}")
+        return Missing("wrong_model", f"{without_key(model)} replied")
 
     def _say(self, reason: str, wait: float) -> None:
         now = time.monotonic()
