@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import sys
@@ -35,7 +36,7 @@ _TRIES_OF_SCHEMA = 3
 """So many questions are asked one after the other to find out, then the schema is sent along."""
 _RETRIES_UNREACHED = 3
 _CONNECT_SECONDS = 10.0
-_CONNECTIONS_OF_A_CLIENT = 8
+_CONNECTIONS_OF_A_CLIENT = 4
 """The HTTP library looks at all connections of a client before and after each request."""
 _WORTH_SAYING = 2.0
 """Seconds of waiting from which on the user is told."""
@@ -86,7 +87,12 @@ def ask(
     requests, settled = prepared(server, questions, schema, store)
     run = _Run(server, store, budget, listener)
     if any(store.get(request.key) is None for request in requests):
-        requests = asyncio.run(run.all(requests, None if settled else schema))
+        # What libraries have loaded is no garbage; looking at it again and again takes a tenth of the time.
+        gc.freeze()
+        try:
+            requests = asyncio.run(run.all(requests, None if settled else schema))
+        finally:
+            gc.unfreeze()
     store.finish([request.key for request in requests])
     return [run.result(request.key) for request in requests]
 
