@@ -70,6 +70,11 @@ def failing(server: JudgeServer, folder: Path, count: int = 20) -> BelleError:
     return caught.value
 
 
+def estimate_calls(server: JudgeServer, folder: Path, count: int) -> int:
+    with ReplyStore(folder) as store:
+        return estimate(server, questions(count), None, store, Budget()).calls
+
+
 def should_end(plan: list[str], text: str) -> tuple[str, int]:
     end, attempts = expected(plan, RETRIES)
     good = f"reply {reply_text({'messages': [{'content': text}], 'seed': 42})}"
@@ -230,6 +235,7 @@ def test_names_that_a_reply_may_carry(server: FaultServer, tmp_path: Path) -> No
     found = asked(judge(server, accepted_models=("alias",)), tmp_path, questions(len(named)))
     assert [end.split()[0] for end in ends(found)] == ["reply"] * 6 + ["wrong_model"] * 5
     assert [one.model for one in found if isinstance(one, Reply)] == named[:6]
+    assert estimate_calls(judge(server), tmp_path, len(named)) == 5, "such replies are not kept"
 
 
 def test_what_is_sent(server: FaultServer, tmp_path: Path) -> None:
@@ -310,10 +316,12 @@ def test_requests_per_minute(server: FaultServer, tmp_path: Path, monkeypatch: p
 
 
 def test_tokens_per_minute(server: FaultServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("belle_train.judge.pace.MINUTE", 0.2)
+    minute, limit = 0.5, 400
+    monkeypatch.setattr("belle_train.judge.pace.MINUTE", minute)
     began = time.monotonic()
-    asked(judge(server, tokens_per_minute=400, max_tokens=50), tmp_path, questions(31))
-    assert time.monotonic() - began >= 0.2 * (sum(server.charged) // 400 - 1)
+    asked(judge(server, connections=2, tokens_per_minute=limit, max_tokens=50), tmp_path, questions(31))
+    assert sum(server.charged) > 3 * limit
+    assert time.monotonic() - began >= minute * (sum(server.charged) // limit - 1)
     assert len(server.asked) == 31
 
 
@@ -417,7 +425,9 @@ def test_an_interruption_ends_soon_and_keeps_replies(server: FaultServer, tmp_pa
     assert process.returncode != 0
     with ReplyStore(tmp_path / "out") as store:
         assert len(store) == 50
-        assert store.spent.total > sum(server.charged[:1]), "what is under way may be charged"
+        spent = store.spent
+        assert spent.prompt >= server.charged[0], "what is under way may be charged"
+        assert spent.answer >= server.charged[1]
 
 
 def test_the_same_bytes_whatever_came_first(server: FaultServer, tmp_path: Path) -> None:

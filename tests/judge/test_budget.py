@@ -151,7 +151,7 @@ def test_a_minute_never_has_more_than_its_limit(requests: int | None, tokens: in
             assert wait > 0
             now += wait
         used = chance.randint(0, wanted)
-        booking.amount = used
+        pace.lower(booking, used)
         left.append((now, used))
         now += chance.choice([0.0, 0.001, 1.0, 30.0])
     for place, (begin, _) in enumerate(left):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import sys
@@ -35,7 +36,7 @@ _TRIES_OF_SCHEMA = 3
 """So many questions are asked one after the other to find out, then the schema is sent along."""
 _RETRIES_UNREACHED = 3
 _CONNECT_SECONDS = 10.0
-_CONNECTIONS_OF_A_CLIENT = 8
+_CONNECTIONS_OF_A_CLIENT = 4
 """The HTTP library looks at all connections of a client before and after each request."""
 _WORTH_SAYING = 2.0
 """Seconds of waiting from which on the user is told."""
@@ -86,7 +87,12 @@ def ask(
     requests, settled = prepared(server, questions, schema, store)
     run = _Run(server, store, budget, listener)
     if any(store.get(request.key) is None for request in requests):
-        requests = asyncio.run(run.all(requests, None if settled else schema))
+        # What libraries have loaded is no garbage; looking at it again and again takes a tenth of the time.
+        gc.freeze()
+        try:
+            requests = asyncio.run(run.all(requests, None if settled else schema))
+        finally:
+            gc.unfreeze()
     store.finish([request.key for request in requests])
     return [run.result(request.key) for request in requests]
 
@@ -119,7 +125,7 @@ class _Run:
         self._settled = asyncio.Event()
         self._not_before = self._said_until = 0.0
         self._done = 0
-        self._reached = self._replied = self._ended = False
+        self._reached = self._replied = self._ended = self._said_model = False
         # Whole, or the package would put it together each time.
         self._address = f"{server.url}/chat/completions"
         self._spent_quota: Missing | None = None
@@ -300,7 +306,7 @@ class _Run:
             if not isinstance(outcome, Reply):
                 return outcome
             if not self._server.accepts(outcome.model):
-                return Missing("wrong_model", f"{without_key(str(outcome.model))} replied")
+                return self._wrong_model(str(outcome.model))
             self._store.put(request.key, outcome, spent)
             stored = True
             return self.result(request.key)
@@ -312,7 +318,7 @@ class _Run:
             self._budget.settle(request.most, spent)
             self._settled.set()
             if booking is not None:
-                booking.amount = min(booking.amount, spent.total)
+                self._pace.lower(booking, spent.total)
             if spent.total and not stored:
                 self._store.add_unanswered(spent)
 
@@ -377,6 +383,13 @@ class _Run:
             # The server means all of us.
             self._not_before = max(self._not_before, time.monotonic() + asked)
         return _Failed(refusal.reason, refusal.detail, asked)
+
+    def _wrong_model(self, model: str) -> Missing:
+        if not self._said_model:
+            self._said_model = True
+            text = f"{model} replied where {self._server.model} was asked; such replies are not kept"
+            self._listener.message(f"{self._server.url}: {text}")
+        return Missing("wrong_model", f"{without_key(model)} replied")
 
     def _say(self, reason: str, wait: float) -> None:
         now = time.monotonic()
