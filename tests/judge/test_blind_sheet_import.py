@@ -69,6 +69,7 @@ def test_other_words_are_no_verdict(said: str) -> None:
 
 
 def test_missing_verdicts_are_listed_and_never_counted(desk: Desk) -> None:
+    desk.systems(a=lambda at: f"两行\n{at}")
     assert desk.export().code == 0
     a = decided(desk, "a")
     said = {2: "", 5: "maybe"}
@@ -78,8 +79,8 @@ def test_missing_verdicts_are_listed_and_never_counted(desk: Desk) -> None:
     done = desk.run("import", "--key", "key.json", "filled.csv", "--out", "human.json")
     assert (done.code, done.out) == (1, "")
     assert done.err.splitlines() == [
-        "filled.csv:3: row 2: there is no verdict",
-        "filled.csv:6: row 5: the verdict is not known: 'maybe'",
+        "filled.csv:4: row 2: there is no verdict",
+        "filled.csv:10: row 5: the verdict is not known: 'maybe'",
         "filled.csv: row 7: the row is not in the sheet",
         "3 verdicts are missing or unknown; --allow-missing counts them as missing",
     ]
@@ -144,6 +145,18 @@ def test_a_changed_word_is_noticed_in_either_encoding(encoding: str, desk: Desk)
     assert "the texts of the row 1 are not those" in done.err
 
 
+def test_a_changed_sign_is_noticed_unless_the_encoding_may_have_lost_it(desk: Desk) -> None:
+    assert desk.export().code == 0
+    head, *rows = desk.sheet()
+    for row in rows:
+        row[2], row[6] = row[2].replace("？", "?"), "left"
+    for encoding, code in (("utf-8", 2), ("utf-16", 2), ("gb18030", 0)):
+        desk.save([head, *rows], "filled.csv", encoding)
+        done = desk.run("import", "--key", "key.json", "filled.csv")
+        assert done.code == code, done.err
+        assert ("Excel must save as CSV UTF-8" in done.err) is (code == 2)
+
+
 @pytest.mark.parametrize(
     "content", ["[]", "{}", "x", '{"kind": "judge"}', '{"kind": "blind-sheet", "a": {"name": "a", "sha256": 1}}', ""]
 )
@@ -199,6 +212,15 @@ def test_people_are_compared_with_each_other(desk: Desk) -> None:
     assert "equal in 66.7% of 18 rows" in shown.out
     twice = desk.run("import", "--key", "key.json", "ben.csv", "ben.csv")
     assert (twice.code, "the sheet is given twice" in twice.err) == (2, True)
+
+
+def test_two_people_may_fill_in_copies_of_one_sheet(desk: Desk) -> None:
+    assert desk.export("--annotators", 2).code == 0
+    for name in ("ann.csv", "ben.csv", "cid.csv"):
+        desk.fill(lambda number, _: "left" if number % 3 else "tie", source="sheet-2.csv", name=name)
+    done = desk.run("import", "--key", "key.json", "ann.csv", "ben.csv", "cid.csv", "--json")
+    assert done.code == 0, done.err
+    assert [one["kappa"] for one in done.json()["agreement"]] == [1.0, 1.0, 1.0]
 
 
 def judged(desk: Desk, verdicts: dict[str, str | None], *, turned: bool = False, **sides: str) -> None:

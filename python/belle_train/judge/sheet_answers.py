@@ -67,7 +67,7 @@ class Pairs:
     """The rows that both answered.
 
     Attributes:
-        rows: In the order of their ids.
+        rows: In the order of the first file.
         digests: The SHA-256 of both files.
         left_out: How many rows are left out, by why.
         differences: How many rows have another category or reference in the second file.
@@ -112,7 +112,6 @@ def read_pairs(a: str | Path, b: str | Path) -> Pairs:
         rows.append(Pair(own, one.category, *map(sheet_text, texts)))
     if not rows:
         raise SourceError(f"no row has an answer here and in {a}", path=b, hint="rows are joined by id or prompt")
-    rows.sort(key=lambda row: row.id)
     return Pairs(tuple(rows), (first_digest, second_digest), left_out, differences)
 
 
