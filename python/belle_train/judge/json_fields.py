@@ -1,4 +1,4 @@
-"""Fields of JSON that somebody may have damaged: each is taken with its type, and a wrong one is told with its place."""
+"""Fields of JSON that somebody may have damaged: each is taken with its type, a wrong one told with its place."""
 
 from __future__ import annotations
 

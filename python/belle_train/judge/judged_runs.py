@@ -171,7 +171,9 @@ def _judged(name: str, folder: Path, manifest: Fields) -> JudgedRun:
     for one, figures in categories.items():
         there = [row.score for row in rows if row.category == one]
         if (figures.rows, figures.missing) != (len(there), there.count(None)):
-            raise found.refused(f"does not have the counts of {SCORES}: {len(there)} rows, {there.count(None)} missing", one)
+            raise found.refused(
+                f"does not have the counts of {SCORES}: {len(there)} rows, {there.count(None)} missing", one
+            )
     missing = summary.table("missing")
     if sum(missing.count(reason) for reason in missing.values) != sum(row.score is None for row in rows):
         raise summary.refused(f"does not add up to the rows of {SCORES} that have no score", "missing")

@@ -83,7 +83,9 @@ def chosen_cases(runs: Sequence[tuple[int, JudgedRun]], wanted: int | None) -> C
     # The middle of each of so many equal parts.
     places = sorted(order[(2 * number + 1) * len(order) // (2 * count)] for number in range(count))
     answers = [(number, {row.id: row for row in run.rows}) for number, run in runs]
-    there = [(place, [(number, found[ids[place]]) for number, found in answers if ids[place] in found]) for place in places]
+    there = [
+        (place, [(number, found[ids[place]]) for number, found in answers if ids[place] in found]) for place in places
+    ]
     lengths = [len(text) for _, found in there for _, row in found for text in _texts(row)]
     most = cut_to_fit(lengths)
     cases = [_case(place, rows[ids[place]], found, most) for place, found in there]

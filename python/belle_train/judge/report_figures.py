@@ -9,6 +9,7 @@ from belle_data.page import bars, charts
 from belle_data.page.bars import Bar
 from belle_data.page.bilingual import Both, translated
 from belle_data.page.render import share
+from belle_train.judge.report_pairs import p_text
 from belle_train.judge.report_words import DASH, between, name_text, null_text, reason_text, score_text
 
 if TYPE_CHECKING:
@@ -80,9 +81,7 @@ def distribution(run: JudgedRun) -> Markup | None:
 
 def length_figures(run: JudgedRun) -> tuple[Markup | None, Facts]:
     """Mean scores of answers by length, and what the summary says of both; None without scored answers."""
-    found = sorted(
-        (len(row.answer), row.score) for row in run.rows if row.answer is not None and row.score is not None
-    )
+    found = sorted((len(row.answer), row.score) for row in run.rows if row.answer is not None and row.score is not None)
     parts = min(_LENGTHS, len(found))
     shown = []
     for part in range(parts):
@@ -90,9 +89,12 @@ def length_figures(run: JudgedRun) -> tuple[Markup | None, Facts]:
         mean = sum(score for _, score in inside) / len(inside)
         low, high = inside[0][0], inside[-1][0]
         reach = f"{low:,}" if low == high else f"{low:,}–{high:,}"
-        shown.append(Bar(translated("{} characters", "{} 字", reach), mean, f"{score_text(mean)} (n = {len(inside):,})"))
+        shown.append(
+            Bar(translated("{} characters", "{} 字", reach), mean, f"{score_text(mean)} (n = {len(inside):,})")
+        )
     about = Both("Classes have as many answers each as can be.", "各组回答数尽量相等。")
-    picture = bars.bars(_LENGTH_TITLE, about, shown) if shown else None
+    # The same scale for every run: a full score is as wide as there is room.
+    picture = bars.bars(_LENGTH_TITLE, about, shown, largest=1.0) if shown else None
     return picture, _length_facts(run.summary.get("length"))
 
 
@@ -118,7 +120,7 @@ def agreement_facts(run: JudgedRun) -> list[tuple[Text, Facts]]:
         "repeats": Both("Repeats of the judge", "评审重复之间的一致性"),
         "human": Both("The judge and people", "评审与人工评分的一致性"),
     }
-    found = []
+    found: list[tuple[Text, Facts]] = []
     for key, title in titles.items():
         values = _object(run.summary, key)
         facts: Facts = []
@@ -127,7 +129,7 @@ def agreement_facts(run: JudgedRun) -> list[tuple[Text, Facts]]:
                 facts += [(words, f"{values[name]:,}")] if isinstance(values.get(name), int) else []
             elif name in values:
                 value = _number(values, name)
-                text: Text = null_text(values.get("reason")) if value is None else f"{value:.3f}"
+                text: Text = null_text(values.get("reason")) if value is None else _signed(value)
                 facts.append((words, share(value, 1) if name == "equal" and value is not None else text))
         if facts:
             found.append((title, facts))
@@ -146,7 +148,7 @@ def verdict_figures(one: Comparison) -> Verdicts:
         ("b", "loss", translated("{} is better", "{} 更好", second)),
         (None, "none", Both("no verdict", "没有判定")),
     ]
-    bar = [
+    bar: list[tuple[str, Text, float, str]] = [
         (name, words, counts[kind] / rows, f"{counts[kind]:,} ({share(counts[kind], rows)})")
         for kind, name, words in kinds
         if rows and (kind is not None or counts[kind])
@@ -154,18 +156,23 @@ def verdict_figures(one: Comparison) -> Verdicts:
     win_rate = _number(overall, "win_rate")
     facts: Facts = [
         (Both("rows", "行数"), f"{rows:,}"),
-        (translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", first), _with_interval(win_rate, overall)),
+        (
+            translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", first),
+            _with_interval(win_rate, overall),
+        ),
     ]
     if counts[None]:
         bounds = between(_number(overall, "bound_low"), _number(overall, "bound_high"))
-        facts.append((Both("the same with missing verdicts for either side", "缺失判定全归任一方时的范围"), bounds or DASH))
+        facts.append(
+            (Both("the same with missing verdicts for either side", "缺失判定全归任一方时的范围"), bounds or DASH)
+        )
     for key, words in (
         ("p_value", Both("p-value of the sign test", "符号检验 p 值")),
         ("consistent", Both("the same verdict in both orders", "两种次序判定一致")),
         ("first_place", Both("decided for the answer shown first", "判给先出示的回答")),
     ):
         value = _number(overall, key)
-        shown = DASH if value is None else f"{value:.3g}" if key == "p_value" else share(value, 1)
+        shown = p_text(value) if key == "p_value" else DASH if value is None else share(value, 1)
         facts.append((words, shown))
     missing = _object(one.summary, "missing_reasons")
     listed = [(reason_text(reason), f"{count:,}") for reason, count in missing.items() if isinstance(count, int)]
@@ -175,8 +182,14 @@ def verdict_figures(one: Comparison) -> Verdicts:
 def _with_interval(value: float | None, found: Mapping[str, Any]) -> Text:
     if value is None:
         return null_text(found.get("reason"))
-    ends = between(_number(found, "low"), _number(found, "high"))
-    return f"{value:.3f}" + (f" ({ends})" if ends else "")
+    low, high = _number(found, "low"), _number(found, "high")
+    return _signed(value) + (
+        f" ({_signed(low)}\u00a0…\u00a0{_signed(high)})" if low is not None and high is not None else ""
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
 
 
 def _object(value: object, key: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from belle_train.judge.statistics import ScoredRow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from belle_data.engine.progress import Listener
     from belle_data.page.bilingual import Text
     from belle_train.judge.judged_runs import JudgedRow, JudgedRun
     from belle_train.judge.paired_tests import Difference, SystemsComparison
@@ -81,11 +82,17 @@ class PairCell:
     reason: Text | None = None
 
 
-def compared(runs: Sequence[tuple[int, JudgedRun]]) -> list[PairedTest]:
+def compared(runs: Sequence[tuple[int, JudgedRun]], listener: Listener) -> list[PairedTest]:
     """Test all pairs of runs, each with its place among all runs; p-values are adjusted together (Holm 1979)."""
     scored = {place: [_scored(row) for row in run.rows] for place, run in runs}
     pairs = list(combinations(scored, 2))
-    found = [compare_systems(scored[one], scored[other]) for one, other in pairs]
+    found = []
+    if pairs:
+        listener.begin("comparing", len(pairs), "pairs")
+        for one, other in pairs:
+            found.append(compare_systems(scored[one], scored[other]))
+            listener.update(len(found))
+        listener.end(f"{len(pairs):,} pairs of {len(scored):,} systems")
     adjusted = holm([one.macro_without_others.p_value for one in found])
     return [PairedTest(*pair, one, value) for pair, one, value in zip(pairs, found, adjusted, strict=True)]
 
