@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from belle_data.errors import SourceError, UsageError
+from belle_data.openai_server import KEY_VARIABLE, check_address
 from belle_train.answers_file import LENGTH, STOP, failed, row_seed
 from belle_train.generation import without_answer
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from belle_train.generation import Sampling
     from belle_train.prompts import Prompt
 
-KEY = "OPENAI_API_KEY"
 MOST_CONNECTIONS = 1024
 _DETAIL = 200
 _REFUSED = {401: "the key is refused", 403: "the key may not do this", 404: "there is no such path or model"}
@@ -50,17 +49,7 @@ class Server:
         Raises:
             UsageError: It does.
         """
-        try:
-            parts = urlsplit(self.url)
-            known = parts.scheme in {"http", "https"} and bool(parts.hostname)
-        except ValueError:
-            parts, known = urlsplit(""), False
-        if not known:
-            hint = "such as http://localhost:8000/v1"
-            raise UsageError("a server is an address with http or https", value=self.url, hint=hint)
-        if parts.username or parts.password or parts.query or parts.fragment:
-            # Not shown: it may be a secret.
-            raise UsageError("the address of a server has neither user nor query", hint=f"a key is read from {KEY}")
+        check_address(self.url)
         if not 1 <= self.connections <= MOST_CONNECTIONS:
             raise UsageError(f"connections are 1 to {MOST_CONNECTIONS:,}", value=self.connections)
         if not self.timeout > 0:
@@ -100,7 +89,7 @@ class _Asking:
         self, server: Server, sampling: Sampling, put: Callable[[int, dict[str, Any]], object], listener: Listener
     ) -> None:
         self._server, self._sampling, self._put, self._listener = server, sampling, put, listener
-        self._key = os.environ.get(KEY)
+        self._key = os.environ.get(KEY_VARIABLE)
         self._done = 0
         self._reached = False
         self._unreached: list[tuple[int, dict[str, Any]]] = []

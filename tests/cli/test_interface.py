@@ -17,8 +17,10 @@ Rows = list[dict[str, Any]]
 
 
 def test_every_command_is_a_function() -> None:
-    # A recipe is loaded, and then it is a value; language models, reports and vocabularies have packages of their own.
-    assert {*COMMANDS, "load_recipe", "run_page"} - {"recipe", "lm", "report", "vocab"} <= set(belle_data.__all__)
+    # A recipe is loaded, and then it is a value; the others have packages of their own.
+    assert {*COMMANDS, "load_recipe", "run_page"} - {"recipe", "lm", "report", "vocab", "evalset"} <= set(
+        belle_data.__all__
+    )
     assert len(belle_data.__all__) >= 8
     for name in belle_data.__all__:
         assert getattr(belle_data, name) is not None

@@ -15,8 +15,8 @@ from tests.embed.conftest import KEY
 from tests.embed.server import EmbeddingServer, Fault, unit
 
 from belle_data.embed import Embedder, EmbedderSettings, embedder_of
-from belle_data.embed.openai_answers import seconds_to_wait
 from belle_data.errors import BelleError, SourceError, UsageError
+from belle_data.openai_server import seconds_to_wait
 
 TEXTS = [f"第{number}个问题：水为什么会结冰？" for number in range(64)]
 

@@ -113,14 +113,14 @@ def test_every_decision_is_in_the_list() -> None:
 
 
 def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
-    from belle_data.cli import main
+    from belle_data.cli import evalset, main, vocab
     from belle_data.cli.parser import COMMANDS
-    from belle_data.cli.vocab import ACTIONS
     from belle_train.cli import main as train
     from belle_train.cli.parser import PROGRAM
 
     assert len(COMMANDS) >= 7
-    commands = [[], *([command] for command in COMMANDS), *(["vocab", action] for action in ACTIONS)]
+    commands = [[], *([command] for command in COMMANDS), *(["vocab", action] for action in vocab.ACTIONS)]
+    commands += [["evalset", action] for action in evalset.ACTIONS]
     for arguments in ([*command, "--help"] for command in commands):
         assert main(arguments) == 0
     # A command that is announced and not there yet has no help.

@@ -32,6 +32,7 @@ COMMANDS = {
     "words": "show the content words of data, and how varied they are",
     "tokens": "count the tokens of texts by tokenizers side by side",
     "vocab": "train a vocabulary, join it to another, and prove what it promises",
+    "evalset": "make an evaluation set out of questions, and show what is in it",
     "convert": "write rows in another format, so that they can come back byte for byte",
     "recipe": "show a recipe whole, or check it",
 }

@@ -14,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from belle_data.embed.embedder import Cost
-from belle_data.embed.openai_requests import OWN_SERVER, Item, Requests, api_key
+from belle_data.embed.openai_requests import Item, Requests
 from belle_data.embed.price import DOLLARS_PER_MILLION_TOKENS, tokens_of
 from belle_data.embed.vector_store import VectorStore, key_of
 from belle_data.embed.vectors import texts_and_blanks
 from belle_data.errors import UsageError
+from belle_data.openai_server import OWN_SERVER, api_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

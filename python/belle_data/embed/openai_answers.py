@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
-from time import time
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,8 +12,6 @@ import numpy as np
 from belle_data.embed.vectors import unit_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import numpy.typing as npt
 
 MOST_DIMENSIONS = 65_536
@@ -104,25 +100,3 @@ def _tokens(body: Any) -> int:
     usage = body.get("usage")
     tokens = usage.get("prompt_tokens") if isinstance(usage, dict) else None
     return tokens if isinstance(tokens, int) and tokens > 0 else 0
-
-
-def seconds_to_wait(headers: Mapping[str, str]) -> float | None:
-    """Read `Retry-After`: seconds, or a date of HTTP; None without it, or if it is neither."""
-    said = headers.get("retry-after-ms")
-    try:
-        if said is not None:
-            return _sane(float(said) / 1000)
-        said = headers.get("retry-after")
-        if said is None:
-            return None
-        return _sane(float(said))
-    except ValueError:
-        pass
-    try:
-        return max(parsedate_to_datetime(str(said)).timestamp() - time(), 0.0)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _sane(seconds: float) -> float | None:
-    return seconds if 0 <= seconds < float("inf") else None

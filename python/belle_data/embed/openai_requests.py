@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import random
-import re
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from belle_data.embed.openai_answers import Answer, WrongAnswerError, answer_of, seconds_to_wait
+from belle_data.embed.openai_answers import Answer, WrongAnswerError, answer_of
 from belle_data.errors import BelleError, InternalError, SourceError, UsageError
+from belle_data.openai_server import KEY_VARIABLE, api_key, is_temporary, seconds_to_wait, time_to_wait, without_key
 from belle_data.sources.optional import load
 
 if TYPE_CHECKING:
@@ -19,18 +17,11 @@ if TYPE_CHECKING:
 
     from belle_data.embed.settings import EmbedderSettings
 
-OWN_SERVER = "https://api.openai.com/v1"
-KEY_VARIABLE = "OPENAI_API_KEY"
-
-_FIRST_WAIT = 0.5
-_LONGEST_WAIT = 30.0
 _WORTH_SAYING = 2.0
 """Seconds of waiting from which on the user is told."""
 _WRONG_ANSWERS = 3
 """So many wrong answers to one request are not made up for by another."""
-_TEMPORARY = {408, 409, 425, 429}
 _TOO_MUCH = {400, 413, 422}
-_KEY_LIKE = re.compile(r"\b(sk|pk|rk)-[\w*.\-]{3,}")
 
 
 class Item:
@@ -59,21 +50,6 @@ class _AgainError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.wait = wait
-
-
-def api_key(server: str) -> str:
-    """Read the key of the environment; a server of one's own may need none.
-
-    Raises:
-        UsageError: There is none for OpenAI's server, or it cannot be sent. The key is in no message.
-    """
-    key = os.environ.get(KEY_VARIABLE, "").strip()
-    if not key and server == OWN_SERVER:
-        hint = f"put the key into {KEY_VARIABLE}, or set base_url to a server of your own"
-        raise UsageError(f"the environment has no {KEY_VARIABLE}", hint=hint)
-    if not key.isascii() or not key.isprintable():
-        raise UsageError(f"{KEY_VARIABLE} has characters that no key has", hint="copy it again")
-    return key or "none"
 
 
 class Requests:
@@ -176,7 +152,7 @@ class Requests:
                 self.dimensions = answer.vectors.shape[1]
                 return answer
             failed += 1
-            wait = _time_to_wait(asked_to_wait, failed)
+            wait = time_to_wait(asked_to_wait, failed)
             if time.monotonic() + wait > gives_up:
                 raise self._gave_up(reason, asked_to_wait)
             self._say(reason, wait)
@@ -193,7 +169,7 @@ class Requests:
             if error.status_code in _TOO_MUCH and len(items) > 1:
                 raise _SplitError from None
             reason = self._reason(error)
-            if not _is_temporary(error):
+            if not is_temporary(error.status_code, error.body):
                 raise self._refused(error, reason, items) from None
             wait = seconds_to_wait(error.response.headers)
             if wait is not None:
@@ -205,7 +181,7 @@ class Requests:
         except self._openai.APIConnectionError as error:
             raise _AgainError(f"no connection ({type(error.__cause__ or error).__name__})") from None
         except self._openai.OpenAIError as error:
-            raise SourceError(self._without_key(str(error)), path=self._server) from None
+            raise SourceError(without_key(str(error)), path=self._server) from None
         return answer_of(content, len(items), self.dimensions)
 
     async def _sleep(self, seconds: float, stop: asyncio.Event) -> None:
@@ -227,12 +203,7 @@ class Requests:
     def _reason(self, error: Any) -> str:
         body = error.body
         said = body.get("message") if isinstance(body, dict) else None
-        return f"HTTP {error.status_code}" + (f", {self._without_key(str(said))}" if said else "")
-
-    def _without_key(self, text: str) -> str:
-        key = os.environ.get(KEY_VARIABLE, "").strip()
-        text = text.replace(key, "***") if key else text
-        return _KEY_LIKE.sub("***", text)[:300]
+        return f"HTTP {error.status_code}" + (f", {without_key(str(said))}" if said else "")
 
     def _refused(self, error: Any, reason: str, items: list[Item]) -> BelleError:
         if error.status_code in {401, 403}:
@@ -311,18 +282,3 @@ class _Thread:
             self._work.close()
         else:
             await self._work
-
-
-def _time_to_wait(asked: float | None, failed: int) -> float:
-    """Choose the seconds before a request is made again that has failed so often."""
-    if asked is not None:
-        return asked + random.uniform(0, min(0.1 * asked, 1.0))  # noqa: S311 - no secret
-    # Anything up to the limit: requests that failed together must not come back together.
-    return random.uniform(0, min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(failed, 16)))  # noqa: S311 - no secret
-
-
-def _is_temporary(error: Any) -> bool:
-    # A spent quota has the status of too many requests, but no waiting helps.
-    if isinstance(error.body, dict) and error.body.get("code") == "insufficient_quota":
-        return False
-    return error.status_code in _TEMPORARY or error.status_code >= 500

@@ -21,7 +21,7 @@ class Parser(DataParser):
 
 PROGRAM = Program(
     "belle_train",
-    "Trains Chinese instruction models on data that belle_data cleaned.",
+    "Trains Chinese instruction models on data that belle_data cleaned, and judges them.",
     {
         "init-tiny": "make a small random LLaMA, for trying things out",
         "extend": "give a model the rows of a merged vocabulary",
@@ -30,7 +30,9 @@ PROGRAM = Program(
         "inspect-data": "show the tokens of rows with what is learned of them, lengths, truncation and packing",
         "generate": "answer prompts with a model, or with one behind a server",
         "merge-lora": "join a LoRA adapter and its model",
-        "report": "make a page of scores and verdicts, with tables, tests, cases and where they come from",
+        "judge": "let a model score answers from 0 to 1, by category",
+        "compare": "let a model say which of two systems answers better, in both orders",
+        "report": "make a page of scores and verdicts: tables, tests, cases side by side, provenance",
     },
     top=Parser,
 )

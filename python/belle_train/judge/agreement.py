@@ -158,7 +158,7 @@ def cohens_kappa(
     """Compare two series of verdicts (Cohen 1960).
 
     The result is the same for the two in either order, and for rows in any order. The interval is that of a bootstrap
-    over rows; draws in which kappa is not defined are left out of it, and it is None if they are more than half.
+    over rows; draws in which kappa is not defined have no part in it, and fewer than three rows give none.
 
     Args:
         pairs: Both verdicts of each row; rows that lack one are counted and left out.
@@ -185,11 +185,11 @@ def cohens_kappa(
     if math.isnan(kappa):
         return Kappa(rows, left_out, agreement, None, None, None, "one_verdict")
     low, high = None, None
-    if rows > 1:
+    if rows > 2:
         drawn = stream(seed, "kappa").multinomial(rows, table.ravel() / rows, size=samples)
         kappas = _kappas(drawn.reshape(samples, len(words), len(words)))
         defined = kappas[~np.isnan(kappas)]
-        if 2 * len(defined) > samples:
+        if len(defined):
             low, high = percentile_interval(defined, level)
     return Kappa(rows, left_out, agreement, kappa, low, high, None)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import SourceError
-from belle_data.evalset.categories import CATEGORIES
+from belle_data.evalset.categories import CATEGORIES, WITHOUT_REFERENCE
 from belle_train.judge.json_lines import read_json_lines
 
 if TYPE_CHECKING:
@@ -30,6 +30,16 @@ class EvaluationRow:
     category: str
     prompt: str
     reference: str | None
+
+    @property
+    def lacks_reference(self) -> bool:
+        """Whether the category is judged with a reference and the row has none."""
+        return self.reference is None and self.category not in WITHOUT_REFERENCE
+
+    @property
+    def shown_reference(self) -> str | None:
+        """The reference that a judge sees: none in categories that are judged without."""
+        return None if self.category in WITHOUT_REFERENCE else self.reference
 
 
 def read_evaluation_rows(path: str | Path) -> tuple[list[EvaluationRow], str]:

@@ -1,8 +1,8 @@
 """What a judge is asked: recipes of our own, in Chinese and English, that a user can copy and change.
 
 A recipe is a TOML file. Those of ``judge`` have a system text, a rubric for each of the nine categories, and what the
-reply has to look like; those of ``compare`` have one standard for all, and ask for a verdict or for two scores. Texts of
-others are fenced by `belle_train.judge.fence`, whose words come after those of the recipe, so no recipe is without.
+reply has to look like; those of ``compare`` have one standard for all, and ask for a verdict or for two scores. Texts
+of others are fenced by `belle_train.judge.fence`, whose words come after those of the recipe, so no recipe is without.
 """
 
 from __future__ import annotations

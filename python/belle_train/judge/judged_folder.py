@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import RunFolderError, SourceError, UsageError
+from belle_train.judge.reply_store import LOCK, REPLIES, ReplyStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 SCORES, VERDICTS = "scores.jsonl", "verdicts.jsonl"
-SUMMARY, MANIFEST, REPLIES = "summary.json", "manifest.json", "replies.jsonl"
-_OWN = {SCORES, VERDICTS, SUMMARY, MANIFEST, REPLIES}
+SUMMARY, MANIFEST = "summary.json", "manifest.json"
 
 
 class JudgedFolder:
@@ -37,19 +39,33 @@ class JudgedFolder:
         self._force = force
         self._check()
 
-    @property
-    def replies(self) -> Path:
-        """Where the replies are stored."""
-        return self.path / REPLIES
-
-    def make(self) -> None:
-        """Make the folder where it is missing.
+    def replies(self, notify: Callable[[str], object]) -> ReplyStore:
+        """The stored replies; the folder is made where it is missing.
 
         Raises:
             RunFolderError: It cannot be made.
         """
         with self._errors():
             self.path.mkdir(parents=True, exist_ok=True)
+        return ReplyStore(self.path, notify)
+
+    @contextmanager
+    def stored_replies(self) -> Iterator[ReplyStore]:
+        """The replies that are there, for an estimate: nothing in the folder is made or changed.
+
+        Raises:
+            SourceError: They are damaged.
+        """
+        with tempfile.TemporaryDirectory(prefix="belle-judge-") as copy:
+            with self._errors():
+                if (self.path / REPLIES).is_file():
+                    shutil.copyfile(self.path / REPLIES, Path(copy) / REPLIES)
+            try:
+                with ReplyStore(copy) as store:
+                    yield store
+            except SourceError as error:
+                error.path = str(self.path / REPLIES)
+                raise
 
     def write(
         self, results: str, lines: Iterable[dict[str, Any]], summary: dict[str, Any], manifest: dict[str, Any]
@@ -88,7 +104,7 @@ class JudgedFolder:
             raise UsageError("this is a file, where the folder for the scores should be", path=self.path)
         with self._errors():
             names = {entry.name for entry in self.path.iterdir()} if self.path.is_dir() else set()
-        if not names:
+        if names <= {LOCK}:
             return
         if not names & {MANIFEST, REPLIES}:
             hint = "name a folder that is empty or not there"
