@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.judge.judged_rows import answers, evaluation, reply, shown
 from tests.judge.made_runs import (
     Row,
     judged_lines,
@@ -22,6 +23,7 @@ from tests.judge.made_runs import (
     write_run,
 )
 from tests.judge.page_tables import Page
+from tests.train.chat_server import ChatServer
 from tests.train.conftest import Done, command
 
 from belle_data.evalset.categories import CATEGORIES
@@ -498,3 +500,36 @@ def test_wrong_use(tmp_path: Path) -> None:
         assert message in done.err
         assert done.out == ""
     assert not (tmp_path / "page.html").exists()
+
+
+def test_folders_of_judge_and_compare_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the commands really write, with a judge on this machine."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+
+    def says(asked: dict[str, Any]) -> dict[str, Any]:
+        first, second = shown(asked).find("甲的回答"), shown(asked).find("乙的回答")
+        found: dict[str, str | float] = {"verdict": "1" if first < second else "2"} if min(first, second) >= 0 else {}
+        found |= {} if found else {"score": 0.9 if first >= 0 else 0.2}
+        return reply(json.dumps({"reason": "如此。", **found}), asked)
+
+    evaluation(tmp_path)
+    for name, words in (("a", "甲"), ("b", "乙")):
+        answers(tmp_path, name, lambda category, number, words=words: f"{words}的回答 {category} {number}")
+    server = ChatServer(says)
+    judge = ("--eval", tmp_path / "eval.jsonl", "--judge", "m", "--base-url", server.url)
+    try:
+        for name in ("a", "b"):
+            file = tmp_path / f"{name}.jsonl"
+            done = command("judge", "--answers", file, *judge, "--out", tmp_path / "scores" / name)
+            assert done.code == 0, done.err
+        a, b = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+        done = command("compare", "--a", a, "--b", b, *judge, "--out", tmp_path / "scores" / "versus")
+        assert done.code == 0, done.err
+    finally:
+        server.close()
+    found_page = page(tmp_path / "scores")
+    assert found_page.row("table-2", "–")[1:] == ["a", "★ 0.900 0.900–0.900"]
+    assert found_page.row("table-5", "b")[11] == "0.200 0.200–0.200"
+    assert found_page.row("pairs", "a")[2].startswith("+0.700")
+    assert "甲的回答" in found_page.texts["cases"]
+    assert "a is better: 27 (100.0 %)" in found_page.texts["comparisons"]

@@ -10,7 +10,7 @@ from belle_data.page.bars import Bar
 from belle_data.page.bilingual import Both, translated
 from belle_data.page.render import share
 from belle_train.judge.report_pairs import p_text
-from belle_train.judge.report_words import DASH, between, name_text, null_text, reason_text, score_text
+from belle_train.judge.report_words import DASH, between, isolated, name_text, null_text, reason_text, score_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -143,9 +143,9 @@ def verdict_figures(one: Comparison) -> Verdicts:
     rows = len(one.verdicts)
     counts = {kind: sum(row.verdict == kind for row in one.verdicts) for kind in ("a", "tie", "b", None)}
     kinds = [
-        ("a", "win", translated("{} is better", "{} 更好", first)),
+        ("a", "win", translated("{} is better", "{} 更好", isolated(first))),
         ("tie", "tie", Both("tie", "平局")),
-        ("b", "loss", translated("{} is better", "{} 更好", second)),
+        ("b", "loss", translated("{} is better", "{} 更好", isolated(second))),
         (None, "none", Both("no verdict", "没有判定")),
     ]
     bar: list[tuple[str, Text, float, str]] = [
@@ -157,7 +157,7 @@ def verdict_figures(one: Comparison) -> Verdicts:
     facts: Facts = [
         (Both("rows", "行数"), f"{rows:,}"),
         (
-            translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", first),
+            translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", isolated(first)),
             _with_interval(win_rate, overall),
         ),
     ]

@@ -19,7 +19,7 @@ from belle_train.judge.report_pairs import compared, matrix
 from belle_train.judge.report_sources import provenance
 from belle_train.judge.report_tables import COLUMN_NAMES, COLUMNS, factors, printed_cells, score_cells
 from belle_train.judge.report_warnings import warnings_of
-from belle_train.judge.report_words import english, name_text, value_text
+from belle_train.judge.report_words import english, isolated, name_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -195,7 +195,7 @@ def _cards(report: Report) -> list[tuple[Text, Text]]:
                   if run in runs]  # fmt: skip
         if means := [(mean, name) for mean, name in scored if mean is not None]:
             best = max(means, key=lambda one: one[0])
-            text = translated("best score without others: {}", "最高分（不含其他）：{}", best[1])
+            text = translated("best score without others: {}", "最高分（不含其他）：{}", isolated(best[1]))
             cards.append((f"{best[0]:.3f}", text))
     rows = sum(len(run.rows) for run in report.runs)
     if rows:

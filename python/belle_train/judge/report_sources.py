@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from belle_data.page.bilingual import Both
 from belle_train.judge.judged_runs import JudgedRun
-from belle_train.judge.report_words import DASH, NAME_CHARACTERS, reason_text, value_text
+from belle_train.judge.report_words import DASH, NAME_CHARACTERS, isolated, reason_text, sentence, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ def provenance(run: JudgedRun | Comparison, name: str) -> tuple[str, list[Origin
             training = _object(about.get("training"))
             found += [
                 _answers(title, about, training),
-                _training(Both(f"Training: {title}", f"训练：{title}"), training),
+                _training(sentence(("Training: {}", "训练：{}"), isolated(title)), training),
             ]
     found.append(_facts(Both("Evaluation set", "评测集"), manifest.get("evaluation"), _EVALUATION))
     found.append(_facts(Both("Judge", "评审"), manifest.get("judge"), _JUDGE))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from belle_data.page.bilingual import Both
 from belle_train.judge.printed_scores import printed_row_consistent
 from belle_train.judge.report_tables import COLUMN_NAMES
-from belle_train.judge.report_words import name_text, reason_text, sentence
+from belle_train.judge.report_words import isolated, name_text, reason_text, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,7 +61,8 @@ def warnings_of(
         A sentence each; none if there is nothing to say.
     """
     found: list[Both] = []
-    for place, (name, run) in enumerate(runs):
+    for place, (plain_name, run) in enumerate(runs):
+        name = isolated(plain_name)
         if place not in together:
             found.append(sentence(_OTHER_SET, name))
         if not run.rows:
@@ -69,7 +70,7 @@ def warnings_of(
         if missing := sum(run.missing.values()):
             found.append(sentence(_MISSING, f"{missing:,}", f"{len(run.rows):,}", name, _listed(run.missing)))
     for one in comparisons:
-        name = name_text(one.name)
+        name = isolated(name_text(one.name))
         if one.evaluation != evaluation:
             found.append(sentence(_OTHER_COMPARED, name))
         if not one.verdicts:
@@ -80,7 +81,7 @@ def warnings_of(
         if apart := printed_row_consistent(row.categories, row.macro, row.macro_without_others).disagreements:
             names = [COLUMN_NAMES[column] for column in apart]
             listed = Both(", ".join(one.en for one in names), "、".join(one.zh for one in names))
-            found.append(sentence(_PRINTED, name_text(row.name), listed))
+            found.append(sentence(_PRINTED, isolated(name_text(row.name)), listed))
     if len({_way(runs[place][1].manifest) for place in together}) > 1:
         found.append(_JUDGED_OTHERWISE)
     return found
