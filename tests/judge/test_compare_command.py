@@ -41,7 +41,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def compare(server: ChatServer, files: Path, *options: str | int | Path, out: str = "verdicts") -> Done:
+def compare(server: ChatServer, files: Path, *options: str | float | Path, out: str = "verdicts") -> Done:
     return command("compare", "--a", files / "a.jsonl", "--b", files / "b.jsonl", "--eval", files / "eval.jsonl",
                    "--judge", "m", "--base-url", server.url, "--out", files / out, *options)  # fmt: skip
 

@@ -55,7 +55,7 @@ def files(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def judge(server: ChatServer | str, files: Path, *options: str | int | Path, out: str = "scores") -> Done:
+def judge(server: ChatServer | str, files: Path, *options: str | float | Path, out: str = "scores") -> Done:
     url = server if isinstance(server, str) else server.url
     return command("judge", "--answers", files / "answers.jsonl", "--eval", files / "eval.jsonl", "--judge", "m",
                    "--base-url", url, "--out", files / out, *options)  # fmt: skip

@@ -6,6 +6,7 @@ import json
 import random
 import re
 from base64 import b64encode
+from functools import partial
 from hashlib import sha256
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -514,7 +515,7 @@ def test_folders_of_judge_and_compare_are_read(tmp_path: Path, monkeypatch: pyte
 
     evaluation(tmp_path)
     for name, words in (("a", "甲"), ("b", "乙")):
-        answers(tmp_path, name, lambda category, number, words=words: f"{words}的回答 {category} {number}")
+        answers(tmp_path, name, partial("{0}的回答 {1} {2}".format, words))
     server = ChatServer(says)
     judge = ("--eval", tmp_path / "eval.jsonl", "--judge", "m", "--base-url", server.url)
     try:

@@ -43,7 +43,7 @@ class Done:
         return json.loads(self.out)
 
 
-def command(*arguments: str | int | Path) -> Done:
+def command(*arguments: str | float | Path) -> Done:
     """Run a command of belle_train within this process, which imports torch once for all."""
     main = import_module("belle_train.cli").main
     out, err = io.StringIO(), io.StringIO()

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -227,37 +222,3 @@ def test_a_real_model_behind_a_server_says_what_it_says_here(
     assert done.code == 0
     here = prompts.with_name("here.jsonl").read_text(encoding="utf-8").splitlines()
     assert texts["server"] == [json.loads(line) for line in here]
-
-
-@pytest.mark.slow
-def test_transformers_serve(prompts: Path, tiny_model: Path) -> None:
-    """The server that transformers bring along, in a process of its own."""
-    for package in ("fastapi", "uvicorn"):
-        pytest.importorskip(package, reason="transformers serve needs it")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    serve = "from transformers.cli.transformers import main; main()"
-    arguments = ["serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"]
-    with subprocess.Popen(
-        [sys.executable, "-c", serve, *arguments],
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        try:
-            for _ in range(600):
-                with socket.socket() as trying:
-                    if trying.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                assert process.poll() is None
-                time.sleep(0.1)
-            options = ("--prompts", prompts, "--greedy", "--max-new-tokens", 6)
-            there, here = prompts.with_name("there.jsonl"), prompts.with_name("here.jsonl")
-            url = f"http://127.0.0.1:{port}/v1"
-            done = command("generate", "--server", url, "--model", tiny_model, "--out", there, *options)
-            assert done.code == 0, done.err
-            assert command("generate", "--model", tiny_model, "--out", here, *options).code == 0
-            assert there.read_bytes() == here.read_bytes()
-        finally:
-            process.terminate()
