@@ -35,6 +35,8 @@ class Page(HTMLParser):
             self.tables[self._section].append([])
         elif tag == "tr":
             self.tables[self._section][-1].append([])
+        elif tag in {"small", "b"} and self._inside_cell():
+            self.tables[self._section][-1][-1][-1] += " "
         elif tag in {"td", "th"}:
             mark = next((one for one in ("best", "perhaps") if one in (found.get("class") or "").split()), "")
             self.tables[self._section][-1][-1].append({"best": "★ ", "perhaps": "☆ "}.get(mark, ""))
@@ -47,13 +49,19 @@ class Page(HTMLParser):
         if any(hidden for _, hidden in self._open) or not self._section:
             return
         self.texts[self._section] += data
-        inside = [tag for tag, _ in self._open]
-        if "td" in inside or "th" in inside:
+        if self._inside_cell():
             row = self.tables[self._section][-1][-1]
-            row[-1] = f"{row[-1]}{data.strip()} " if data.strip() else row[-1]
+            row[-1] += data
+
+    def _inside_cell(self) -> bool:
+        return any(tag in {"td", "th"} for tag, _ in self._open)
 
     def row(self, section: str, name: str, table: int = 0) -> list[str]:
-        """The cells of the row that begins so, without blanks at their ends."""
-        found = [row for row in self.tables[section][table] if row and row[0].strip() == name]
+        """The cells of the row that begins so."""
+        found = [row for row in self.cells(section, table) if row and row[0] == name]
         assert len(found) == 1, (name, self.tables[section][table])
-        return [cell.strip() for cell in found[0]]
+        return found[0]
+
+    def cells(self, section: str, table: int = 0) -> list[list[str]]:
+        """The cells of a table, with single blanks."""
+        return [[" ".join(cell.split()) for cell in row] for row in self.tables[section][table]]
