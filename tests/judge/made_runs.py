@@ -38,7 +38,7 @@ def made_rows(count: int, name: str = "set") -> list[Row]:
 def judged_lines(
     rows: Sequence[Row], seed: str, *, good: float = 0.7, missing: Callable[[int], str | None] = lambda _: None
 ) -> list[Row]:
-    """Lines of ``scores.jsonl``: a system that is about so good; `missing` gives the reason of a row without a score."""
+    """Lines of ``scores.jsonl``: a system about so good; `missing` gives the reason why a row has no score."""
     chance = random.Random(seed)
     lines = []
     for number, row in enumerate(rows):
@@ -46,7 +46,7 @@ def judged_lines(
         answer, reason = text(f"{seed} {number}", chance.randint(5, 300)), missing(number)
         if reason is not None:
             judged = None if reason in {"no_answer", "timeout"} else "我无法给出分数。"
-            more = {"score": None, "scores": [None], "missing": [reason], "detail": None, "judged": [judged]}
+            more: Row = {"score": None, "scores": [None], "missing": [reason], "detail": None, "judged": [judged]}
             answer_or_none = None if reason == "no_answer" else answer
             lines.append({**row, "answer": answer_or_none, **more, "human": None})
             continue

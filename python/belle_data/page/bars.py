@@ -49,15 +49,16 @@ class Pair:
     second_figure: str
 
 
-def bars(title: Text, description: Text, values: Sequence[Bar]) -> Markup:
+def bars(title: Text, description: Text, values: Sequence[Bar], largest: float | None = None) -> Markup:
     """Horizontal bars, the longest as wide as there is room; an empty table for no value.
 
     Args:
         title: What is shown.
         description: The same in a sentence, for screen readers.
         values: From the top. Values must not be negative.
+        largest: The value that is as wide as there is room, not below any; None takes the longest's.
     """
-    largest = max((bar.value for bar in values), default=0.0)
+    largest = largest or max((bar.value for bar in values), default=0.0)
     return _table(
         title,
         description,

@@ -77,13 +77,15 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         BelleError: Wrong use, a folder that is damaged or not finished, or the page cannot be written.
     """
+    from belle_data.cli.progress import listening  # noqa: PLC0415
     from belle_data.page.page_file import check_page, write_page  # noqa: PLC0415 - `--help` must not wait for it
     from belle_data.page.render import check_language  # noqa: PLC0415
     from belle_train.judge.report_page import make_report, report_page  # noqa: PLC0415
 
     check_language(options.language)
     check_page(options.out, "--out report.html")
-    report = make_report(options.folders, cases=options.cases, table_5=options.table_5)
+    with listening(quiet=options.quiet) as listener:
+        report = make_report(options.folders, listener, cases=options.cases, table_5=options.table_5)
     write_page(report_page(report, title=options.title, language=options.language), options.out, "--out")
     if options.json:
         emit_json({"page": options.out, **report.to_dict()})

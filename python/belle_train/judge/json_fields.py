@@ -1,4 +1,4 @@
-"""Fields of JSON that somebody may have damaged: each is taken with its type, and a wrong one is told with its place."""
+"""Fields of JSON that somebody may have damaged: each is taken with its type, a wrong one told with its place."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Fields:
     def _wrong(self, message: str, value: object, key: str = "") -> SourceError:
         name = self._of(key) if key else self._name
         hint = "the folder is damaged: judge or compare again into the same folder, stored replies cost nothing"
-        text = f"{name} {message}" if name else f"it {message}"
+        text = f"{name or 'it'} {message}" + (", and is null or not there" if value is None else "")
         return SourceError(text, path=self._path, line=self._line, value=value, hint=hint)
 
 

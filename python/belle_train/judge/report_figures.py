@@ -9,7 +9,8 @@ from belle_data.page import bars, charts
 from belle_data.page.bars import Bar
 from belle_data.page.bilingual import Both, translated
 from belle_data.page.render import share
-from belle_train.judge.report_words import DASH, between, name_text, null_text, reason_text, score_text
+from belle_train.judge.report_pairs import p_text
+from belle_train.judge.report_words import DASH, between, isolated, name_text, null_text, reason_text, score_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,7 +93,8 @@ def length_figures(run: JudgedRun) -> tuple[Markup | None, Facts]:
             Bar(translated("{} characters", "{} 字", reach), mean, f"{score_text(mean)} (n = {len(inside):,})")
         )
     about = Both("Classes have as many answers each as can be.", "各组回答数尽量相等。")
-    picture = bars.bars(_LENGTH_TITLE, about, shown) if shown else None
+    # The same scale for every run: a full score is as wide as there is room.
+    picture = bars.bars(_LENGTH_TITLE, about, shown, largest=1.0) if shown else None
     return picture, _length_facts(run.summary.get("length"))
 
 
@@ -118,7 +120,7 @@ def agreement_facts(run: JudgedRun) -> list[tuple[Text, Facts]]:
         "repeats": Both("Repeats of the judge", "评审重复之间的一致性"),
         "human": Both("The judge and people", "评审与人工评分的一致性"),
     }
-    found = []
+    found: list[tuple[Text, Facts]] = []
     for key, title in titles.items():
         values = _object(run.summary, key)
         facts: Facts = []
@@ -127,7 +129,7 @@ def agreement_facts(run: JudgedRun) -> list[tuple[Text, Facts]]:
                 facts += [(words, f"{values[name]:,}")] if isinstance(values.get(name), int) else []
             elif name in values:
                 value = _number(values, name)
-                text: Text = null_text(values.get("reason")) if value is None else f"{value:.3f}"
+                text: Text = null_text(values.get("reason")) if value is None else _signed(value)
                 facts.append((words, share(value, 1) if name == "equal" and value is not None else text))
         if facts:
             found.append((title, facts))
@@ -141,12 +143,12 @@ def verdict_figures(one: Comparison) -> Verdicts:
     rows = len(one.verdicts)
     counts = {kind: sum(row.verdict == kind for row in one.verdicts) for kind in ("a", "tie", "b", None)}
     kinds = [
-        ("a", "win", translated("{} is better", "{} 更好", first)),
+        ("a", "win", translated("{} is better", "{} 更好", isolated(first))),
         ("tie", "tie", Both("tie", "平局")),
-        ("b", "loss", translated("{} is better", "{} 更好", second)),
+        ("b", "loss", translated("{} is better", "{} 更好", isolated(second))),
         (None, "none", Both("no verdict", "没有判定")),
     ]
-    bar = [
+    bar: list[tuple[str, Text, float, str]] = [
         (name, words, counts[kind] / rows, f"{counts[kind]:,} ({share(counts[kind], rows)})")
         for kind, name, words in kinds
         if rows and (kind is not None or counts[kind])
@@ -155,7 +157,7 @@ def verdict_figures(one: Comparison) -> Verdicts:
     facts: Facts = [
         (Both("rows", "行数"), f"{rows:,}"),
         (
-            translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", first),
+            translated("win rate of {}, a tie counts half", "{} 的胜率（平局计一半）", isolated(first)),
             _with_interval(win_rate, overall),
         ),
     ]
@@ -170,7 +172,7 @@ def verdict_figures(one: Comparison) -> Verdicts:
         ("first_place", Both("decided for the answer shown first", "判给先出示的回答")),
     ):
         value = _number(overall, key)
-        shown = DASH if value is None else f"{value:.3g}" if key == "p_value" else share(value, 1)
+        shown = p_text(value) if key == "p_value" else DASH if value is None else share(value, 1)
         facts.append((words, shown))
     missing = _object(one.summary, "missing_reasons")
     listed = [(reason_text(reason), f"{count:,}") for reason, count in missing.items() if isinstance(count, int)]
@@ -180,8 +182,14 @@ def verdict_figures(one: Comparison) -> Verdicts:
 def _with_interval(value: float | None, found: Mapping[str, Any]) -> Text:
     if value is None:
         return null_text(found.get("reason"))
-    ends = between(_number(found, "low"), _number(found, "high"))
-    return f"{value:.3f}" + (f" ({ends})" if ends else "")
+    low, high = _number(found, "low"), _number(found, "high")
+    return _signed(value) + (
+        f" ({_signed(low)}\u00a0…\u00a0{_signed(high)})" if low is not None and high is not None else ""
+    )
+
+
+def _signed(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
 
 
 def _object(value: object, key: str) -> dict[str, Any]:

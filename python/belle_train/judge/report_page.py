@@ -1,4 +1,4 @@
-"""The page of scores: tables for the runs of a user, paired tests, cases side by side, and where each number is from."""
+"""The page of scores: tables for the runs of a user, paired tests, cases side by side, where each number is from."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from belle_data.page.bilingual import Both, translated
 from belle_data.page.render import render, share, system_language
 from belle_data.page.script import inline_script
 from belle_train.judge.judged_runs import read_folders
-from belle_train.judge.printed_scores import printed_row_consistent, read_category_scores
+from belle_train.judge.printed_scores import read_category_scores
 from belle_train.judge.report_cases import Cases, chosen_cases
 from belle_train.judge.report_figures import agreement_facts, distribution, length_figures, verdict_figures
 from belle_train.judge.report_pairs import compared, matrix
 from belle_train.judge.report_sources import provenance
-from belle_train.judge.report_tables import COLUMNS, MACRO, MACRO_WITHOUT_OTHERS, factors, printed_cells, score_cells
-from belle_train.judge.report_words import english, name_text, reason_text, sentence, value_text
+from belle_train.judge.report_tables import COLUMN_NAMES, COLUMNS, factors, printed_cells, score_cells
+from belle_train.judge.report_warnings import warnings_of
+from belle_train.judge.report_words import english, isolated, name_text, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from belle_data.engine.progress import Listener
     from belle_data.page.bilingual import Text
     from belle_train.judge.judged_runs import Comparison, JudgedRun
     from belle_train.judge.printed_scores import PrintedScores
@@ -31,11 +33,6 @@ if TYPE_CHECKING:
 SCRIPT = "judge_report.js"
 CASES = 200
 """That are shown if nobody asks for another number."""
-COLUMN_NAMES: dict[str, Both] = {
-    **CATEGORY_NAMES,
-    MACRO: Both("macro average", "宏平均"),
-    MACRO_WITHOUT_OTHERS: Both("macro average without others", "宏平均（不含其他）"),
-}
 
 
 @dataclass(slots=True)
@@ -62,7 +59,7 @@ class Report:
     pairs: list[PairedTest]
     cases: Cases
     printed: list[PrintedScores] = field(default_factory=list)
-    warnings: list[Text] = field(default_factory=list)
+    warnings: list[Both] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it but the texts of rows, as JSON knows it."""
@@ -90,11 +87,14 @@ class Report:
         }
 
 
-def make_report(folders: Sequence[str], *, cases: int | None = CASES, table_5: str | None = None) -> Report:
+def make_report(
+    folders: Sequence[str], listener: Listener, *, cases: int | None = CASES, table_5: str | None = None
+) -> Report:
     """Read folders of scores and verdicts, and compare what can be compared.
 
     Args:
         folders: As the user names them.
+        listener: Is told about the progress.
         cases: How many rows are shown with their answers at most; None takes all.
         table_5: A file with rows of a paper's table, as `read_category_scores` reads it; None without.
 
@@ -117,11 +117,11 @@ def make_report(folders: Sequence[str], *, cases: int | None = CASES, table_5: s
         evaluation=evaluation,
         together=together,
         comparisons=comparisons,
-        pairs=compared([(place, runs[place]) for place in together]),
+        pairs=compared([(place, runs[place]) for place in together], listener),
         cases=chosen_cases([(place, runs[place]) for place in together], cases),
         printed=printed,
     )
-    report.warnings = _warnings(report)
+    report.warnings = warnings_of(list(zip(names, runs, strict=True)), together, comparisons, evaluation, printed)
     return report
 
 
@@ -135,64 +135,6 @@ def _different(names: Sequence[str], folders: Sequence[str]) -> list[str]:
     ]
     counts = Counter(longer)
     return [f"{name} #{place}" if counts[name] > 1 else name for place, name in enumerate(longer, 1)]
-
-
-def _warnings(report: Report) -> list[Text]:
-    found: list[Text] = []
-    for place, (run, name) in enumerate(zip(report.runs, report.names, strict=True)):
-        if place not in report.together:
-            text = ("{} answered another evaluation set, or another part of it: it is not compared with the others, and is not in the cases.",
-                    "{} 使用了另一个评测集或其中的另一部分，不与其他运行比较，也不出现在样例中。")  # fmt: skip
-            found.append(sentence(text, name))
-        if not run.rows:
-            found.append(sentence(("{} has no rows.", "{} 没有数据。"), name))
-        if missing := sum(run.missing.values()):
-            reasons = _listed(run.missing)
-            text = ("{} of {} rows of {} have no score ({}): means are of the others, and bounds say what the missing ones could change.",
-                    "{2} 的 {1} 行中有 {0} 行没有分数（{3}）：均值只计其余各行，上下界给出缺失分数可能造成的变化。")  # fmt: skip
-            found.append(sentence(text, f"{missing:,}", f"{len(run.rows):,}", name, reasons))
-    for one in report.comparisons:
-        name = name_text(one.name)
-        if one.evaluation != report.evaluation:
-            text = ("{} compares answers to another evaluation set.", "{} 比较的是另一个评测集的回答。")
-            found.append(sentence(text, name))
-        if missing := sum(verdict.verdict is None for verdict in one.verdicts):
-            text = ("{} of {} rows of {} have no verdict.", "{2} 的 {1} 行中有 {0} 行没有判定。")
-            found.append(sentence(text, f"{missing:,}", f"{len(one.verdicts):,}", name))
-    for row in report.printed:
-        if apart := printed_row_consistent(row.categories, row.macro, row.macro_without_others).disagreements:
-            text = (
-                "Printed row {}: its {} is not the mean of its own categories.",
-                "已发表的 {}：其{}与各类别的均值不符。",
-            )
-            names = [COLUMN_NAMES[column] for column in apart]
-            shown = Both(", ".join(one.en for one in names), "、".join(one.zh for one in names))
-            found.append(sentence(text, name_text(row.name), shown))
-    ways = {_way(report.runs[place].manifest) for place in report.together}
-    if len(ways) > 1:
-        found.append(
-            Both(
-                "The runs were not judged alike: judge, recipe or settings differ, so their scores may not be comparable. See Provenance.",
-                "各运行的评审方式不同（评审模型、配方或设置不一致），分数未必可比，详见“来源”。",
-            )
-        )
-    return found
-
-
-def _listed(missing: Mapping[str, int]) -> Both:
-    """Reasons with their counts, in both languages."""
-    texts = [(reason_text(reason), count) for reason, count in missing.items()]
-    english = "; ".join(f"{one.en if isinstance(one, Both) else one}: {count:,}" for one, count in texts)
-    chinese = "；".join(f"{one.zh if isinstance(one, Both) else one}：{count:,}" for one, count in texts)
-    return Both(english, chinese)
-
-
-def _way(manifest: Mapping[str, Any]) -> str:
-    judge = manifest.get("judge")
-    if not isinstance(judge, dict):
-        return ""
-    names = ("model", "recipe_sha256", "temperature", "max_tokens", "repeats", "structured")
-    return repr([judge.get(name) for name in names])
 
 
 def report_page(report: Report, *, title: str | None = None, language: str | None = None) -> str:
@@ -230,7 +172,7 @@ def report_page(report: Report, *, title: str | None = None, language: str | Non
         pairs=[pair.shown(report.names) for pair in report.pairs],
         matrix=matrix(report.pairs, report.together, report.names),
         comparisons=[verdict_figures(one) for one in report.comparisons],
-        distributions=[(name, distribution(run)) for run, name in named],
+        distributions=[(name, distribution(run), sum(run.missing.values())) for run, name in named],
         lengths=[(name, *length_figures(run)) for run, name in named],
         agreements=[(name, facts) for run, name in named if (facts := agreement_facts(run))],
         cases=report.cases,
@@ -253,13 +195,14 @@ def _cards(report: Report) -> list[tuple[Text, Text]]:
                   if run in runs]  # fmt: skip
         if means := [(mean, name) for mean, name in scored if mean is not None]:
             best = max(means, key=lambda one: one[0])
-            text = translated("best score without others: {}", "最高分（不含其他）：{}", best[1])
+            text = translated("best score without others: {}", "最高分（不含其他）：{}", isolated(best[1]))
             cards.append((f"{best[0]:.3f}", text))
     rows = sum(len(run.rows) for run in report.runs)
     if rows:
         missing = sum(sum(run.missing.values()) for run in report.runs)
         cards.append((share(missing, rows), Both("of the scores are missing", "分数缺失")))
-    models = dict.fromkeys(_judge_model(one.manifest) for one in (*report.runs, *report.comparisons))
+    manifests = [*(run.manifest for run in report.runs), *(one.manifest for one in report.comparisons)]
+    models = dict.fromkeys(map(_judge_model, manifests))
     cards.append((" + ".join(models), Both("judge", "评审模型")))
     if report.comparisons:
         cards.append((f"{len(report.comparisons):,}", Both("comparisons", "两两比较")))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from belle_data.evalset.categories import OTHERS
 from belle_train.judge.paired_tests import compare_systems, holm
 from belle_train.judge.report_words import DASH, null_text
 from belle_train.judge.statistics import ScoredRow
@@ -13,6 +14,7 @@ from belle_train.judge.statistics import ScoredRow
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from belle_data.engine.progress import Listener
     from belle_data.page.bilingual import Text
     from belle_train.judge.judged_runs import JudgedRow, JudgedRun
     from belle_train.judge.paired_tests import Difference, SystemsComparison
@@ -30,12 +32,14 @@ class PairedTest:
         first: Place of a run among the runs.
         second: Place of the other.
         found: All that was compared; the macro average without others is what the page shows.
+        left_out: Rows of the categories of that average that one of both has no score for.
         adjusted: Its p-value, adjusted for the number of pairs; None if there is none.
     """
 
     first: int
     second: int
     found: SystemsComparison
+    left_out: int
     adjusted: float | None
 
     @property
@@ -55,7 +59,7 @@ class PairedTest:
             "first": names[self.first],
             "second": names[self.second],
             "rows": one.rows,
-            "left_out": sum(self.found.left_out.values()),
+            "left_out": self.left_out,
             "means": (_score(one.mean_a), _score(one.mean_b)),
             "cell": _cell(one, self.adjusted),
             "p_value": p_text(one.p_value),
@@ -81,13 +85,27 @@ class PairCell:
     reason: Text | None = None
 
 
-def compared(runs: Sequence[tuple[int, JudgedRun]]) -> list[PairedTest]:
+def compared(runs: Sequence[tuple[int, JudgedRun]], listener: Listener) -> list[PairedTest]:
     """Test all pairs of runs, each with its place among all runs; p-values are adjusted together (Holm 1979)."""
     scored = {place: [_scored(row) for row in run.rows] for place, run in runs}
     pairs = list(combinations(scored, 2))
-    found = [compare_systems(scored[one], scored[other]) for one, other in pairs]
+    found = []
+    if pairs:
+        listener.begin("comparing", len(pairs), "pairs")
+        for one, other in pairs:
+            found.append(compare_systems(scored[one], scored[other]))
+            listener.update(len(found))
+        listener.end(f"{len(pairs):,} pairs of {len(scored):,} systems")
     adjusted = holm([one.macro_without_others.p_value for one in found])
-    return [PairedTest(*pair, one, value) for pair, one, value in zip(pairs, found, adjusted, strict=True)]
+    return [
+        PairedTest(one, other, result, _rows(scored[one], scored[other]) - result.macro_without_others.rows, value)
+        for (one, other), result, value in zip(pairs, found, adjusted, strict=True)
+    ]
+
+
+def _rows(one: Sequence[ScoredRow], other: Sequence[ScoredRow]) -> int:
+    """Rows of either, without those of the category others."""
+    return len({row.id for rows in (one, other) for row in rows if row.category != OTHERS})
 
 
 def _scored(row: JudgedRow) -> ScoredRow:

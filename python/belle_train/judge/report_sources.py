@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.page.bilingual import Both
 from belle_train.judge.judged_runs import JudgedRun
-from belle_train.judge.report_words import DASH, NAME_CHARACTERS, reason_text, value_text
+from belle_train.judge.report_words import DASH, NAME_CHARACTERS, isolated, reason_text, sentence, value_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,28 +44,28 @@ def provenance(run: JudgedRun | Comparison, name: str) -> tuple[str, list[Origin
             training = _object(about.get("training"))
             found += [
                 _answers(title, about, training),
-                _training(Both(f"Training: {title}", f"训练：{title}"), training),
+                _training(sentence(("Training: {}", "训练：{}"), isolated(title)), training),
             ]
     found.append(_facts(Both("Evaluation set", "评测集"), manifest.get("evaluation"), _EVALUATION))
     found.append(_facts(Both("Judge", "评审"), manifest.get("judge"), _JUDGE))
-    found.append(_facts(Both("Replies", "评审回复"), manifest.get("replies"), _REPLIES))
+    found.append(_replies(Both("Replies", "评审回复"), manifest.get("replies")))
     if isinstance(run, JudgedRun) and run.missing:
         lost: list[tuple[Text, Text]] = [(reason_text(reason), f"{count:,}") for reason, count in run.missing.items()]
         found.append(Origin(Both("What failed", "失败原因"), lost))
     made_by = _object(manifest.get("made_by"))
-    folder: list[tuple[Text, Text]] = [(Both("folder", "文件夹"), value_text(run.folder))]
+    folder: list[tuple[Text, Text]] = [(Both("folder", "文件夹"), value_text(Path(run.folder).name))]
     found.append(
         Origin(Both("Made by", "生成工具"), folder + [(value_text(key), value_text(made_by[key])) for key in made_by])
     )
     return name, found
 
 
-_EVALUATION = {
+_EVALUATION: dict[str, Text] = {
     "path": Both("file", "文件"),
     "sha256": "SHA-256",
     "rows": Both("rows", "行数"),
 }
-_JUDGE = {
+_JUDGE: dict[str, Text] = {
     "model": Both("model", "模型"),
     "base_url": Both("server", "服务器"),
     "recipe": Both("recipe", "配方"),
@@ -74,7 +75,7 @@ _JUDGE = {
     "max_tokens": Both("tokens of a reply at most", "回复的最大词元数"),
     "structured": Both("structured output", "结构化输出"),
 }
-_REPLIES = {
+_REPLIES: dict[str, Text] = {
     "count": Both("replies", "回复数"),
     "models": Both("models that replied", "实际回复的模型"),
     "first": Both("first", "最早"),
@@ -82,9 +83,8 @@ _REPLIES = {
     "prompt_tokens": Both("tokens of prompts", "提示词元数"),
     "answer_tokens": Both("tokens of replies", "回复词元数"),
     "cost": Both("cost", "费用"),
-    "currency": Both("currency", "货币"),
 }
-_TRAINING = {
+_TRAINING: dict[str, Text] = {
     "kind": Both("kind", "类型"),
     "model": Both("of the model", "所用模型"),
     "recipe_sha256": Both("SHA-256 of the recipe", "配方的 SHA-256"),
@@ -98,6 +98,18 @@ _TRAINING = {
 def _facts(title: Text, value: object, names: Mapping[str, Text]) -> Origin:
     values = _object(value)
     return Origin(title, [(words, value_text(values.get(key))) for key, words in names.items()])
+
+
+def _replies(title: Text, value: object) -> Origin:
+    values = dict(_object(value))
+    models, cost = _object(values.get("models")), values.get("cost")
+    values["models"] = ", ".join(f"{name or DASH} × {count}" for name, count in models.items())
+    for key in ("first", "last"):
+        if isinstance(values.get(key), str):
+            values[key] = values[key].replace("T", " ").replace("+00:00", " UTC")
+    if isinstance(cost, int | float):
+        values["cost"] = f"{value_text(float(cost))} {values.get('currency') or ''}"
+    return _facts(title, values, _REPLIES)
 
 
 def _answers(title: Text, answers: Mapping[str, Any], training: Mapping[str, Any]) -> Origin:

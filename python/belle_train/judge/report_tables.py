@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from belle_data.evalset.categories import CATEGORIES
+from belle_data.evalset.categories import CATEGORIES, CATEGORY_NAMES
 from belle_data.page.bilingual import Both
 from belle_train.judge.report_words import DASH, between, name_text, score_text
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 MACRO, MACRO_WITHOUT_OTHERS = "macro", "macro_without_others"
 COLUMNS = (*CATEGORIES, MACRO, MACRO_WITHOUT_OTHERS)
 """Of Table 5, in its order."""
+COLUMN_NAMES: dict[str, Both] = {
+    **CATEGORY_NAMES,
+    MACRO: Both("macro average", "宏平均"),
+    MACRO_WITHOUT_OTHERS: Both("macro average without others", "宏平均（不含其他）"),
+}
 BEST, PERHAPS_BEST = "best", "perhaps"
 
 
@@ -45,10 +50,17 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A row of Table 2."""
+    """A row of Table 2.
+
+    Attributes:
+        name: Of the run.
+        base: Base model; None if neither it nor the data has a label, and the name stands for both.
+        data: Training data.
+        cell: The score without others.
+    """
 
     name: str
-    base: str
+    base: str | None
     data: str
     cell: Cell
 
@@ -128,6 +140,8 @@ def factors(
             {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
         )
         base, data, factor = (known.get(key) or "" for key in ("base", "data", "factor"))
-        line = Line(name, name_text(base), name_text(data), row[COLUMNS.index(MACRO_WITHOUT_OTHERS)])
+        line = Line(
+            name, name_text(base) if base or data else None, name_text(data), row[COLUMNS.index(MACRO_WITHOUT_OTHERS)]
+        )
         found.setdefault(name_text(factor), []).append(line)
     return list(found.items())

@@ -72,6 +72,11 @@ def name_text(name: str) -> str:
     return shown_text(" ".join(name.split()), NAME_CHARACTERS) or DASH
 
 
+def isolated(name: str) -> Markup:
+    """A name within a sentence: letters that run to the left must not reorder the words around it."""
+    return Markup("<bdi>{}</bdi>").format(name)
+
+
 def value_text(value: Any) -> str:
     """A setting as the page shows it; a dash for what is not recorded."""
     if value is None or value == "":
