@@ -252,11 +252,13 @@ def test_instruction_and_input_are_one_prompt(belle: Shell) -> None:
 
 
 def test_its_own_result_gives_the_same_bytes(belle: Shell) -> None:
-    belle.write("raw.jsonl", [*questions(*CATEGORIES), {**questions("math")[0], "std_answer": None}])
-    for rows, options in ((10, ("--no-dedup",)), (9, ())):
+    rows = questions(*CATEGORIES)
+    belle.write("raw.jsonl", [{**rows[0], "id": "own"}, *rows[1:], {**rows[0], "std_answer": None}])
+    for count, options in ((10, ("--no-dedup",)), (9, ())):
         assert build(belle, *options).code == 0
         assert build(belle, *options, raw="eval.jsonl", out="again.jsonl").code == 0
-        assert len(rows_of(belle)) == rows
+        assert len(rows_of(belle)) == count
+        assert rows_of(belle)[0]["id"] == "own"
         assert (belle.folder / "again.jsonl").read_bytes() == (belle.folder / "eval.jsonl").read_bytes()
 
 
@@ -336,6 +338,8 @@ def test_nothing_that_is_not_its_own_is_replaced(belle: Shell) -> None:
     assert "there is a folder" in build(belle, out="folder").err
     assert "there is no such folder" in build(belle, out="gone/eval.jsonl").err
     assert "the name of the page must end in .html" in build(belle, "--html", "page.txt").err
+    assert "the page and the set have the same name" in build(belle, "--html", "page.html", out="./page.html").err
+    assert "cannot be written here" in build(belle, out="n" * 300).err
     assert not (belle.folder / "eval.jsonl").exists()
 
 
@@ -354,6 +358,19 @@ def test_its_own_result_is_replaced_unless_somebody_changed_it(belle: Shell) -> 
     assert len(rows_of(belle)) == 3
     itself = build(belle, raw="eval.jsonl")
     assert (itself.code, "would take the place of the input" in itself.err) == (2, True)
+
+
+def test_texts_cannot_steer_a_terminal(belle: Shell) -> None:
+    evil = "\x1b[31m\u202e\r"
+    rows = [{"id": evil + "a", "question": evil + "甲乙", "class": "math"}]
+    belle.write("raw.jsonl", [*rows, {**rows[0], "id": evil + "b"}])
+    belle.write("train.jsonl", [{"id": evil, "instruction": evil + "甲乙", "output": ""}])
+    done = build(belle, "--against", "train.jsonl", "-v")
+    assert done.code == 0, done.err
+    assert "in training data: 1" in done.out
+    for text in (done.out, done.err):
+        assert "31m" in text
+        assert not {"\x1b", "\u202e", "\r"} & set(text)
 
 
 @pytest.mark.parametrize(

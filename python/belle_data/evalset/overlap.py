@@ -39,6 +39,12 @@ class TrainingPlace:
     id: str
     text: str
 
+    @property
+    def name(self) -> str:
+        """Its id and place, for people; once where it has no id of its own."""
+        where = f"{self.file}:{self.line}"
+        return where if self.id == where else f"{self.id} ({where})"
+
     def to_dict(self) -> dict[str, Any]:
         """The place as JSON knows it."""
         return {"file": self.file, "line": self.line, "id": self.id, "text": self.text}
