@@ -180,8 +180,19 @@ def test_a_wait_beyond_the_patience_is_no_wait(server: FaultServer, tmp_path: Pa
     assert len(server.asked) <= 2
 
 
-def test_a_spent_quota_ends_the_asking(server: FaultServer, tmp_path: Path) -> None:
-    server.refuses = lambda one: error(429, f"pay {KEY}", "insufficient_quota") if text_of(one) == "回答5" else None
+@pytest.mark.parametrize(
+    ("status", "message", "code"),
+    [
+        (429, f"pay {KEY}", "insufficient_quota"),
+        (402, "no", None),
+        (403, "账户余额不足", None),
+        (400, "Access denied", "Arrearage"),
+    ],
+)
+def test_a_spent_quota_ends_the_asking(
+    server: FaultServer, tmp_path: Path, status: int, message: str, code: str | None
+) -> None:
+    server.refuses = lambda one: error(status, message, code) if text_of(one) == "回答5" else None
     found = asked(judge(server, connections=1), tmp_path, questions(40))
     assert [end.split()[0] for end in ends(found)] == ["reply"] * 5 + ["quota"] * 35
     assert len(server.asked) == 6
@@ -251,6 +262,9 @@ def test_what_is_sent(server: FaultServer, tmp_path: Path) -> None:
     ]
     assert asked(judge(server), tmp_path, []) == []
     assert len(server.asked) == 2
+    asked(judge(server, seed=None), tmp_path, same)
+    assert server.asked[2] == server.asked[3]
+    assert "seed" not in server.asked[2]
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 501])
@@ -348,6 +362,15 @@ def test_settings_that_mean_nothing(settings: dict[str, Any], message: str) -> N
         JudgeServer(**{"model": MODEL, "base_url": "http://localhost/v1", **settings}).check()
     assert message in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://\n/v1", "http://[::1", "http://localhost:port/v1", "http://localhost:99999", "http://a b/v1",
+                "http://\u2028/", "http://a..b/v1", "http://" + "a" * 300, "http://127.0.0.1:1/v1", "http://xn--/v1"]
+)  # fmt: skip
+def test_hostile_addresses(server: FaultServer, tmp_path: Path, address: str) -> None:
+    with pytest.raises(BelleError):
+        asked(judge(server, base_url=address), tmp_path, questions(2))
 
 
 def test_the_own_server_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:

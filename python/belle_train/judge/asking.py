@@ -188,6 +188,11 @@ class _Run:
         # Reading the certificates takes as long as fifty requests, and without TLS there is nothing to verify.
         certificates = library.create_ssl_context() if self._server.url.lower().startswith("https:") else False
         left = self._server.connections
+        try:
+            library.URL(self._address)
+        except library.InvalidURL as error:
+            message = f"the address of the server cannot be asked ({error})"
+            raise UsageError(message, path=self._server.url, hint="such as http://localhost:8000/v1") from None
         while left:
             connections = min(left, _CONNECTIONS_OF_A_CLIENT)
             left -= connections
