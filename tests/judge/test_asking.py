@@ -260,6 +260,7 @@ def test_what_is_sent(server: FaultServer, tmp_path: Path) -> None:
     assert bodies == [
         {"model": MODEL, "messages": [message], "temperature": 0.5, "max_tokens": 9, "seed": seed} for seed in (42, 44)
     ]
+    assert not [name for headers in server.headers for name in headers if "-os" in name or "-runtime" in name]
     assert asked(judge(server), tmp_path, []) == []
     assert len(server.asked) == 2
     asked(judge(server, seed=None), tmp_path, same)
