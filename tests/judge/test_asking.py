@@ -30,7 +30,8 @@ from tests.judge.fault_server import (
 from belle_data.engine.progress import Silent
 from belle_data.errors import BelleError, SourceError, UsageError
 from belle_train.judge.asking import JudgeServer, Question, ask, estimate
-from belle_train.judge.budget import Budget
+from belle_train.judge.budget import Budget, Tokens
+from belle_train.judge.judge_server import Request
 from belle_train.judge.replies import REASONS, Missing, Reply, Schema
 from belle_train.judge.reply_store import REPLIES, ReplyStore
 
@@ -374,11 +375,16 @@ def test_hostile_addresses(server: FaultServer, tmp_path: Path, address: str) ->
         asked(judge(server, base_url=address), tmp_path, questions(2))
 
 
-def test_the_own_server_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_own_server_needs_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    own = JudgeServer("gpt-4o")
     with pytest.raises(UsageError, match="the environment has no OPENAI_API_KEY"):
-        JudgeServer("gpt-4o").check()
-    JudgeServer("gpt-4o", "http://localhost:8000/v1").check()
+        asked(own, tmp_path, questions(1))
+    # What is stored is there without.
+    with ReplyStore(tmp_path) as store:
+        store.put(Request(own, questions(1)[0], None).key, Reply("得分：1"), Tokens())
+        assert estimate(own, questions(2), None, store, Budget()).calls == 1
+    assert asked(own, tmp_path, questions(1)) == [Reply("得分：1")]
 
 
 def run_script(server: FaultServer, folder: Path, count: int, connections: int) -> subprocess.Popen[bytes]:

@@ -79,8 +79,8 @@ def ask(
         text.
 
     Raises:
-        UsageError: A setting means nothing; or the server, which has not replied yet, refuses the key or has no such
-            model.
+        UsageError: A setting means nothing; what asking needs is missing; or the server, which has not replied yet,
+            refuses the key or has no such model.
         SourceError: It cannot be reached at all.
         RunFolderError: Replies cannot be stored.
     """
@@ -89,6 +89,7 @@ def ask(
     requests, settled = prepared(server, questions, schema, store)
     run = _Run(server, store, budget, listener)
     if any(store.get(request.key) is None for request in requests):
+        server.check_ready()
         # What libraries have loaded is no garbage; looking at it again and again takes a tenth of the time.
         gc.freeze()
         try:
