@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.judge.judged_rows import EACH, ROWS, answers, evaluation, read_lines, reply, row_id, shown
-from tests.train.chat_server import ChatServer
+from tests.chat_server import ChatServer
 from tests.train.conftest import Done, command
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[ChatServer]:
 def files(tmp_path: Path) -> Path:
     evaluation(tmp_path)
     # Row 0 of each category is better by a, row 1 by b, row 2 by neither.
-    answers(tmp_path, "a", lambda _, number: f"好{(5, 3, 4)[number]}分")
-    answers(tmp_path, "b", lambda _, number: f"好{(3, 5, 4)[number]}分")
+    answers(tmp_path, "a", lambda _, number: f"好{(5, 3, 4)[number]}分，甲")
+    answers(tmp_path, "b", lambda _, number: f"好{(3, 5, 4)[number]}分，乙")
     return tmp_path
 
 
@@ -103,7 +103,7 @@ def test_a_verdict_needs_both_orders(server: ChatServer, files: Path) -> None:
 
 
 def test_a_row_that_one_system_did_not_answer_is_missing(server: ChatServer, files: Path) -> None:
-    answers(files, "b", lambda category, number: None if (category, number) == ("others", 1) else "好5分")
+    answers(files, "b", lambda category, number: None if (category, number) == ("others", 1) else "好5分，乙")
     assert compare(server, files).code == 0
     line = next(line for line in results(files) if line["id"] == row_id("others", 1))
     assert (line["verdict"], line["b"], line["orders"][0]["missing"]) == (None, None, "no_answer")
@@ -145,6 +145,7 @@ def test_wrong_use(server: ChatServer, files: Path) -> None:
     done = compare(server, files, "--recipe", "judge-zh")
     assert done.code == 2
     assert "judge-zh" in done.err
+    server.reply = lambda asked: reply("得分：0.5", asked)
     judged = ("--answers", files / "a.jsonl", "--eval", files / "eval.jsonl", "--judge", "m", "--base-url", server.url)
     assert command("judge", *judged, "--out", files / "scores").code in {0, 1}
     done = compare(server, files, out="scores")

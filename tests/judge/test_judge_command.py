@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.judge.judged_rows import EACH, ROWS, answers, evaluation, read_lines, reply, row_id, shown, write_lines
-from tests.train.chat_server import ChatServer
+from tests.chat_server import ChatServer
 from tests.train.conftest import Done, command
 
 from belle_data.evalset.categories import CATEGORIES, OTHERS, WITHOUT_REFERENCE
@@ -279,13 +279,13 @@ def test_a_dry_run_asks_and_writes_nothing(server: ChatServer, files: Path) -> N
 
 
 def test_the_budget_is_never_passed(server: ChatServer, files: Path) -> None:
-    # Each request may cost the bytes of its prompt and 50 tokens; the server counts 120.
-    done = judge(server, files, "--max-total-tokens", 20_000, "--reply-tokens", 50, "--connections", 4)
+    # Each request may cost the bytes of its prompt and 50 tokens, some 2,600; the server counts 120.
+    done = judge(server, files, "--max-total-tokens", 4_000, "--reply-tokens", 50, "--connections", 4)
     assert done.code == 1
     missing = [line["missing"][0] for line in results(files) if line["score"] is None]
     assert set(missing) == {"budget"}
     assert 0 < len(server.asked) < len(ROWS)
-    assert 120 * len(server.asked) <= 20_000
+    assert 120 * len(server.asked) <= 4_000
     spent = len(server.asked)
     # The budget is the folder's: running again does not spend it twice.
     assert judge(server, files, "--max-total-tokens", 120 * spent, "--reply-tokens", 50).code == 1

@@ -40,12 +40,12 @@ TABLES = st.dictionaries(
 
 
 def test_numbers_that_one_can_compute_by_hand() -> None:
-    a = system({"others": [1.0, 0.5, None, 0.3], "rewrite": [0.4, 0.6], "extract": [0.9]})
-    b = system({"others": [0.5, 0.5, 0.1, None], "rewrite": [0.5, 0.1], "extract": [0.4], "open_qa": [0.2]})
+    a = system({"others": [1.0, 0.5, None, 0.3, None, None], "rewrite": [0.4, 0.6], "extract": [0.9]})
+    b = system({"others": [0.5, 0.5, 0.1, None, None, 0.2], "rewrite": [0.5, 0.1], "extract": [0.4], "open_qa": [0.2]})
     found = compare_systems(a, b, samples=FEW)
     assert (found.rows, found.left_out) == (
         5,
-        {"only_a": 0, "only_b": 1, "missing_a": 1, "missing_b": 1, "missing_both": 0},
+        {"only_a": 0, "only_b": 1, "missing_a": 2, "missing_b": 1, "missing_both": 1},
     )
     others = found.categories["others"]
     assert (others.rows, others.mean_a, others.mean_b, others.difference) == (2, 0.75, 0.5, 0.25)

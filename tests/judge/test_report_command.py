@@ -24,7 +24,7 @@ from tests.judge.made_runs import (
     write_run,
 )
 from tests.judge.page_tables import Page
-from tests.train.chat_server import ChatServer
+from tests.chat_server import ChatServer
 from tests.train.conftest import Done, command
 
 from belle_data.evalset.categories import CATEGORIES

@@ -294,7 +294,7 @@ def test_wrong_use(tmp_path: Path, tiny_model: Path, tiny_base: Path, prompts: P
     shutil.copy(tiny_model / "tokenizer.json", other / "tokenizer.json")
     assert "and the model only 600 rows of embeddings" in generate(other, prompts, out).err
     (tmp_path / "bad.jsonl").write_text('{"instruction": "a", "output": ""}\nbad\n', encoding="utf-8")
-    assert "1 lines are no rows (1 not_json)" in generate(tiny_model, tmp_path / "bad.jsonl", out).err
+    assert "bad.jsonl:2: the line is no row because not_json" in generate(tiny_model, tmp_path / "bad.jsonl", out).err
     assert "nowhere.jsonl" in generate(tiny_model, tmp_path / "nowhere.jsonl", out).err
     assert "there is no such folder" in generate(tiny_model, prompts, tmp_path / "no" / "out.jsonl").err
     assert "there is a folder" in generate(tiny_model, prompts, other).err

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.train.chat_server import ChatServer
+from tests.chat_server import ChatServer
 from tests.train.conftest import Done, command
 
 if TYPE_CHECKING:

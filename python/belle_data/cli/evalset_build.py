@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from belle_data.cli.measurement import measure_and_show
@@ -9,6 +10,7 @@ from belle_data.cli.page import printable
 from belle_data.cli.parser import EXIT_CODES, Parser, add_machine
 from belle_data.cli.stats import add_showing, table
 from belle_data.cli.terminal import cut
+from belle_data.errors import UsageError
 
 if TYPE_CHECKING:
     import argparse
@@ -85,6 +87,8 @@ def run(options: argparse.Namespace) -> int:
     from belle_data.page.render import check_language  # noqa: PLC0415
 
     check_language(options.lang)
+    if options.html is not None and Path(options.html).absolute() == Path(options.out).absolute():
+        raise UsageError("the page and the set have the same name", value=options.html, hint="name another file")
     lacking = 0
 
     def measure(listener: Listener) -> EvaluationSet:
@@ -124,7 +128,9 @@ def _lines(found: EvaluationSet, *, whole: bool) -> list[str]:
         left_out = f"{found.checked.references_left_out:,} references are left out: their categories are judged without"
         lines += ["", left_out]
     if found.without_reference:
-        lines += ["", f"{len(found.without_reference):,} rows lack the reference that they are judged by"]
+        several = len(found.without_reference)
+        lacking = f"{several:,} rows lack" if several > 1 else "1 row lacks"
+        lines += ["", f"{lacking} the reference that the category is judged by"]
     if found.duplicates is not None:
         lines += ["", *_duplicates(found.duplicates, whole=whole)]
     if found.overlap is not None:
@@ -169,13 +175,13 @@ def _overlap(overlap: Overlap, *, whole: bool) -> list[str]:
     what = "left out, as they occur" if overlap.dropped else "rows that occur"
     lines = [f"{what} in training data: {len(overlap.found):,}, held by {overlap.training_rows:,} of {read}"]
     for one in overlap.found if whole else overlap.found[:LISTED]:
-        value = f"{one.similarity:.4f}" if one.similarity is not None else f"{one.covered:.2%} covered"
         place, several = one.strongest, "" if one.training_rows == 1 else "s"
-        held = f"its {one.part}, in {one.training_rows:,} training row{several}"
+        value = f"{one.similarity:.4f}" if one.similarity is not None else "–".center(6)
+        held = f"its {one.part} in {one.training_rows:,} training row{several}, {one.covered:.0%} in shared n-grams"
         lines += [
             f"  {value}  {printable(one.row.id)} (line {one.row.line:,}): {held}",
             f"    {_shown(place.text)}",
-            f"    {cut(printable(f'{place.id} ({place.file}:{place.line})'), _WIDE)}",
+            f"    {cut(printable(place.name), _WIDE)}",
         ]
     return [*lines, *_more(len(overlap.found), whole=whole)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +20,6 @@ from belle_data.evalset.written_set import check_place, rows_bytes, write_set
 from belle_data.page.data_statistics import stats
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Sequence
 
     from belle_data.engine.progress import Listener
@@ -77,12 +77,12 @@ def build(
     _check_settings(dedup=dedup, threshold=threshold, against=against, drop_overlap=drop_overlap)
     recipe = duplicates_recipe(threshold) if dedup else None
     path, keys = Path(out), LABELS if category_field is None else (category_field,)
-    check_place(path, str(raw), force=force)
+    name = os.fspath(raw)
+    check_place(path, name, force=force)
 
-    labelled, digest = read_labelled_rows(Path(raw), listener, keys)
-    checked = checked_rows(labelled, str(raw), keys)
+    labelled, digest = read_labelled_rows(name, listener, keys)
+    checked = checked_rows(labelled, name, keys)
     rows = checked.rows
-    _warn_of_references(rows, path, listener)
 
     duplicates = None
     if recipe is not None:
@@ -95,12 +95,13 @@ def build(
             rows = _without(rows, {one.row.id for one in overlap.found})
     if not rows:
         hint = "take other questions, or leave out --drop-overlap"
-        raise UsageError("no row is left: all of them occur in the training data", path=raw, hint=hint)
+        raise UsageError("no row is left: all of them occur in the training data", path=name, hint=hint)
+    _warn_of_references(rows, path, listener)
 
     content = rows_bytes(rows)
     found = EvaluationSet(
         path=path,
-        raw=str(raw),
+        raw=name,
         raw_sha256=digest,
         sha256=sha256(content).hexdigest(),
         checked=checked,

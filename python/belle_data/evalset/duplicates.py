@@ -57,9 +57,18 @@ def duplicates_recipe(threshold: str | float | None) -> Recipe:
         RecipeError: The threshold is out of range.
     """
     from belle_data.config import load_recipe  # noqa: PLC0415 - a tenth of a second
+    from belle_data.stages.semantic_dedup import SemanticDedupConfig  # noqa: PLC0415
 
-    semantic = {} if threshold is None else {"semantic_dedup": {"threshold": _number(threshold)}}
-    return load_recipe(None, [], {"stages": list(STAGES), "exact_dedup": {"field": "prompt"}, **semantic})
+    semantic: dict[str, Any] = {}
+    if threshold is not None:
+        value = _number(threshold)
+        semantic["threshold"] = value
+        least = SemanticDedupConfig().field_threshold
+        if isinstance(value, float) and value < least:
+            # The first line of a prompt is compared too, and is mostly all of it.
+            semantic["field_threshold"] = value
+    overrides = {"stages": list(STAGES), "exact_dedup": {"field": "prompt"}, "semantic_dedup": semantic}
+    return load_recipe(None, [], overrides)
 
 
 def _number(threshold: str | float) -> str | float:

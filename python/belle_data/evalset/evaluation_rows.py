@@ -44,6 +44,11 @@ class EvaluationRow:
         """Whether it has no reference, and its category is judged by one."""
         return self.reference is None and self.category not in WITHOUT_REFERENCE
 
+    @property
+    def shown_reference(self) -> str | None:
+        """The reference that a judge sees: none in categories that are judged without."""
+        return None if self.category in WITHOUT_REFERENCE else self.reference
+
     def place(self) -> dict[str, Any]:
         """Where it is found, as JSON knows it."""
         return {"id": self.id, "line": self.line, "category": self.category}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -182,13 +183,21 @@ def _refuse_rejected(path: Path, name: str, lines: _Lines) -> None:
     if not rejected:
         return
     first = rejected[0]
-    several = f"{len(rejected):,} lines are no rows, the first" if len(rejected) > 1 else "the line is no row"
+    several = "the line is no row"
+    if len(rejected) > 1:
+        counts = Counter(entry["reason"] for entry in rejected)
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))
+        several = f"{len(rejected):,} lines are no rows ({reasons}), the first"
+    hint = "python -m belle_data clean lists such lines under rejected/ of its run folder"
+    if first["reason"] == "missing_field":
+        hint = (
+            f"each row needs {' or '.join(QUESTIONS)} with a text, or one of the formats of python -m belle_data clean"
+        )
     raise SourceError(
         f"{several} because {first['reason']} ({first['detail']})",
         path=name,
         line=lines.in_file(first["line"]),
-        hint="each row needs a question, or a prompt, or one of the formats of python -m belle_data clean, "
-        "which lists every such line under rejected/ of its run folder",
+        hint=hint,
     )
 
 

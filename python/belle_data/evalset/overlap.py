@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.progress import polled
+from belle_data.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,12 @@ class TrainingPlace:
     id: str
     text: str
 
+    @property
+    def name(self) -> str:
+        """Its id and place, for people; once where it has no id of its own."""
+        where = f"{self.file}:{self.line}"
+        return where if self.id == where else f"{self.id} ({where})"
+
     def to_dict(self) -> dict[str, Any]:
         """The place as JSON knows it."""
         return {"file": self.file, "line": self.line, "id": self.id, "text": self.text}
@@ -50,7 +57,7 @@ class FoundRow:
     Attributes:
         row: The evaluation row.
         training_rows: How many training rows hold it.
-        part: ``prompt`` or ``answer``: which of its texts the strongest match holds.
+        part: ``prompt`` or ``reference``: which of its texts the strongest match holds.
         similarity: The highest of its matches, from 0 to 1; None where none was near enough for one.
         covered: The highest share of its text in n-grams that a training row shares.
         strongest: Where the strongest match is.
@@ -132,7 +139,14 @@ def find_overlap(
     from belle_data.page.input_rows import read_rows  # noqa: PLC0415
     from belle_data.stages.decontaminate import Decontaminate, DecontaminateConfig, fired_matches  # noqa: PLC0415
 
-    corpus, summary = read_rows(list(against), None, [], threads, listener)
+    try:
+        corpus, summary = read_rows(list(against), None, [], threads, listener)
+    except SourceError as error:
+        if error.hint and "--" in error.hint:
+            # Of options that this command has not.
+            error.hint = "python -m belle_data clean makes shards of it, and lists the lines that are no rows"
+        error.message = f"of the training data: {error.message}"
+        raise
     with tempfile.TemporaryDirectory(prefix="belle-evalset-") as place:
         path = Path(place) / "eval.jsonl"
         with path.open("w", encoding="utf-8") as handle:
@@ -151,7 +165,8 @@ def find_overlap(
         same = pc.and_(pc.equal(fired["evaluation_row"], number), pc.equal(fired["row"], one["row"]))
         match = fired.filter(pc.and_(same, pc.equal(fired["part"], one["part"]))).sort_by([("value", "descending")])
         where = texts.place(match.slice(0, 1).to_pylist()[0])
-        found.append(FoundRow(rows[number], one["rows"], one["part"], one["similarity"], one["covered"], where))
+        part = "reference" if one["part"] == "answer" else one["part"]
+        found.append(FoundRow(rows[number], one["rows"], part, one["similarity"], one["covered"], where))
     listener.end(f"{len(found):,} of {len(rows):,} evaluation rows are in the training data")
     settings = {name: value for name, value in stage.config.model_dump(mode="json").items() if name != "against"}
     held = len(pc.unique(fired["row"]))

@@ -9,6 +9,7 @@ from belle_data import __version__
 from belle_data.evalset.categories import CATEGORIES
 from belle_data.evalset.duplicates import STAGES
 from belle_data.evalset.written_set import KIND
+from belle_data.report.text_statistics import LENGTH_BORDERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,8 @@ class EvaluationSet:
             },
             "output": {"sha256": self.sha256, "rows": len(self.rows)},
             "categories": {name: self._category(one) for name, one in self.categories.items()},
+            "prompt": self.statistics.prompt.to_dict(),
+            "length_borders": list(LENGTH_BORDERS),
             "references_left_out": self.checked.references_left_out,
             "without_reference": [row.place() for row in self.without_reference],
             "duplicates": None if self.duplicates is None else [one.to_dict() for one in self.duplicates],

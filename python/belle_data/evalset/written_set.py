@@ -35,7 +35,12 @@ def check_place(path: Path, raw: str, *, force: bool) -> None:
     Raises:
         UsageError: There is no such folder, or something stands there that this command did not write as it is now.
     """
-    if path.is_dir():
+    try:
+        there = path.is_dir()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"the evaluation set cannot be written here ({reason})", path=path) from None
+    if there:
         raise UsageError("there is a folder where the evaluation set is to be written", path=path)
     if not path.absolute().parent.is_dir():
         raise UsageError("the evaluation set cannot be written here: there is no such folder", path=path.parent)

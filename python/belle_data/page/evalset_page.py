@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from belle_data.evalset.categories import CATEGORY_NAMES, WITHOUT_REFERENCE
 from belle_data.page import bars
 from belle_data.page.bars import Bar
-from belle_data.page.bilingual import Both
+from belle_data.page.bilingual import Both, translated
 from belle_data.page.data_statistics import class_names
 from belle_data.page.render import render, share, system_language
 from belle_data.page.shown import shown_text
 from belle_data.page.stats_page import TABLED
 
 if TYPE_CHECKING:
+    from belle_data.evalset.overlap import FoundRow
     from belle_data.evalset.result import EvaluationSet
     from belle_data.page.data_statistics import Lengths
 
@@ -68,20 +69,28 @@ def evalset_page(found: EvaluationSet, *, language: str | None = None) -> str:
             for one in (found.duplicates or ())[:LISTED]
         ],
         overlap=overlap,
-        overlapping=[]
-        if overlap is None
-        else [
-            (
-                _name(one.row.id),
-                CATEGORY_NAMES[one.row.category],
-                shown_text(one.strongest.text, _PROMPT_CHARACTERS),
-                Both("prompt", "指令") if one.part == "prompt" else Both("reference", "参考答案"),
-                _DASH if one.similarity is None else f"{one.similarity:.4f}",
-                f"{one.training_rows:,}",
-                f"{_name(one.strongest.id)} ({_name(one.strongest.file)}:{one.strongest.line:,})",
-            )
-            for one in overlap.found[:LISTED]
-        ],
+        overlapping=[] if overlap is None else [_overlapping(one) for one in overlap.found[:LISTED]],
+    )
+
+
+def _overlapping(one: FoundRow) -> tuple[object, ...]:
+    """What the template needs for a row that the training data holds."""
+    similarity = _DASH if one.similarity is None else f"{one.similarity:.4f}"
+    return (
+        _name(one.row.id),
+        f"{one.row.line:,}",
+        CATEGORY_NAMES[one.row.category],
+        shown_text(one.row.prompt, _PROMPT_CHARACTERS),
+        Both("prompt", "指令") if one.part == "prompt" else Both("reference", "参考答案"),
+        translated(
+            "similarity {}, {} in shared n-grams; training rows: {}",
+            "相似度 {}，n-gram 覆盖率 {}；训练数据 {} 条",
+            similarity,
+            share(one.covered, 1),
+            f"{one.training_rows:,}",
+        ),
+        shown_text(one.strongest.name, 2 * _NAME_CHARACTERS),
+        shown_text(one.strongest.text, _PROMPT_CHARACTERS),
     )
 
 

@@ -16,7 +16,7 @@ from belle_train.judge.replies import Missing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from belle_train.judge.evaluation_rows import EvaluationRow
+    from belle_data.evalset.evaluation_rows import EvaluationRow
 
 _WANTED = "one that generate wrote, or lines with id or prompt, and answer"
 

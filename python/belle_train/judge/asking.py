@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import random
 import sys
 import time
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from belle_data.errors import BelleError, InternalError, SourceError, UsageError
@@ -34,12 +36,18 @@ _TRIES_OF_SCHEMA = 3
 """So many questions are asked one after the other to find out, then the schema is sent along."""
 _RETRIES_UNREACHED = 3
 _CONNECT_SECONDS = 10.0
+_CONNECTIONS_OF_A_CLIENT = 4
+"""The HTTP library looks at all connections of a client before and after each request."""
 _WORTH_SAYING = 2.0
 """Seconds of waiting from which on the user is told."""
 _SHORTEST_SECRET = 8
 """Characters from which on a key is looked for in replies; local servers take such as ``EMPTY``."""
-_LET_IN = {401: "the server refuses the key", 403: "the server does not let this key in",
-           404: "the server has no such model or address"}  # fmt: skip
+_LET_IN = {
+    401: "the server refuses the key",
+    403: "the server does not let this key in",
+    404: "the server has no such model or address",
+    **dict.fromkeys((301, 302, 303, 307, 308), "the server sends us to another address"),
+}
 _NOTHING = Tokens()
 
 
@@ -79,7 +87,12 @@ def ask(
     requests, settled = prepared(server, questions, schema, store)
     run = _Run(server, store, budget, listener)
     if any(store.get(request.key) is None for request in requests):
-        requests = asyncio.run(run.all(requests, None if settled else schema))
+        # What libraries have loaded is no garbage; looking at it again and again takes a tenth of the time.
+        gc.freeze()
+        try:
+            requests = asyncio.run(run.all(requests, None if settled else schema))
+        finally:
+            gc.unfreeze()
     store.finish([request.key for request in requests])
     return [run.result(request.key) for request in requests]
 
@@ -112,11 +125,14 @@ class _Run:
         self._settled = asyncio.Event()
         self._not_before = self._said_until = 0.0
         self._done = 0
-        self._reached = self._replied = self._ended = False
+        self._reached = self._replied = self._ended = self._said_model = False
+        # Whole, or the package would put it together each time.
+        self._address = f"{server.url}/chat/completions"
         self._spent_quota: Missing | None = None
         self._openai: Any = None
         self._response: Any = None
-        self._client: Any = None
+        self._clients: list[Any] = []
+        """One for each connection that is free; a few connections share a client."""
 
     def result(self, key: str) -> Reply | Missing:
         """What became of a request."""
@@ -138,9 +154,10 @@ class _Run:
         Returns:
             The requests that were made or have a reply, for each question.
         """
-        self._open()
         before = len(self._store)
-        async with self._client:
+        async with AsyncExitStack() as stack:
+            for client in self._made_clients():
+                await stack.enter_async_context(client)
             self._listener.begin("judge", len(self._open_ones(requests)), "replies")
             if schema is not None:
                 requests = await self._settle_schema(requests, schema)
@@ -160,26 +177,36 @@ class _Run:
         self._listener.end(f"{len(self._store) - before:,} replies")
         return requests
 
-    def _open(self) -> None:
+    def _made_clients(self) -> Iterator[Any]:
         import openai  # noqa: PLC0415 - a second
 
         # The package's own HTTP library has another name in its newer versions.
         names = [one.__module__.split(".")[0] for one in openai.DefaultAsyncHttpxClient.__mro__]
         library = sys.modules[next(name for name in names if name.startswith("httpx"))]
         self._openai, self._response = openai, library.Response
-        connections = self._server.connections
         timeout = openai.Timeout(self._server.timeout, connect=min(self._server.timeout, _CONNECT_SECONDS))
-        self._client = openai.AsyncOpenAI(
-            # Said even for OpenAI's own, for which the package would look into the environment.
-            base_url=self._server.url,
-            api_key=api_key(self._server.url),
-            timeout=timeout,
-            max_retries=0,
-            http_client=openai.DefaultAsyncHttpxClient(
+        # Reading the certificates takes as long as fifty requests, and without TLS there is nothing to verify.
+        certificates = library.create_ssl_context() if self._server.url.lower().startswith("https:") else False
+        left = self._server.connections
+        while left:
+            connections = min(left, _CONNECTIONS_OF_A_CLIENT)
+            left -= connections
+            client = openai.AsyncOpenAI(
+                # Said even for OpenAI's own, for which the package would look into the environment.
+                base_url=self._server.url,
+                api_key=api_key(self._server.url),
                 timeout=timeout,
-                limits=library.Limits(max_connections=connections, max_keepalive_connections=connections),
-            ),
-        )
+                max_retries=0,
+                http_client=openai.DefaultAsyncHttpxClient(
+                    timeout=timeout,
+                    limits=library.Limits(max_connections=connections, max_keepalive_connections=connections),
+                    verify=certificates,
+                    # To where a server sends us, the key must not go.
+                    follow_redirects=False,
+                ),
+            )
+            self._clients += [client] * connections
+            yield client
 
     def _open_ones(self, requests: list[Request]) -> list[Request]:
         found = {one.key: one for one in requests if self._store.get(one.key) is None and one.key not in self._missing}
@@ -279,7 +306,7 @@ class _Run:
             if not isinstance(outcome, Reply):
                 return outcome
             if not self._server.accepts(outcome.model):
-                return Missing("wrong_model", f"{without_key(str(outcome.model))} replied")
+                return self._wrong_model(str(outcome.model))
             self._store.put(request.key, outcome, spent)
             stored = True
             return self.result(request.key)
@@ -291,16 +318,16 @@ class _Run:
             self._budget.settle(request.most, spent)
             self._settled.set()
             if booking is not None:
-                booking.amount = min(booking.amount, spent.total)
+                self._pace.lower(booking, spent.total)
             if spent.total and not stored:
                 self._store.add_unanswered(spent)
 
     async def _send(self, request: Request, *, trying: bool) -> tuple[Reply | Missing | _Failed, Tokens]:
         """Send a request; say what came, and what it counts for."""
-        most, openai = request.most, self._openai
+        most, openai, client = request.most, self._openai, self._clients.pop()
         try:
             async with asyncio.timeout(self._server.timeout):
-                response = await self._client.post("/chat/completions", cast_to=self._response, body=request.body)
+                response = await client.post(self._address, cast_to=self._response, body=request.body)
             reply = reply_of(response.content, self._secret)
         except openai.APIStatusError as error:
             self._reached = True
@@ -321,6 +348,8 @@ class _Run:
             return _Failed("invalid_reply", str(error)), most
         except (openai.OpenAIError, ValueError, TypeError) as error:
             return _Failed("invalid_reply", without_key(str(error)) or type(error).__name__), most
+        finally:
+            self._clients.append(client)
         self._reached = self._replied = True
         counted = (reply.prompt_tokens, reply.answer_tokens)
         prompt, answer = (
@@ -344,7 +373,7 @@ class _Run:
         if status in _LET_IN and not self._replied:
             self._ended = True
             hint = f"check {KEY_VARIABLE}, and that its project may use the model {self._server.model}"
-            if status == 404:
+            if status not in {401, 403}:
                 hint = "the address ends where /chat/completions is added, mostly in /v1; check the model's name too"
             raise UsageError(f"{_LET_IN[status]} ({refusal.detail})", path=self._server.url, hint=hint)
         if not refusal.again:
@@ -354,6 +383,13 @@ class _Run:
             # The server means all of us.
             self._not_before = max(self._not_before, time.monotonic() + asked)
         return _Failed(refusal.reason, refusal.detail, asked)
+
+    def _wrong_model(self, model: str) -> Missing:
+        if not self._said_model:
+            self._said_model = True
+            text = f"{model} replied where {self._server.model} was asked; such replies are not kept"
+            self._listener.message(f"{self._server.url}: {text}")
+        return Missing("wrong_model", f"{without_key(model)} replied")
 
     def _say(self, reason: str, wait: float) -> None:
         now = time.monotonic()

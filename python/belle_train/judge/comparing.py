@@ -14,7 +14,7 @@ from belle_data import __version__
 from belle_data.errors import UsageError
 from belle_train.judge.answers import Answers, read_answers
 from belle_train.judge.asking import Estimate, Question, ask, estimate
-from belle_train.judge.evaluation_rows import EvaluationRow, read_evaluation_rows
+from belle_train.judge.evaluation_rows import read_evaluation_rows
 from belle_train.judge.judged_folder import VERDICTS, JudgedFolder
 from belle_train.judge.judging import judge_facts, reply_facts, training_of
 from belle_train.judge.replies import Missing, Reply
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from belle_data.engine.progress import Listener
+    from belle_data.evalset.evaluation_rows import EvaluationRow
     from belle_train.judge.budget import Budget
     from belle_train.judge.judge_prompts import CompareRecipe
     from belle_train.judge.judge_server import JudgeServer

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import SourceError
-from belle_data.evalset.categories import CATEGORIES, WITHOUT_REFERENCE
+from belle_data.evalset.categories import CATEGORIES
+from belle_data.evalset.evaluation_rows import EvaluationRow
 from belle_train.judge.json_lines import read_json_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _BUILD = "python -m belle_data evalset build FILE --out eval.jsonl makes one of a raw set"
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluationRow:
-    """A prompt that answers are judged for.
-
-    Attributes:
-        id: Unlike that of any other row.
-        category: One of `belle_data.evalset.categories.CATEGORIES`.
-        prompt: What the model was asked.
-        reference: A good answer; None if the row has none.
-    """
-
-    id: str
-    category: str
-    prompt: str
-    reference: str | None
-
-    @property
-    def lacks_reference(self) -> bool:
-        """Whether the category is judged with a reference and the row has none."""
-        return self.reference is None and self.category not in WITHOUT_REFERENCE
-
-    @property
-    def shown_reference(self) -> str | None:
-        """The reference that a judge sees: none in categories that are judged without."""
-        return None if self.category in WITHOUT_REFERENCE else self.reference
 
 
 def read_evaluation_rows(path: str | Path) -> tuple[list[EvaluationRow], str]:
@@ -77,4 +50,4 @@ def _row(line: dict[str, Any], path: str | Path, number: int) -> EvaluationRow:
     reference = line.get("reference")
     if reference is not None and not isinstance(reference, str):
         raise SourceError("a reference is a text or null", path=path, line=number, hint=_BUILD)
-    return EvaluationRow(line["id"], line["category"], line["prompt"], reference)
+    return EvaluationRow(number, line["id"], line["category"], line["prompt"], reference)

@@ -2,7 +2,7 @@
 
 A recipe is a TOML file. Those of ``judge`` have a system text, a rubric for each of the nine categories, and what the
 reply has to look like; those of ``compare`` have one standard for all, and ask for a verdict or for two scores. Texts
-of others are fenced by `belle_train.judge.fence`, whose words come after those of the recipe, so no recipe is without.
+of others are fenced by `belle_train.judge.fence`, whose words come after those of the recipe, so none is without.
 """
 
 from __future__ import annotations

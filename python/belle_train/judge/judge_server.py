@@ -121,7 +121,7 @@ class JudgeServer:
         body: dict[str, Any] = {
             "model": self.model,
             "messages": [{key: clean(text) for key, text in message.items()} for message in question.messages],
-            "temperature": self.temperature,
+            "temperature": float(self.temperature),
             "max_tokens": self.max_tokens,
         }
         if self.seed is not None:

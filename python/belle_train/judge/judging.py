@@ -16,7 +16,7 @@ from belle_data.errors import UsageError
 from belle_train.judge.answers import Answers, read_answers
 from belle_train.judge.asking import Estimate, Question, ask, estimate
 from belle_train.judge.budget import Tokens
-from belle_train.judge.evaluation_rows import EvaluationRow, read_evaluation_rows
+from belle_train.judge.evaluation_rows import read_evaluation_rows
 from belle_train.judge.human_scores import read_human_scores
 from belle_train.judge.judged_folder import SCORES, JudgedFolder
 from belle_train.judge.replies import Missing, Reply
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from belle_data.engine.progress import Listener
+    from belle_data.evalset.evaluation_rows import EvaluationRow
     from belle_train.judge.budget import Budget
     from belle_train.judge.judge_prompts import JudgeRecipe
     from belle_train.judge.judge_server import JudgeServer

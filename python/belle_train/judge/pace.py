@@ -15,16 +15,25 @@ _SLACK = 1.01
 """Windows are this much longer than they need be, since a server sees requests at other times than they are sent."""
 _SHARE = 10
 """A tenth of the limit goes out in a tenth of a minute."""
-_LONGEST_SLEEP = 0.25
 
 
 class Booking:
-    """An amount that counts from a time on; it may be set to less later."""
+    """An amount that counts from a time on, until it leaves the windows that it is in."""
 
-    __slots__ = ("amount", "at")
+    __slots__ = ("amount", "at", "windows")
 
-    def __init__(self, at: float, amount: int) -> None:
-        self.at, self.amount = at, amount
+    def __init__(self, at: float, amount: int, windows: list[_Window]) -> None:
+        self.at, self.amount, self.windows = at, amount, list(windows)
+        for window in windows:
+            window.booked.append(self)
+            window.total += amount
+
+    def lower(self, amount: int) -> None:
+        """Let it count for less."""
+        less = max(self.amount - amount, 0)
+        self.amount -= less
+        for window in self.windows:
+            window.total -= less
 
 
 class _Window:
@@ -32,23 +41,23 @@ class _Window:
 
     def __init__(self, limit: int, seconds: float) -> None:
         self._limit, self._seconds = limit, seconds
-        self._booked: deque[Booking] = deque()
+        self.booked: deque[Booking] = deque()
+        self.total = 0
 
     def wait(self, amount: int, now: float) -> float:
         """Seconds until so much fits, if nothing else happens; 0 if it fits now."""
-        while self._booked and self._booked[0].at + self._seconds <= now:
-            self._booked.popleft()
-        over = sum(one.amount for one in self._booked) + min(amount, self._limit) - self._limit
-        for one in self._booked:
-            if over <= 0:
+        while self.booked and self.booked[0].at + self._seconds <= now:
+            over = self.booked.popleft()
+            over.windows.remove(self)
+            self.total -= over.amount
+        too_much = self.total + min(amount, self._limit) - self._limit
+        for one in self.booked:
+            if too_much <= 0:
                 break
-            over -= one.amount
-            if over <= 0:
+            too_much -= one.amount
+            if too_much <= 0:
                 return one.at + self._seconds - now
         return 0.0
-
-    def add(self, booking: Booking) -> None:
-        self._booked.append(booking)
 
 
 class Pace:
@@ -58,7 +67,7 @@ class Pace:
         requests: At most in a minute; None for no limit.
         tokens: At most in a minute; None for no limit. A request with more than these goes alone.
         clock: Seconds.
-        minute: Seconds of a minute.
+        minute: Seconds of a minute; None for `MINUTE`.
     """
 
     def __init__(
@@ -66,10 +75,12 @@ class Pace:
         requests: int | None,
         tokens: int | None,
         clock: Callable[[], float] = time.monotonic,
-        minute: float = MINUTE,
+        minute: float | None = None,
     ) -> None:
         self._clock = clock
+        minute = MINUTE if minute is None else minute
         self._turn = asyncio.Lock()
+        self._lowered = asyncio.Event()
         self._requests = _windows(requests, minute)
         self._tokens = _windows(tokens, minute)
         self.free = requests is None and tokens is None
@@ -82,20 +93,15 @@ class Pace:
             tokens: That it may need at most.
 
         Returns:
-            0 and what was booked, of which the tokens can be set to what they were; or seconds and None.
+            0 and what was booked, whose tokens `lower` can set to what they were; or seconds and None.
         """
         now = self._clock()
-        wait = max(
-            [window.wait(1, now) for window in self._requests] + [w.wait(tokens, now) for w in self._tokens] + [0.0]
-        )
-        if wait > 0:
-            return wait, None
-        one, booked = Booking(now, 1), Booking(now, tokens)
-        for window in self._requests:
-            window.add(one)
-        for window in self._tokens:
-            window.add(booked)
-        return 0.0, booked
+        waits = [window.wait(1, now) for window in self._requests]
+        waits += [window.wait(tokens, now) for window in self._tokens]
+        if any(wait > 0 for wait in waits):
+            return max(waits), None
+        Booking(now, 1, self._requests)
+        return 0.0, Booking(now, tokens, self._tokens)
 
     async def leave(self, tokens: int) -> Booking | None:
         """Wait until a request may leave."""
@@ -106,8 +112,17 @@ class Pace:
                 wait, booking = self.book(tokens)
                 if booking is not None:
                     return booking
-                # Short: replies that come meanwhile may have needed fewer tokens than were booked.
-                await asyncio.sleep(min(wait, _LONGEST_SLEEP))
+                # Replies that come meanwhile may have needed fewer tokens than were booked.
+                self._lowered.clear()
+                try:
+                    await asyncio.wait_for(self._lowered.wait(), wait)
+                except TimeoutError:
+                    continue
+
+    def lower(self, booking: Booking, tokens: int) -> None:
+        """Let a request that left count for fewer tokens than were booked."""
+        booking.lower(tokens)
+        self._lowered.set()
 
 
 def _windows(limit: int | None, minute: float) -> list[_Window]:
