@@ -108,12 +108,13 @@ def test_faults_mixed_at_random(server: FaultServer, tmp_path: Path, seed: int) 
     assert set(seen) >= {"reply", "rate_limit", "status", "connection", "invalid_reply", "filtered", "wrong_model"}
     assert set(seen) <= {*REASONS, "reply"}
     assert server.busiest <= 16
-    # Again: what has a reply, or was withheld, is not asked again; all else is, once more from its last attempt on.
+    # Again: what has a reply, also of another model, or was withheld, is not asked again; all else is, once more from
+    # its last attempt on.
     before = Counter(server.attempts)
     again = asked(judge(server, connections=16, timeout=3.0), tmp_path, what)
     for question, one in zip(what, found, strict=True):
         text = question.messages[-1]["content"]
-        kept = isinstance(one, Reply) or one.reason == "filtered"
+        kept = isinstance(one, Reply) or one.reason in {"filtered", "wrong_model"}
         assert (server.attempts[text] == before[text]) == kept, text
     kept_before = [one for one in found if isinstance(one, Reply)]
     assert [two for one, two in zip(found, again, strict=True) if isinstance(one, Reply)] == kept_before
@@ -235,7 +236,11 @@ def test_names_that_a_reply_may_carry(server: FaultServer, tmp_path: Path) -> No
     found = asked(judge(server, accepted_models=("alias",)), tmp_path, questions(len(named)))
     assert [end.split()[0] for end in ends(found)] == ["reply"] * 6 + ["wrong_model"] * 5
     assert [one.model for one in found if isinstance(one, Reply)] == named[:6]
-    assert estimate_calls(judge(server), tmp_path, len(named)) == 5, "such replies are not kept"
+    # All are kept: which names count can be said otherwise without asking again.
+    assert estimate_calls(judge(server), tmp_path, len(named)) == 0
+    again = asked(judge(server, accepted_models=(f"{MODEL}-mini",)), tmp_path, questions(len(named)))
+    assert [n for n, end in enumerate(ends(again)) if end.startswith("reply")] == [0, 1, 2, 3, 4, 6]
+    assert len(server.asked) == len(named)
 
 
 def test_what_is_sent(server: FaultServer, tmp_path: Path) -> None:

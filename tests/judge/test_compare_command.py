@@ -7,8 +7,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.judge.judged_rows import EACH, ROWS, answers, evaluation, read_lines, reply, row_id, shown
 from tests.chat_server import ChatServer
+from tests.judge.judged_rows import EACH, ROWS, answers, evaluation, read_lines, reply, row_id, shown
 from tests.train.conftest import Done, command
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.judge.judged_rows import EACH, ROWS, answers, evaluation, read_lines, reply, row_id, shown, write_lines
 from tests.chat_server import ChatServer
+from tests.judge.judged_rows import EACH, ROWS, answers, evaluation, read_lines, reply, row_id, shown, write_lines
 from tests.train.conftest import Done, command
 
 from belle_data.evalset.categories import CATEGORIES, OTHERS, WITHOUT_REFERENCE
@@ -340,6 +340,37 @@ def test_a_kill_repeats_no_call(server: ChatServer, files: Path) -> None:
     assert [line["score"] for line in results(files)] == [score(*row) for row in ROWS]
     assert judge(server, files, out="whole").code == 0
     assert content(files / "scores") == content(files / "whole")
+
+
+def test_fields_of_a_request(server: ChatServer, files: Path) -> None:
+    new = ("--field", "max_tokens=null", "--field", "max_completion_tokens=77", "--field", "temperature=null")
+    done = judge(server, files, *new, "--field", 'chat_template_kwargs={"enable_thinking": false}', "--limit", 2)
+    assert done.code == 0, done.err
+    asked = server.asked[-1]
+    assert {"max_tokens", "temperature"}.isdisjoint(asked)
+    assert (asked["max_completion_tokens"], asked["chat_template_kwargs"]) == (77, {"enable_thinking": False})
+    manifest = json.loads((files / "scores" / "manifest.json").read_text(encoding="utf-8"))
+    assert (manifest["judge"]["max_tokens"], manifest["judge"]["fields"]["temperature"]) == (77, None)
+    for field, message in (
+        ("model=1", "this field of a request is belle's own: 'model'"),
+        ("max_tokens=null", "a reply needs a bound, or no budget holds"),
+        ("max_completion_tokens=0", "max_completion_tokens is a whole number from 1: 0"),
+        ("temperature", "a field of a request is a name with a value in JSON: 'temperature'"),
+        ("top_p=x", "a field of a request is a name with a value in JSON: 'top_p=x'"),
+    ):
+        done = judge(server, files, "--field", field, out="else")
+        assert (done.code, message in done.err) == (2, True), done.err
+
+
+def test_another_model_than_the_asked_one(server: ChatServer, files: Path) -> None:
+    server.reply = lambda asked: {**honest(asked), "model": "cheaper"}
+    done = judge(server, files)
+    assert done.code == 1
+    assert "missing 27 of 27: wrong_model 27" in done.out
+    assert "cheaper replied where m was asked; --accept-model takes such replies" in done.err
+    # The replies are kept: nothing is asked again when the name is accepted.
+    assert judge(server, files, "--accept-model", "cheaper", "--force").code == 0
+    assert len(server.asked) == len(ROWS)
 
 
 def test_wrong_use(server: ChatServer, files: Path) -> None:

@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.chat_server import ChatServer
 from tests.judge.judged_rows import answers, evaluation, reply, shown
 from tests.judge.made_runs import (
     Row,
@@ -24,7 +25,6 @@ from tests.judge.made_runs import (
     write_run,
 )
 from tests.judge.page_tables import Page
-from tests.chat_server import ChatServer
 from tests.train.conftest import Done, command
 
 from belle_data.evalset.categories import CATEGORIES

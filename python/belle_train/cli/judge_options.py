@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from belle_train.judge.judge_server import JudgeServer
 
 TOO_MANY_MISSING = 1
+_NOTHING = object()
 INTERRUPTED = "stored replies stay; the same command asks for the rest"
 
 
@@ -44,6 +46,14 @@ def add_judge(words: Parser) -> None:
         action="append",
         default=[],
         help="a name that replies may carry besides MODEL and its dated versions; may be repeated",
+    )
+    judge.add_argument(
+        "--field",
+        metavar="KEY=JSON",
+        action="append",
+        default=[],
+        dest="fields",
+        help="another field of each request, such as max_completion_tokens=2048; null leaves one out; may be repeated",
     )
     pace = words.add_argument_group("pace and money")
     pace.add_argument("--connections", metavar="N", type=whole_number, default=8, help="requests at a time (8)")
@@ -97,7 +107,23 @@ def server_of(options: argparse.Namespace) -> JudgeServer:
         max_tokens=options.reply_tokens,
         structured=options.structured,
         accepted_models=tuple(options.accept_model),
+        fields=_fields(options.fields),
     )
+
+
+def _fields(given: list[str]) -> tuple[tuple[str, Any], ...]:
+    fields: dict[str, Any] = {}
+    for one in given:
+        key, sign, text = one.partition("=")
+        try:
+            value = json.loads(text) if sign and key else _NOTHING
+        except (ValueError, RecursionError):
+            value = _NOTHING
+        if value is _NOTHING:
+            hint = "such as max_completion_tokens=2048 or temperature=null; a text stands in quotation marks"
+            raise UsageError("a field of a request is a name with a value in JSON", value=one, hint=hint)
+        fields[key] = value
+    return tuple(sorted(fields.items()))
 
 
 def budget_of(options: argparse.Namespace) -> Budget:

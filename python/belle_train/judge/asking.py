@@ -138,7 +138,10 @@ class _Run:
         """What became of a request."""
         reply = self._store.get(key)
         if reply is not None:
-            return Missing("filtered") if reply.finish == FILTERED else reply
+            if reply.finish == FILTERED:
+                return Missing("filtered")
+            # Kept as it is: whether its model counts can be said otherwise later, without asking again.
+            return reply if self._server.accepts(reply.model) else self._wrong_model(str(reply.model))
         try:
             return self._missing[key]
         except KeyError:
@@ -305,8 +308,6 @@ class _Run:
             outcome, spent = await self._send(request, trying=trying)
             if not isinstance(outcome, Reply):
                 return outcome
-            if not self._server.accepts(outcome.model):
-                return self._wrong_model(str(outcome.model))
             self._store.put(request.key, outcome, spent)
             stored = True
             return self.result(request.key)
@@ -387,7 +388,9 @@ class _Run:
     def _wrong_model(self, model: str) -> Missing:
         if not self._said_model:
             self._said_model = True
-            text = f"{model} replied where {self._server.model} was asked; such replies are not kept"
+            text = (
+                f"{without_key(model)} replied where {self._server.model} was asked; --accept-model takes such replies"
+            )
             self._listener.message(f"{self._server.url}: {text}")
         return Missing("wrong_model", f"{without_key(model)} replied")
 

@@ -143,7 +143,9 @@ def plan(job: Job, server: JudgeServer) -> Plan:
         "judge": server.model,
         "server": server.url,
         "temperature": server.temperature,
-        "reply_tokens": server.max_tokens,
+        "reply_tokens": server.most_answer_tokens,
+        "fields": dict(server.fields),
+        "accepted_models": sorted(server.accepted_models),
         "structured": server.structured,
         "recipe": job.recipe.sha256,
     }

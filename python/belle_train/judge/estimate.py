@@ -75,7 +75,7 @@ def estimate(
     stored = sum(store.get(request.key) is not None for request in requests)
     calls = {request.key: request for request in requests if store.get(request.key) is None}
     most = sum((request.most for request in calls.values()), Tokens())
-    expected = _expected(list(calls.values()), server.max_tokens)
+    expected = _expected(list(calls.values()), server.most_answer_tokens)
     spent = store.spent_before
     return Estimate(
         questions=len(questions),

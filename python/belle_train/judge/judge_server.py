@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 1000
 """As many as the package openai has open at a time."""
 STRUCTURED = ("auto", "yes", "no")
+_OWN_FIELDS = ("model", "messages", "n", "stream", "response_format")
+"""Fields of a request that no setting may change: what is asked, and how the reply is read, would not be as it says."""
+_LONGEST = ("max_tokens", "max_completion_tokens")
+"""The names under which servers take a bound of a reply; newer ones want the second."""
 _TOKENS_OF_A_REQUEST = 64
 """More than a chat template writes around all messages, with the system prompt that some bring along."""
 _TOKENS_OF_A_MESSAGE = 16
@@ -64,6 +68,8 @@ class JudgeServer:
             the server takes it.
         accepted_models: Names that a reply may carry beside the asked one, the same with a date or a revision at its
             end.
+        fields: Other fields of a request, or other values of those above; None leaves one out. The longest reply is
+            that of ``max_completion_tokens`` where it is given.
     """
 
     model: str
@@ -79,6 +85,14 @@ class JudgeServer:
     seed: int | None = 42
     structured: Literal["auto", "yes", "no"] = "auto"
     accepted_models: tuple[str, ...] = ()
+    fields: tuple[tuple[str, Any], ...] = ()
+
+    @property
+    def most_answer_tokens(self) -> int:
+        """Tokens of the longest reply."""
+        said = dict(self.fields)
+        bounds = [value for name in _LONGEST if (value := said.get(name)) is not None]
+        return max(bounds) if bounds else self.max_tokens
 
     @property
     def url(self) -> str:
@@ -111,10 +125,26 @@ class JudgeServer:
             # 0 would be taken for no limit.
             if not obeyed or (value == 0 and "minute" in rule):
                 raise UsageError(rule, value=value)
+        self._check_fields()
         api_key(self.url)
         if find_spec("openai") is None:
             hint = "make setup-train, or pip install 'belle-data[openai]'"
             raise UsageError("servers are asked with the package openai, which is not installed", hint=hint)
+
+    def _check_fields(self) -> None:
+        said = dict(self.fields)
+        own = next((name for name in said if name in _OWN_FIELDS), None)
+        if own is not None:
+            raise UsageError("this field of a request is belle's own", value=own, hint="leave it out")
+        for name in _LONGEST:
+            value = said.get(name)
+            if value is not None and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
+                raise UsageError(f"{name} is a whole number from 1", value=value)
+        if all(said.get(name, self) is None for name in _LONGEST) or (
+            said.get(_LONGEST[0], self) is None and _LONGEST[1] not in said
+        ):
+            hint = f"give {_LONGEST[1]} in place of {_LONGEST[0]}"
+            raise UsageError("a reply needs a bound, or no budget holds", hint=hint)
 
     def body(self, question: Question, schema: Schema | None) -> dict[str, Any]:
         """The body of a request, in which lone surrogates are replaced: no server could read them."""
@@ -129,6 +159,11 @@ class JudgeServer:
         if schema is not None:
             form = {"name": schema.name, "strict": True, "schema": schema.schema}
             body["response_format"] = {"type": "json_schema", "json_schema": form}
+        for name, value in self.fields:
+            if value is None:
+                body.pop(name, None)
+            else:
+                body[name] = value
         return body
 
     def accepts(self, model: str | None) -> bool:
@@ -191,7 +226,7 @@ class Request:
         self.question = question
         self.body = server.body(question, schema)
         self.key = request_key(server, self.body, question.repeat)
-        self.most = Tokens(most_prompt_tokens(self.body), server.max_tokens)
+        self.most = Tokens(most_prompt_tokens(self.body), server.most_answer_tokens)
         """Tokens that it needs at most."""
 
 
