@@ -258,15 +258,18 @@ def test_runs_that_were_judged_otherwise_are_told(tmp_path: Path) -> None:
 
 def test_provenance_says_all_that_the_manifest_knows(tmp_path: Path) -> None:
     write_run(tmp_path, "a", made_rows(9))
-    text = page(tmp_path).texts["provenance"]
     manifest = json.loads((tmp_path / "a" / "manifest.json").read_text(encoding="utf-8"))
+    manifest["judge"]["base_url"] = "https://somebody:secret@judge.invalid/v1"
+    (tmp_path / "a" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    text = page(tmp_path).texts["provenance"]
+    assert "secret" not in (tmp_path / "report.html").read_text(encoding="utf-8")
     wanted = [
         manifest["answers"]["sha256"],
         manifest["evaluation"]["sha256"],
         *(digit * 64 for digit in "12356"),
         "4" * 32,
     ]
-    wanted += ["judge-model-1", "judge-model-1-0613 × 9", "https://judge.invalid/v1", "judge-zh", "models/a", "1,200"]
+    wanted += ["judge-model-1", "judge-model-1-0613 × 9", "//…@judge.invalid/v1", "judge-zh", "models/a", "1,200"]
     wanted += ["shards/part-00000.jsonl", "5,000", "2026-11-20 08:00:00 UTC", "123,456", "0.4321 USD", "0.001"]
     assert [one for one in wanted if one not in text] == []
 
