@@ -68,8 +68,8 @@ class JudgeServer:
             the server takes it.
         accepted_models: Names that a reply may carry beside the asked one, the same with a date or a revision at its
             end.
-        fields: Other fields of a request, or other values of those above; None leaves one out. The longest reply is
-            that of ``max_completion_tokens`` where it is given.
+        fields: Other fields of a request, or other values of those above; None leaves one out. One of ``max_tokens``
+            and ``max_completion_tokens``, as newer servers call it, must stay: the larger bounds a reply.
     """
 
     model: str
@@ -90,9 +90,8 @@ class JudgeServer:
     @property
     def most_answer_tokens(self) -> int:
         """Tokens of the longest reply."""
-        said = dict(self.fields)
-        bounds = [value for name in _LONGEST if (value := said.get(name)) is not None]
-        return max(bounds) if bounds else self.max_tokens
+        said = {_LONGEST[0]: self.max_tokens, **dict(self.fields)}
+        return int(max(value for name in _LONGEST if (value := said.get(name)) is not None))
 
     @property
     def url(self) -> str:
@@ -146,9 +145,7 @@ class JudgeServer:
             value = said.get(name)
             if value is not None and not (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
                 raise UsageError(f"{name} is a whole number from 1", value=value)
-        if all(said.get(name, self) is None for name in _LONGEST) or (
-            said.get(_LONGEST[0], self) is None and _LONGEST[1] not in said
-        ):
+        if said.get(_LONGEST[0], self.max_tokens) is None and said.get(_LONGEST[1]) is None:
             hint = f"give {_LONGEST[1]} in place of {_LONGEST[0]}"
             raise UsageError("a reply needs a bound, or no budget holds", hint=hint)
 
