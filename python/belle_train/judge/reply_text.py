@@ -43,7 +43,7 @@ def _signs() -> dict[int, str]:
     table |= dict.fromkeys([0x301C, 0x223C], "~")
     table |= dict.fromkeys([0x2044, 0x2215], "/")
     table |= dict.fromkeys([0x2236, 0xFE55, 0xFE13], ":")
-    table |= {0xFF61: "。", 0xFE52: ".", 0xFE50: ","}
+    table |= {0x3010: "[", 0x3011: "]", 0xFF61: "。", 0xFE52: ".", 0xFE50: ","}
     # What has no width: a reader does not see it, so it must not part a label from its score.
     no_width = [0x00, 0xAD, 0x34F, 0x61C, 0x180E, 0x2060, 0xFEFF]
     ranges = [range(0x200B, 0x2010), range(0x202A, 0x202F), range(0x2061, 0x2070), range(0xFE00, 0xFE10)]

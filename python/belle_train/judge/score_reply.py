@@ -73,8 +73,9 @@ _TAIL = re.compile(
 )
 _BRACKETED = re.compile(r" ?(?P<inside>\([^()\n]{1,40}\)|\[[^\[\]\n]{1,40}\])(?= ?(?:[:=|]|为|是|is\b))")
 _JOINT = re.compile(
-    r"(?:[ \n:=|>\[({→]|->|=>|–(?= )|-(?= )|应该?当?[为是]|就?[为是]|定为|评为|判为|给出|给|[大]?约|大概|仅|只有|只|可|"
-    r"(?:is|was|of|would be|should be|will be|equals|at|an?|about|around|approximately|exactly|only|just)(?= ))"
+    r"(?:[ \n:=|>\[\])({→]|->|=>|–(?= )|-(?= )|应该?当?[为是]|就?[为是]|定为|评为|判为|给出|给|"
+    r"大?约|大概|仅|只有|只|可|"
+    r"(?:is|was|of|would be|should be|will be|equals|at|an?|about|around|approximately|exactly|only|just)(?=[ :]))"
     r"{0,16}+",
     re.IGNORECASE,
 )
