@@ -406,9 +406,9 @@ def at_rest(server: FaultServer) -> Counter[str]:
             return Counter(server.attempts)
 
 
-@pytest.mark.parametrize(("after", "connections"), [(1, 1), (40, 8), (150, 32)])
+@pytest.mark.parametrize(("after", "connections"), [(1, 1), (40, 8), (70, 32)])
 def test_a_kill_loses_no_reply(server: FaultServer, tmp_path: Path, after: int, connections: int) -> None:
-    count = 200
+    count = 120
     server.delay = 0.002
     began = threading.Event()
     process = run_script(server, tmp_path / "killed", count, connections)

@@ -38,6 +38,8 @@ _RETRIES_UNREACHED = 3
 _CONNECT_SECONDS = 10.0
 _CONNECTIONS_OF_A_CLIENT = 4
 """The HTTP library looks at all connections of a client before and after each request."""
+_TURNS_TO_SEND = 6
+"""Turns of the event loop in which a request is put together and sent."""
 _ABOUT_US = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 """Headers of the package that tell about this machine: no server needs them, and they cost a tenth of a request."""
 _WORTH_SAYING = 2.0
@@ -124,7 +126,7 @@ class _Run:
         self._secret = key if len(key) >= _SHORTEST_SECRET else None
         self._missing: dict[str, Missing] = {}
         self._pace = Pace(server.requests_per_minute, server.tokens_per_minute)
-        self._turn = asyncio.Lock()
+        self._turn, self._sending = asyncio.Lock(), asyncio.Lock()
         self._settled = asyncio.Event()
         self._not_before = self._said_until = 0.0
         self._done = 0
@@ -339,7 +341,7 @@ class _Run:
         most, openai, client = request.most, self._openai, self._clients.pop()
         try:
             async with asyncio.timeout(self._server.timeout):
-                response = await client.post(self._address, cast_to=self._response, body=request.body)
+                response = await self._post(client, request.body)
             reply = reply_of(response.content, self._secret)
         except openai.APIStatusError as error:
             self._reached = True
@@ -372,6 +374,19 @@ class _Run:
             most if count is None else count for count, most in zip(counted, (most.prompt, most.answer), strict=True)
         )
         return reply, Tokens(prompt, answer)
+
+    async def _post(self, client: Any, body: dict[str, Any]) -> Any:
+        # One leaves before the next is put together: what is sent in a bunch comes back in a bunch, whose replies then
+        # wait for each other.
+        async with self._sending:
+            task = asyncio.create_task(client.post(self._address, cast_to=self._response, body=body))
+            try:
+                for _ in range(_TURNS_TO_SEND):
+                    await asyncio.sleep(0)
+            except asyncio.CancelledError:
+                task.cancel()
+                raise
+        return await task
 
     def _refused(self, error: Any, *, trying: bool) -> Reply | Missing | _Failed:
         status = error.status_code
