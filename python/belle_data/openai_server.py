@@ -34,7 +34,9 @@ def check_address(url: str) -> None:
     """
     try:
         parts = urlsplit(url)
-        known = parts.scheme in {"http", "https"} and bool(parts.hostname)
+        # A port that is none is found when it is asked for.
+        known = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        known = known and url.isprintable() and " " not in url
     except ValueError:
         parts, known = urlsplit(""), False
     if not known:

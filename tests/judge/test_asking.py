@@ -30,7 +30,8 @@ from tests.judge.fault_server import (
 from belle_data.engine.progress import Silent
 from belle_data.errors import BelleError, SourceError, UsageError
 from belle_train.judge.asking import JudgeServer, Question, ask, estimate
-from belle_train.judge.budget import Budget
+from belle_train.judge.budget import Budget, Tokens
+from belle_train.judge.judge_server import Request
 from belle_train.judge.replies import REASONS, Missing, Reply, Schema
 from belle_train.judge.reply_store import REPLIES, ReplyStore
 
@@ -181,8 +182,19 @@ def test_a_wait_beyond_the_patience_is_no_wait(server: FaultServer, tmp_path: Pa
     assert len(server.asked) <= 2
 
 
-def test_a_spent_quota_ends_the_asking(server: FaultServer, tmp_path: Path) -> None:
-    server.refuses = lambda one: error(429, f"pay {KEY}", "insufficient_quota") if text_of(one) == "回答5" else None
+@pytest.mark.parametrize(
+    ("status", "message", "code"),
+    [
+        (429, f"pay {KEY}", "insufficient_quota"),
+        (402, "no", None),
+        (403, "账户余额不足", None),
+        (400, "Access denied", "Arrearage"),
+    ],
+)
+def test_a_spent_quota_ends_the_asking(
+    server: FaultServer, tmp_path: Path, status: int, message: str, code: str | None
+) -> None:
+    server.refuses = lambda one: error(status, message, code) if text_of(one) == "回答5" else None
     found = asked(judge(server, connections=1), tmp_path, questions(40))
     assert [end.split()[0] for end in ends(found)] == ["reply"] * 5 + ["quota"] * 35
     assert len(server.asked) == 6
@@ -254,8 +266,12 @@ def test_what_is_sent(server: FaultServer, tmp_path: Path) -> None:
     assert bodies == [
         {"model": MODEL, "messages": [message], "temperature": 0.5, "max_tokens": 9, "seed": seed} for seed in (42, 44)
     ]
+    assert not [name for headers in server.headers for name in headers if "-os" in name or "-runtime" in name]
     assert asked(judge(server), tmp_path, []) == []
     assert len(server.asked) == 2
+    asked(judge(server, seed=None), tmp_path, same)
+    assert server.asked[2] == server.asked[3]
+    assert "seed" not in server.asked[2]
 
 
 @pytest.mark.parametrize("status", [400, 404, 422, 501])
@@ -355,11 +371,25 @@ def test_settings_that_mean_nothing(settings: dict[str, Any], message: str) -> N
     assert "secret" not in str(caught.value)
 
 
-def test_the_own_server_needs_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "address", ["http://\n/v1", "http://[::1", "http://localhost:port/v1", "http://localhost:99999", "http://a b/v1",
+                "http://\u2028/", "http://a..b/v1", "http://" + "a" * 300, "http://127.0.0.1:1/v1", "http://xn--/v1"]
+)  # fmt: skip
+def test_hostile_addresses(server: FaultServer, tmp_path: Path, address: str) -> None:
+    with pytest.raises(BelleError):
+        asked(judge(server, base_url=address), tmp_path, questions(2))
+
+
+def test_the_own_server_needs_a_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    own = JudgeServer("gpt-4o")
     with pytest.raises(UsageError, match="the environment has no OPENAI_API_KEY"):
-        JudgeServer("gpt-4o").check()
-    JudgeServer("gpt-4o", "http://localhost:8000/v1").check()
+        asked(own, tmp_path, questions(1))
+    # What is stored is there without.
+    with ReplyStore(tmp_path) as store:
+        store.put(Request(own, questions(1)[0], None).key, Reply("得分：1"), Tokens())
+        assert estimate(own, questions(2), None, store, Budget()).calls == 1
+    assert asked(own, tmp_path, questions(1)) == [Reply("得分：1")]
 
 
 def run_script(server: FaultServer, folder: Path, count: int, connections: int) -> subprocess.Popen[bytes]:

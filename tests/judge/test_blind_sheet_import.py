@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.judge.sheet_desk import Desk, decided, left_is_a
+from tests.judge.sheet_desk import Desk, answer, decided, left_is_a
 
 from belle_train.judge.filled_sheet import WORDS, verdict_of
 
@@ -179,6 +179,22 @@ def test_a_key_with_a_damaged_row_is_named(desk: Desk) -> None:
         done = desk.run("import", "--key", "wrong.json", "sheet.csv")
         assert done.code == 2, (field, value)
         assert done.err.startswith("error: wrong.json: the file is no key of blind sheets")
+
+
+def test_ids_and_categories_may_be_anything(desk: Desk) -> None:
+    odd = ["\ud800", "=1", "a\nb", "\x1b[31m", "x" * 300, '"', "\u202e"]
+    rows = [answer(at, "甲\udc00", id=own, category=own) for at, own in enumerate(odd)]
+    for side in "ab":
+        text = "".join(f"{json.dumps({**row, 'answer': side})}\n" for row in rows)
+        (desk.folder / f"{side}.jsonl").write_text(text, encoding="ascii")
+    done = desk.export("--html", "page.html", "--name-a", "\x1b[31m")
+    assert done.code == 0, done.err
+    desk.fill(decided(desk, "b"))
+    done = desk.run("import", "--key", "key.json", "filled.csv", "--out", "human.json")
+    assert done.code == 0, done.err
+    assert not re.search(r"[^\n\x20-\x7e]", done.out)
+    human = json.loads((desk.folder / "human.json").read_bytes())
+    assert {row["id"]: row["verdict"] for row in human["people"][0]["rows"]} == dict.fromkeys(odd, "b")
 
 
 # Several people, and a judge

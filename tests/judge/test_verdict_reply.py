@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from belle_train.judge.replies import Missing
+from belle_train.judge.replies import REASONS, Missing
+from belle_train.judge.reply_text import LONGEST_REPLY
 from belle_train.judge.verdict_reply import pair_scores_of, verdict_of
 
 VERDICTS = [
@@ -93,3 +96,46 @@ def test_what_is_not_two_scores_is_refused(text: str, reason: str) -> None:
     found = pair_scores_of(text)
     assert isinstance(found, Missing), found
     assert found.reason == reason, found
+
+
+@pytest.mark.parametrize("text", ["[[A]]", "8 6", ""])
+def test_a_reply_that_was_cut_says_nothing(text: str) -> None:
+    assert verdict_of(text, finish="length") == Missing("truncated_reply")
+    assert pair_scores_of(text, finish="length") == Missing("truncated_reply")
+
+
+SIGNS = st.sampled_from([
+    "[[", "]]", "A", "B", "C", "1", "2", "8", "10", "回答一", "回答二", "更好", "平局", "结论：", "：", "/", "分",
+    "{", "}", '"', "verdict", "score_1", "比", "优于", "\ud800",
+])  # fmt: skip
+
+
+@settings(max_examples=800, deadline=None)
+@given(st.one_of(st.text(max_size=60), st.lists(st.one_of(SIGNS, st.just("\n")), max_size=20).map("".join)))
+def test_no_text_raises(text: str) -> None:
+    verdict = verdict_of(text, quoted=(text[:20],))
+    assert verdict in {"first", "second", "tie"} or (isinstance(verdict, Missing) and verdict.reason in REASONS)
+    pair = pair_scores_of(text, quoted=(text[:20],))
+    if isinstance(pair, Missing):
+        assert pair.reason in REASONS
+    else:
+        assert all(1 <= one <= 10 for one in pair)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.integers(10, 100), st.integers(10, 100))
+def test_every_pair_is_read_exactly(first: int, second: int) -> None:
+    one, two = first / 10, second / 10
+    for shape in ("{0} {1}", "{0}/10, {1}/10", "回答一：{0}分\n回答二：{1}分", '{{"score_1": {0}, "score_2": {1}}}'):
+        assert pair_scores_of(shape.format(one, two)) == (one, two)
+        assert isinstance(pair_scores_of(f"{shape.format(one, two)}\n回答一：{one + 0.05:.2f}分"), Missing)
+
+
+@pytest.mark.parametrize(
+    "seed", ["回答一", "回答一比", "[[A]]", "[", "更好", "结论：", "1 ", '"', "{", "answer 1 is better. "]
+)
+def test_long_replies_come_to_an_end(seed: str) -> None:
+    text = seed * (200_000 // len(seed))
+    assert isinstance(pair_scores_of(text), Missing)
+    assert verdict_of(text) == "first" or isinstance(verdict_of(text), Missing)
+    assert isinstance(verdict_of("x" * (LONGEST_REPLY + 1)), Missing)

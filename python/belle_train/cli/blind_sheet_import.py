@@ -69,9 +69,8 @@ def run(options: argparse.Namespace) -> int:
     """
     from belle_train.judge.filled_sheet import read_filled_sheets  # noqa: PLC0415 - `--help` needs none of it
     from belle_train.judge.human_verdicts import human_verdicts, read_verdicts  # noqa: PLC0415
-    from belle_train.judge.sheet_export import check_result, write_whole  # noqa: PLC0415
+    from belle_train.judge.sheet_export import check_result, json_content, write_whole  # noqa: PLC0415
     from belle_train.judge.sheet_key import read_key  # noqa: PLC0415
-    from belle_train.model_folder import json_bytes  # noqa: PLC0415
 
     if options.out is not None:
         check_result(options.out, [options.key, *options.sheets], force=options.force)
@@ -82,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
         return INCOMPLETE
     found = human_verdicts(key, people, judge, seed=options.seed)
     if options.out is not None:
-        write_whole(options.out, json_bytes(found))
+        write_whole(options.out, json_content(found))
     if options.json:
         emit_json({**found, "people": [{**one, "rows": len(one["rows"])} for one in found["people"]]})
     elif not options.quiet:

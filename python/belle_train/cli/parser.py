@@ -32,6 +32,7 @@ PROGRAM = Program(
         "merge-lora": "join a LoRA adapter and its model",
         "judge": "let a model score answers from 0 to 1, by category",
         "compare": "let a model say which of two systems answers better, in both orders",
+        "blind-sheet": "let people say which of two systems answers better, without knowing which is which",
         "report": "make a page of scores and verdicts: tables, tests, cases side by side, provenance",
     },
     top=Parser,

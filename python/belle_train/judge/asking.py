@@ -38,6 +38,8 @@ _RETRIES_UNREACHED = 3
 _CONNECT_SECONDS = 10.0
 _CONNECTIONS_OF_A_CLIENT = 4
 """The HTTP library looks at all connections of a client before and after each request."""
+_ABOUT_US = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
+"""Headers of the package that tell about this machine: no server needs them, and they cost a tenth of a request."""
 _WORTH_SAYING = 2.0
 """Seconds of waiting from which on the user is told."""
 _SHORTEST_SECRET = 8
@@ -77,8 +79,8 @@ def ask(
         text.
 
     Raises:
-        UsageError: A setting means nothing; or the server, which has not replied yet, refuses the key or has no such
-            model.
+        UsageError: A setting means nothing; what asking needs is missing; or the server, which has not replied yet,
+            refuses the key or has no such model.
         SourceError: It cannot be reached at all.
         RunFolderError: Replies cannot be stored.
     """
@@ -87,6 +89,7 @@ def ask(
     requests, settled = prepared(server, questions, schema, store)
     run = _Run(server, store, budget, listener)
     if any(store.get(request.key) is None for request in requests):
+        server.check_ready()
         # What libraries have loaded is no garbage; looking at it again and again takes a tenth of the time.
         gc.freeze()
         try:
@@ -190,7 +193,14 @@ class _Run:
         timeout = openai.Timeout(self._server.timeout, connect=min(self._server.timeout, _CONNECT_SECONDS))
         # Reading the certificates takes as long as fifty requests, and without TLS there is nothing to verify.
         certificates = library.create_ssl_context() if self._server.url.lower().startswith("https:") else False
+        # Older versions of the package cannot leave headers out.
+        left_out = {f"X-Stainless-{name}": openai.Omit() for name in _ABOUT_US} if hasattr(openai, "Omit") else {}
         left = self._server.connections
+        try:
+            library.URL(self._address)
+        except library.InvalidURL as error:
+            message = f"the address of the server cannot be asked ({error})"
+            raise UsageError(message, path=self._server.url, hint="such as http://localhost:8000/v1") from None
         while left:
             connections = min(left, _CONNECTIONS_OF_A_CLIENT)
             left -= connections
@@ -200,6 +210,7 @@ class _Run:
                 api_key=api_key(self._server.url),
                 timeout=timeout,
                 max_retries=0,
+                default_headers=left_out,
                 http_client=openai.DefaultAsyncHttpxClient(
                     timeout=timeout,
                     limits=library.Limits(max_connections=connections, max_keepalive_connections=connections),
@@ -339,11 +350,15 @@ class _Run:
             detail = f"no reply in {self._server.timeout:g} s"
             return _Failed("timeout", detail, unreached=unreached), _NOTHING if unreached else most
         except openai.APIConnectionError as error:
-            kind = type(error.__cause__ or error).__name__
+            cause = error.__cause__ or error
+            kind = type(cause).__name__
+            said = without_key(str(cause))
             unreached = kind == "ConnectError"
             self._reached |= not unreached
             reason = "invalid_reply" if kind == "DecodingError" else "connection"
-            return _Failed(reason, f"no connection ({kind})", unreached=unreached), _NOTHING if unreached else most
+            return _Failed(
+                reason, f"no connection ({kind}: {said})" if said else f"no connection ({kind})", unreached=unreached
+            ), _NOTHING if unreached else most
         except InvalidReplyError as error:
             self._reached = True
             return _Failed("invalid_reply", str(error)), most

@@ -20,6 +20,8 @@ _TOO_LONG = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _MAY_BE_TOO_LONG = {400, 413, 422}
+_NO_MONEY = re.compile(r"insufficient[ _](quota|balance|funds|credits?)|arrearage|余额不足|欠费", re.IGNORECASE)
+_MAY_BE_NO_MONEY = {400, 403, 429}
 
 
 class InvalidReplyError(Exception):
@@ -100,7 +102,7 @@ def refusal_of(status: int, body: Any) -> Refusal:
         said = next((str(body[name]) for name in ("message", "detail", "error") if body.get(name)), None)
         code = body.get("code")
     detail = f"HTTP {status}" + (f", {without_key(said)}" if said else "")
-    if quota_is_spent(status, body):
+    if quota_is_spent(status, body) or (status in _MAY_BE_NO_MONEY and _NO_MONEY.search(f"{code} {said}")):
         return Refusal("quota", detail)
     if status in _MAY_BE_TOO_LONG:
         if code == "context_length_exceeded" or status == 413 or (said and _TOO_LONG.search(said)):

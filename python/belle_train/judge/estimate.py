@@ -67,7 +67,7 @@ def estimate(
         budget: What may be spent; what was spent for the store before is counted in it from here on.
 
     Raises:
-        UsageError: The settings of the server mean nothing, or it cannot be asked from here.
+        UsageError: The settings of the server mean nothing.
     """
     server.check()
     budget.remember(str(store.path), store.spent_before)

@@ -100,11 +100,10 @@ class JudgeServer:
         return (self.base_url or OWN_SERVER).rstrip("/")
 
     def check(self) -> None:
-        """Refuse settings that mean nothing, and a server that cannot be asked from here.
+        """Refuse settings that mean nothing.
 
         Raises:
-            UsageError: A setting is out of its range, OpenAI's server is to be asked without a key, or the package
-                openai is missing.
+            UsageError: A setting is out of its range.
         """
         if self.base_url is not None:
             check_address(self.base_url)
@@ -126,6 +125,13 @@ class JudgeServer:
             if not obeyed or (value == 0 and "minute" in rule):
                 raise UsageError(rule, value=value)
         self._check_fields()
+
+    def check_ready(self) -> None:
+        """Refuse to ask without what asking needs; stored replies can be read without.
+
+        Raises:
+            UsageError: OpenAI's server is to be asked without a key, or the package openai is missing.
+        """
         api_key(self.url)
         if find_spec("openai") is None:
             hint = "make setup-train, or pip install 'belle-data[openai]'"

@@ -55,7 +55,7 @@ _SIGNS = _signs()
 _THOUGHT = re.compile(r"\s*<think>", re.IGNORECASE)
 _END_OF_THOUGHT = re.compile(r"</think>", re.IGNORECASE)
 _BLOCKQUOTE = re.compile(r"^ {0,8}(?:[-*] )?>[^\n]*$", re.MULTILINE)
-_CODE = re.compile(r"^ {0,8}(?:```|~~~)[^\n]*$", re.MULTILINE)
+_CODE = re.compile(r"^ {0,8}(?:```|~~~)[A-Za-z0-9_+.-]{0,20} {0,8}$", re.MULTILINE)
 _QUOTATION = re.compile(r"“[^“”]*”|「[^「」]*」|『[^『』]*』|〝[^〝〞]*〞|«[^«»]*»|‘[^‘’\n]*’")
 _SAME_MARKS = {
     '"': re.compile(r'"[^"]*"'),
@@ -64,7 +64,6 @@ _SAME_MARKS = {
 }
 _TAG = re.compile(r"<(?P<end>/?) ?(?:score|rating|final[_ ]score|得分|评分|分数) ?>", re.IGNORECASE)
 _RULE = re.compile(r"^[ |:]*-[-| :]{2,}$", re.MULTILINE)
-_OPENING = "“「『〝«‘\"'`"
 
 
 def unreadable(text: str, finish: str | None) -> Missing | None:
@@ -214,8 +213,8 @@ def whole_object(text: str) -> Any | None:
 def take_objects(text: str, shown: Iterable[str] = ()) -> tuple[list[Any], str]:
     """Take the objects of JSON out of a text.
 
-    An object is looked for in two places: in each code block, and from the first brace to the last. What is in
-    quotation marks is taken out, but not given back; neither is what stands in a text that the judge was shown.
+    An object is looked for in two places: in each code block, and from the first brace to the last. What
+    stands in a text that the judge was shown, too, is taken out but not given back.
 
     Returns:
         The objects, as `whole_object` gives them, and the text without.
@@ -229,16 +228,15 @@ def take_objects(text: str, shown: Iterable[str] = ()) -> tuple[list[Any], str]:
                 objects.append(value)
             parts += [text[end:begin], "\n", GAP]
             end = close
-    text = "".join([*parts, text[end:]])
+    text = _CODE.sub("", "".join([*parts, text[end:]]))
     first, last = text.find("{"), text.rfind("}")
     if 0 <= first < last:
         value = _decoded(text[first : last + 1])
         if value is not None:
-            before = text[:first].rstrip()
-            if (not before or before[-1] not in _OPENING) and not repeats_wholly(text[first : last + 1], shown):
+            if not repeats_wholly(text[first : last + 1], shown):
                 objects.append(value)
             text = f"{text[:first]}\n{GAP}\n{text[last + 1 :]}"
-    return objects, _CODE.sub("", text)
+    return objects, text
 
 
 def _decoded(text: str) -> Any | None:

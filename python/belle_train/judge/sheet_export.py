@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,6 @@ from belle_train.judge.blind_sheet import (
 )
 from belle_train.judge.sheet_answers import read_pairs
 from belle_train.judge.sheet_page import sheet_page
-from belle_train.model_folder import json_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -124,7 +124,7 @@ def export_sheets(job: SheetJob) -> dict[str, Any]:
         long[path] = long_cells(rows)
     names = job.named()
     # The key is first: a sheet without its key is worth nothing.
-    write_whole(job.key, json_bytes(key_of(pairs, names, sheets, job.seed)))
+    write_whole(job.key, json_content(key_of(pairs, names, sheets, job.seed)))
     for path, (_, content) in zip(job.sheets(), sheets, strict=True):
         write_whole(path, content)
     for path, (rows, content) in zip(job.pages(), sheets, strict=False):
@@ -173,6 +173,11 @@ def _numbered(path: str, people: int) -> list[str]:
         return [path]
     place = Path(path)
     return [str(place.with_name(f"{place.stem}-{person}{place.suffix}")) for person in range(1, people + 1)]
+
+
+def json_content(value: Any) -> bytes:
+    """JSON with a line feed at its end; halves of characters, which ids may have, are written as escapes."""
+    return json.dumps(value, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace") + b"\n"
 
 
 def write_whole(path: str, content: bytes) -> None:
