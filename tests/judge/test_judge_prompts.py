@@ -9,6 +9,7 @@ import pytest
 
 from belle_data.errors import RecipeError
 from belle_data.evalset.categories import CATEGORIES
+from belle_train.judge import fence
 from belle_train.judge.judge_prompts import (
     CompareRecipe,
     JudgeRecipe,
@@ -193,3 +194,10 @@ def test_a_name_that_is_none_is_told_with_those_that_are() -> None:
     with pytest.raises(RecipeError) as found:
         load_compare_recipe("judge-zh")
     assert "compare-en, compare-zh" in (found.value.hint or "")
+
+
+def test_other_words_about_the_marks_are_another_recipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are sent with it, so scores that were given without them are not those of the same recipe."""
+    before = load_judge_recipe("judge-zh").sha256
+    monkeypatch.setitem(fence.WORDS, "zh", "别的话 {key}")
+    assert load_judge_recipe("judge-zh").sha256 != before
