@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.judge.sheet_desk import Desk, answer, decided, left_is_a
+from tests.judge.sheet_desk import Desk, Done, answer, decided, left_is_a
 
 from belle_train.judge.filled_sheet import WORDS, verdict_of
 
@@ -87,6 +87,8 @@ def test_missing_verdicts_are_listed_and_never_counted(desk: Desk) -> None:
     assert not (desk.folder / "human.json").exists()
     done = desk.run("import", "--key", "key.json", "filled.csv", "--allow-missing", "--json")
     assert done.code == 0
+    assert done.err.splitlines()[-1] == "3 verdicts are missing or unknown; they count as missing"
+    assert desk.run("import", "--key", "key.json", "filled.csv", "--allow-missing", "--quiet") == Done(0, "", "")
     overall = done.json()["people"][0]["wins"]["overall"]
     assert [overall[name] for name in ("wins", "losses", "ties", "missing")] == [15, 0, 0, 3]
     assert (overall["win_rate"], overall["bound_low"], overall["bound_high"]) == (1.0, pytest.approx(15 / 18), 1.0)

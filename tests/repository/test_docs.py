@@ -115,6 +115,7 @@ def test_every_decision_is_in_the_list() -> None:
 def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     from belle_data.cli import evalset, main, vocab
     from belle_data.cli.parser import COMMANDS
+    from belle_train.cli import blind_sheet
     from belle_train.cli import main as train
     from belle_train.cli.parser import PROGRAM
 
@@ -124,10 +125,10 @@ def test_options_exist(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([*command, "--help"] for command in commands):
         assert main(arguments) == 0
     # A command that is announced and not there yet has no help.
-    training = [name for name in PROGRAM.commands if find_spec(f"belle_train.cli.{name.replace('-', '_')}")]
+    training = [[name] for name in PROGRAM.commands if find_spec(f"belle_train.cli.{name.replace('-', '_')}")]
     assert len(training) >= 6
-    for name in training:
-        assert train([name, "--help"]) == 0
+    for name in [*training, *(["blind-sheet", action] for action in blind_sheet.ACTIONS)]:
+        assert train([*name, "--help"]) == 0
     known = set(FLAG.findall(capsys.readouterr().out))
     assert {"--out", "--set", "--force", "--version", "--greedy"} <= known
     named = {

@@ -77,7 +77,9 @@ def run(options: argparse.Namespace) -> int:
     key = read_key(options.key)
     people = read_filled_sheets(options.sheets, key)
     judge = None if options.verdicts is None else read_verdicts(options.verdicts, key)
-    if _problems(people) and not options.allow_missing:
+    if not (options.quiet and options.allow_missing):
+        _tell_problems(people, allowed=options.allow_missing)
+    if any(person.problems for person in people) and not options.allow_missing:
         return INCOMPLETE
     found = human_verdicts(key, people, judge, seed=options.seed)
     if options.out is not None:
@@ -90,21 +92,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _problems(people: list[FilledSheet]) -> int:
-    """List the rows without a verdict that counts, and say how many there are."""
+def _tell_problems(people: list[FilledSheet], *, allowed: bool) -> None:
+    """List the rows without a verdict that counts."""
     problems = [problem for person in people for problem in person.problems]
     for problem in problems[:_SHOWN]:
         sys.stderr.write(f"{printable(str(problem))}\n")
     if len(problems) > _SHOWN:
         sys.stderr.write(f"… and {len(problems) - _SHOWN:,} more\n")
     if problems:
-        sys.stderr.write(f"{len(problems):,} verdicts are missing or unknown; --allow-missing counts them as missing\n")
+        counted = "they count as missing" if allowed else "--allow-missing counts them as missing"
+        sys.stderr.write(f"{len(problems):,} verdicts are missing or unknown; {counted}\n")
     for person in people:
         if not person.unicode:
             sys.stderr.write(
                 f"note: {printable(person.path)}: saved in GB18030, so only letters and digits are compared\n"
             )
-    return len(problems)
 
 
 def _lines(found: dict[str, Any]) -> list[str]:
