@@ -38,8 +38,10 @@ LINK = re.compile(r"!?\[[^\]]*\]\(([^()\s]+)\)")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*[a-z]\b")
 # Options of the benchmark's script, which belle_data's help does not list.
 FOREIGN_FLAGS = {
+    "--latency",
     "--length",
     "--pieces",
+    "--questions",
     "--rounds",
     "--steps",
     "--work",
