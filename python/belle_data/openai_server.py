@@ -57,7 +57,7 @@ def api_key(server: str) -> str:
     """
     key = os.environ.get(KEY_VARIABLE, "").strip()
     if not key and server == OWN_SERVER:
-        hint = f"put the key into {KEY_VARIABLE}, or set base_url to a server of your own"
+        hint = f"put the key into {KEY_VARIABLE}, or name a server of your own"
         raise UsageError(f"the environment has no {KEY_VARIABLE}", hint=hint)
     if not key.isascii() or not key.isprintable():
         raise UsageError(f"{KEY_VARIABLE} has characters that no key has", hint="copy it again")
