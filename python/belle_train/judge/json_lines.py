@@ -44,6 +44,7 @@ def read_json_lines(path: str | Path, what: str) -> tuple[list[tuple[int, dict[s
             value = None
         if not isinstance(value, dict):
             shown = line[:_SHOWN].decode("utf-8", "replace")
-            raise SourceError("the line is no JSON object", path=path, line=number, value=shown, hint=f"{what} has an object on each line")
+            hint = f"{what} has an object on each line"
+            raise SourceError("the line is no JSON object", path=path, line=number, value=shown, hint=hint)
         found.append((number, value))
     return found, sha256(content).hexdigest()
