@@ -19,7 +19,7 @@ _NUMBER = re.compile(
 )
 _BELOW = re.compile(rf" ?(?:分|points?)? ?/ ?(?P<below>{_PLAIN})(?![0-9]|\.[0-9]| ?/ ?[0-9])")
 _PERCENT = re.compile(r" ?%")
-_UNIT = re.compile(r" ?(?:分(?![钟之析类享别布歧配工子数值])|(?:points?|pts?|marks?)(?![a-z]))", re.IGNORECASE)
+_UNIT = re.compile(r" ?(?:分(?![制钟之析类享别布歧配工子数值])|(?:points?|pts?|marks?)(?![a-z]))", re.IGNORECASE)
 _HIGHEST = re.compile(
     r"[ ,(\[]{0,3}+(?:"
     r"(?:满分|滿分|out of(?: a possible| a maximum of| a total of)?|max(?:imum)?(?: score)?(?: of)?|"
@@ -32,7 +32,7 @@ _HIGHEST = re.compile(
 )
 _NO_SCORE = re.compile(
     # Glued to it: a part of another number or word, or a measure.
-    r"[A-Za-z_^]|\d|[¹²³⁰-₉]|分|"
+    r"[A-Za-z_^]|\d|[¹²³⁰-₉]| ?分制|分|"
     r"[个年月日号人次名项条点处句段字种类倍成折级位千万亿小秒米公厘克斤元岁度天周页道题步多]|以[上下内]|之间|℃|°|×|"
     # After it: a range, a choice, or what the number would mean.
     r" ?(?:-|–|~|到|至|to\b|or\b|或者?|and\b|和|与|±|\+|\*|÷) ?(?:[0-9.]|[零一]点|[零一]分)|"
