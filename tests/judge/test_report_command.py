@@ -192,6 +192,12 @@ def test_a_comparison_shows_wins_ties_losses_and_what_is_missing(three: Path) ->
     rate = shown.row("comparisons", "win rate of good, a tie counts half")[1]
     assert re.findall(r"\d\.\d{3}", rate) == [f"{found[key]:.3f}" for key in ("win_rate", "low", "high")]
     assert shown.row("comparisons", "the same verdict in both orders")[1] == "75.0 %"
+    lines = [json.loads(line) for line in (three / "pair" / "verdicts.jsonl").read_text(encoding="utf-8").splitlines()]
+    inside = [line["verdict"] for line in lines if line["category"] == "open_qa"]
+    figures = shown.row("comparisons", "open qa", 1)
+    assert figures[1:6] == [str(len(inside)), *(str(inside.count(kind)) for kind in ("a", "tie", "b", None))]
+    rate = summary(three / "pair")["categories"]["open_qa"]
+    assert re.findall(r"\d\.\d{3}", figures[6]) == [f"{rate[key]:.3f}" for key in ("win_rate", "low", "high")]
 
 
 def test_another_evaluation_set_is_shown_and_not_compared(tmp_path: Path) -> None:

@@ -126,7 +126,8 @@ REFUSED = [
     ("三分", "out_of_range"), ("得分：1.0001", "out_of_range"), ('{"score": 1e400}', "no_score"),
     # Of unclear worth.
     ("打分：10分制", "no_score"), ("打分：10分制 8分，即0.8", "no_score"), ("得分：1 分制 0.4", "no_score"),
-    ("得分：100分制下80分", "no_score"), ("得分：1（1-10分）", "no_score"), ("满分10分。得分：1", "no_score"), ("10分制，得分：0.8", "no_score"),
+    ("得分：100分制下80分", "no_score"),
+    ("得分：1（1-10分）", "no_score"), ("满分10分。得分：1", "no_score"), ("10分制，得分：0.8", "no_score"),
     ('{"score": null}', "no_score"), ('{"score": true}', "no_score"), ('{"score": NaN}', "no_score"),
     ('{"score": "0-1"}', "no_score"), ('{"score": "高"}', "no_score"), ('{"reason": "得分：0.8"}', "no_score"),
     ('{"max_score": 1}', "no_score"), ("得分：8/0", "no_score"), ("{}", "no_score"), ("得分：- 0.5", "no_score"),

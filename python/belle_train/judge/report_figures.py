@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from belle_data.evalset.categories import CATEGORIES, CATEGORY_NAMES
 from belle_data.page import bars, charts
 from belle_data.page.bars import Bar
 from belle_data.page.bilingual import Both, translated
@@ -51,6 +52,8 @@ class Verdicts:
         bar: Shares of wins, ties, losses and missing verdicts, by kind: class, words, share from 0 to 1, figure.
         facts: Win rate, interval, consistency.
         missing: Rows without a verdict by reason.
+        categories: Name; rows, wins, ties, losses and missing verdicts; win rate with its interval.
+        heads: Of the figures of a category.
     """
 
     first: str
@@ -58,6 +61,8 @@ class Verdicts:
     bar: list[tuple[str, Text, float, str]]
     facts: Facts
     missing: list[tuple[Text, str]]
+    categories: list[tuple[Text, list[str], Text]]
+    heads: list[Text]
 
 
 def distribution(run: JudgedRun) -> Markup | None:
@@ -174,9 +179,35 @@ def verdict_figures(one: Comparison) -> Verdicts:
         value = _number(overall, key)
         shown = p_text(value) if key == "p_value" else DASH if value is None else share(value, 1)
         facts.append((words, shown))
+    ratio = _number(_object(one.summary, "relative_score"), "ratio")
+    if ratio is not None:
+        told = ("scores of {}, summed, as a share of the other's", "{} 的得分总和占对方的比例")
+        facts.append((translated(*told, isolated(first)), share(ratio, 1)))
     missing = _object(one.summary, "missing_reasons")
     listed = [(reason_text(reason), f"{count:,}") for reason, count in missing.items() if isinstance(count, int)]
-    return Verdicts(first, second, bar, facts, listed)
+    heads: list[Text] = [
+        Both("rows", "行数"),
+        translated("{} wins", "{} 胜", isolated(first)),
+        Both("ties", "平局"),
+        translated("{} wins", "{} 胜", isolated(second)),
+        Both("no verdict", "没有判定"),
+        translated("win rate of {}", "{} 的胜率", isolated(first)),
+    ]
+    return Verdicts(first, second, bar, facts, listed, _by_category(one), heads)
+
+
+def _by_category(one: Comparison) -> list[tuple[Text, list[str], Text]]:
+    """Who wins in each category: counted from the verdicts, with the win rate of the summary."""
+    rates = _object(one.summary, "categories")
+    found: list[tuple[Text, list[str], Text]] = []
+    for name in CATEGORIES:
+        inside = [row.verdict for row in one.verdicts if row.category == name]
+        if inside:
+            rate = _object(rates, name)
+            counts = [len(inside), *(inside.count(kind) for kind in ("a", "tie", "b", None))]
+            figures = [f"{count:,}" for count in counts]
+            found.append((CATEGORY_NAMES[name], figures, _with_interval(_number(rate, "win_rate"), rate)))
+    return found
 
 
 def _with_interval(value: float | None, found: Mapping[str, Any]) -> Text:
