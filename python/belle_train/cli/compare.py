@@ -132,7 +132,8 @@ def _lines(out: str, compared: Compared, *, too_many: bool) -> list[str]:
     if overall["first_place"] is not None:
         lines.append(f"of the verdicts for one side {overall['first_place']:.1%} are for the first place")
     if overall["p_value"] is not None:
-        lines.append(f"sign test: p = {overall['p_value']:.4f}")
+        p_value = overall["p_value"]
+        lines.append(f"sign test: p {'< 0.0001' if p_value < 0.0001 else f'= {p_value:.4f}'}")
     relative = summary.get("relative_score")
     if relative is not None and relative["ratio"] is not None:
         lines.append(
