@@ -30,6 +30,8 @@ pub struct ContentWords {
     /// Words that have a lower-case form in the dictionary, with it; ascending.
     folded: Vec<(u32, u32)>,
     stop_words: HashSet<&'static str>,
+    /// For each length in bytes which letters, from a to z, a function word of English begins with.
+    stop_beginnings: [u32; LONGEST_FOREIGN + 1],
 }
 
 impl ContentWords {
@@ -57,7 +59,13 @@ impl ContentWords {
                 folded.push((number, lower));
             }
         }
-        Self { dictionary, folded, stop_words }
+        let mut stop_beginnings = [0; LONGEST_FOREIGN + 1];
+        for word in &stop_words {
+            if let (Some(letters), Some(first)) = (stop_beginnings.get_mut(word.len()), word.bytes().next()) {
+                *letters |= letter_bit(first);
+            }
+        }
+        Self { dictionary, folded, stop_words, stop_beginnings }
     }
 
     /// The dictionary by which texts are cut.
@@ -98,13 +106,25 @@ impl ContentWords {
         if !named {
             return None;
         }
+        // Most words are seen not to be function words without looking them up.
+        let stop = self.stop_beginnings[bytes.len()] & letter_bit(bytes[0]) != 0 && self.is_stop_word(bytes);
+        (!stop).then_some(word)
+    }
+
+    fn is_stop_word(&self, bytes: &[u8]) -> bool {
         let mut lower = [0; LONGEST_FOREIGN];
         let lower = &mut lower[..bytes.len()];
         lower.copy_from_slice(bytes);
         lower.make_ascii_lowercase();
-        let stop = std::str::from_utf8(lower).is_ok_and(|lower| self.stop_words.contains(lower));
-        (!stop).then_some(word)
+        std::str::from_utf8(lower).is_ok_and(|lower| self.stop_words.contains(lower))
     }
+}
+
+/// A bit for each letter of ASCII, whatever its case; no bit for any other byte.
+#[inline]
+fn letter_bit(byte: u8) -> u32 {
+    let letter = byte.to_ascii_lowercase().wrapping_sub(b'a');
+    if letter < 26 { 1 << letter } else { 0 }
 }
 
 /// A character of a number.

@@ -76,37 +76,51 @@ impl Dictionary {
         }
     }
 
-    /// Numbers the characters from `start` on, to the end or to the first that is in no run after [`WINDOW`] others.
+    /// Numbers the characters from `start` on, to the end or to the first that is in no run after [`WINDOW`] others, and
+    /// takes the first step of the walks from each: most of the array is in no near cache, so what they look at next is
+    /// asked for.
     fn number_characters(&self, text: &str, start: usize, buffers: &mut CutBuffers) -> usize {
-        let CutBuffers { codes, offsets, .. } = buffers;
+        // Taken out, so that their lengths are in registers.
+        let mut codes = std::mem::take(&mut buffers.codes);
+        let mut offsets = std::mem::take(&mut buffers.offsets);
+        let mut places = std::mem::take(&mut buffers.places);
         codes.clear();
         offsets.clear();
+        places.clear();
+        let nodes = self.nodes.as_slice();
+        let mut walk = |before: u16, code: u16| {
+            let place = nodes[usize::from(before)].base() + u32::from(code);
+            prefetch(nodes.as_ptr().wrapping_add(place as usize).cast());
+            places.push(place);
+        };
         let mut at = start;
+        let mut before = None;
         for character in text[start..].chars() {
             let code = self.code(character.into());
             if codes.len() >= WINDOW && code == OUTSIDE && character != '\n' {
                 break;
             }
+            if let Some(before) = before.replace(code) {
+                walk(before, code);
+            }
             codes.push(code);
             offsets.push((at - start) as u32);
             at += character.len_utf8();
         }
+        if let Some(before) = before {
+            walk(before, OUTSIDE);
+        }
         offsets.push((at - start) as u32);
         codes.extend([OUTSIDE; 2]);
+        (buffers.codes, buffers.offsets, buffers.places) = (codes, offsets, places);
         at
     }
 
-    /// The first two steps of all walks through the trie, side by side: most of the array is in no near cache, and here no
-    /// step waits for another. What the third will look at is asked for.
+    /// The second step of all walks through the trie, side by side: here no step waits for another. What the third will
+    /// look at is asked for.
     fn find_seconds(&self, buffers: &mut CutBuffers) {
         let CutBuffers { codes, places, seconds, .. } = buffers;
         let nodes = self.nodes.as_slice();
-        places.clear();
-        places.extend(codes.windows(2).map(|pair| {
-            let place = nodes[usize::from(pair[0])].base() + u32::from(pair[1]);
-            prefetch(nodes.as_ptr().wrapping_add(place as usize).cast());
-            place
-        }));
         seconds.clear();
         seconds.extend(codes.windows(3).zip(&*places).map(|(codes, &place)| {
             let node = nodes.get(place as usize).copied().unwrap_or(Node::FREE);
@@ -170,29 +184,29 @@ impl Dictionary {
 const _: () = assert!(LONGEST < 1 << (32 - LENGTH_SHIFT), "lengths fit");
 
 /// Walks along the steps. `before` is where the window begins in the text.
+#[inline]
 fn emit_tokens(bytes: &[u8], before: usize, buffers: &CutBuffers, emit: &mut impl FnMut(Token)) {
     let CutBuffers { codes, offsets, steps, .. } = buffers;
     let mut at = 0;
-    // Where the run of single letters and digits begins that is not given yet.
-    let mut single: Option<usize> = None;
-    while let Some(&step) = steps.get(at) {
+    while at < steps.len() {
+        let step = steps[at];
         let mut end = at + (step >> LENGTH_SHIFT) as usize;
         let start = offsets[at] as usize;
-        if end == at + 1 && bytes[start].is_ascii_alphanumeric() {
-            single.get_or_insert(start);
-            at = end;
-            continue;
+        let mut word = step & WORD;
+        if end == at + 1 {
+            if bytes[start].is_ascii_alphanumeric() {
+                // Letters and digits that remain single are one token.
+                word = 0;
+                while steps.get(end).is_some_and(|step| step >> LENGTH_SHIFT == 1)
+                    && bytes[offsets[end] as usize].is_ascii_alphanumeric()
+                {
+                    end += 1;
+                }
+            } else if codes[at] == OUTSIDE && bytes[start..].starts_with(b"\r\n") {
+                end = at + 2;
+            }
         }
-        if let Some(first) = single.take() {
-            emit(Token { start: before + first, end: before + start, word: 0 });
-        }
-        if codes[at] == OUTSIDE && bytes[start..].starts_with(b"\r\n") {
-            end = at + 2;
-        }
-        emit(Token { start: before + start, end: before + offsets[end] as usize, word: step & WORD });
+        emit(Token { start: before + start, end: before + offsets[end] as usize, word });
         at = end;
-    }
-    if let Some(first) = single {
-        emit(Token { start: before + first, end: before + bytes.len(), word: 0 });
     }
 }

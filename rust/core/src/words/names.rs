@@ -8,8 +8,9 @@ pub struct Names {
     bytes: Vec<u8>,
     ends: Vec<usize>,
     hashes: Vec<u64>,
-    /// Open addressing: the number of a word and one; 0 for a free slot. A power of two of them, at most half taken.
-    slots: Vec<u32>,
+    /// Open addressing: the number of a word and one, and above it the upper half of its hash, so that other words are
+    /// told apart here; 0 for a free slot. A power of two of them, at most half taken.
+    slots: Vec<u64>,
 }
 
 impl Default for Names {
@@ -28,10 +29,14 @@ impl Names {
     /// The word of a number; empty if there is none.
     #[must_use]
     pub fn get(&self, number: u32) -> &str {
+        std::str::from_utf8(self.bytes_of(number)).unwrap_or_default()
+    }
+
+    #[inline]
+    fn bytes_of(&self, number: u32) -> &[u8] {
         let at = number as usize;
         let start = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-        let word = self.ends.get(at).and_then(|&end| self.bytes.get(start..end)).unwrap_or_default();
-        std::str::from_utf8(word).unwrap_or_default()
+        self.ends.get(at).and_then(|&end| self.bytes.get(start..end)).unwrap_or_default()
     }
 
     /// The number of a word, which is new if it is the first of its kind.
@@ -39,14 +44,15 @@ impl Names {
         let hash = xxh3_64(word.as_bytes());
         let mask = self.slots.len() - 1;
         let mut slot = hash as usize & mask;
-        while let Some(number) = self.slots[slot].checked_sub(1) {
-            if self.hashes[number as usize] == hash && self.get(number) == word {
+        while self.slots[slot] != 0 {
+            let number = self.slots[slot] as u32 - 1;
+            if self.slots[slot] >> 32 == hash >> 32 && self.bytes_of(number) == word.as_bytes() {
                 return number;
             }
             slot = (slot + 1) & mask;
         }
         let number = self.ends.len() as u32;
-        self.slots[slot] = number + 1;
+        self.slots[slot] = taken_slot(hash, number);
         self.bytes.extend_from_slice(word.as_bytes());
         self.ends.push(self.bytes.len());
         self.hashes.push(hash);
@@ -64,8 +70,12 @@ impl Names {
             while slots[slot] != 0 {
                 slot = (slot + 1) & mask;
             }
-            slots[slot] = number as u32 + 1;
+            slots[slot] = taken_slot(hash, number as u32);
         }
         self.slots = slots;
     }
+}
+
+fn taken_slot(hash: u64, number: u32) -> u64 {
+    hash >> 32 << 32 | u64::from(number + 1)
 }
