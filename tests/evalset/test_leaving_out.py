@@ -12,8 +12,8 @@ from tests.evalset.conftest import QUESTIONS, about, build, questions, rows_of
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
-CHAIN = "描述什么是区块链技术，以及它被广泛应用的领域。"
-CHAIN_AGAIN = "请告诉我什么是区块链技术，以及它的应用领域有哪些？"
+CHAIN = "讲讲什么是潮汐发电，以及它用在哪些地方。"
+CHAIN_AGAIN = "请说明潮汐发电是什么，它可以用在哪些地方？"
 
 
 def asked(*prompts: str, answer: str | None = "好。", **more: Any) -> list[dict[str, Any]]:
@@ -65,7 +65,7 @@ def test_without_dedup_every_row_stays(belle: Shell) -> None:
 
 
 def test_a_low_threshold_is_that_of_whole_prompts(belle: Shell) -> None:
-    belle.write("raw.jsonl", asked("请给我推荐一些适合健身的食谱", "请给我推荐一些适合在家健身的食谱和训练计划"))
+    belle.write("raw.jsonl", asked("请推荐几道适合夏天的凉菜", "请推荐几道适合夏天在家做的凉菜和汤"))
     assert build(belle, "--threshold", "0.5").code == 0
     settings = about(belle)["settings"]["dedup"]["semantic_dedup"]
     assert (settings["threshold"], settings["field_threshold"]) == (0.5, 0.5)

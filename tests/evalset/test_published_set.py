@@ -89,4 +89,5 @@ def test_overlap_with_real_data(published: Shell, shared_data: Path) -> None:
     assert done.code == 0, done.err
     found = about(published, "overlap.jsonl")["overlap"]
     assert (found["rows_read"], found["training_rows"], found["looked_for"]) == (52_002, 1, 1000)
-    assert [(one["line"], one["prompt"]) for one in found["rows"]] == [(364, "解释泰坦尼克号沉没的原因。")]
+    assert [one["line"] for one in found["rows"]] == [364]
+    assert found["rows"][0]["prompt"] == rows_of(published, "overlap.jsonl")[363]["prompt"]
