@@ -6,18 +6,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES
 from belle_data.cli.terminal import emit, emit_json, padded
 from belle_train.cli.judge_options import (
+    CODES,
     INTERRUPTED,
     add_judge,
     add_results,
     budget_of,
+    category_name,
+    closing_lines,
     code_of,
-    missing_line,
+    estimate_line,
+    estimate_of,
     server_of,
     show_estimate,
-    tell_estimate,
 )
 from belle_train.cli.parser import Parser
 
@@ -43,7 +45,7 @@ def parser() -> Parser:
         "compare",
         usage="compare --a FILE --b FILE --eval FILE --judge MODEL --out FOLDER [OPTIONS]",
         description="Lets a model say which of two answers is better, in both orders: wins, ties, consistency.",
-        epilog=f"{_NOTES}\n{EXIT_CODES}",
+        epilog=f"{_NOTES}\n{CODES}",
     )
     words.add_argument("--a", metavar="FILE", required=True, help="answers of one system, as generate writes them")
     words.add_argument("--b", metavar="FILE", required=True, help="answers of the other")
@@ -79,11 +81,11 @@ def run(options: argparse.Namespace) -> int:
     job, server, budget = _job(options), server_of(options), budget_of(options)
     with listening(quiet=options.quiet, interrupted=INTERRUPTED) as listener:
         planned = comparing.plan(job, server)
-        expected = comparing.estimate_of(job, planned, server, budget)
+        expected = estimate_of(job, planned, server, budget)
         if options.dry_run:
             show_estimate(expected, as_json=options.json)
             return 0
-        tell_estimate(expected, listener)
+        listener.message(estimate_line(expected))
         compared = comparing.compare(job, planned, server, budget, listener)
     overall = compared.summary["overall"]
     code = code_of(overall["missing"], overall["rows"], options.max_missing)
@@ -113,8 +115,6 @@ def _job(options: argparse.Namespace) -> Job:
 
 
 def _lines(out: str, compared: Compared, *, too_many: bool) -> list[str]:
-    from belle_data.evalset.categories import CATEGORY_NAMES  # noqa: PLC0415
-
     summary, manifest = compared.summary, compared.manifest
     overall = summary["overall"]
     names = [printable(manifest[side]["name"]) for side in ("a", "b")]
@@ -122,10 +122,7 @@ def _lines(out: str, compared: Compared, *, too_many: bool) -> list[str]:
         f"a is {names[0]}, b is {names[1]}",
         f"{padded('', 24)}{'rows':>6}{'a wins':>8}{'ties':>6}{'b wins':>8}{'missing':>9}{'win rate of a':>15}",
     ]
-    lines += [
-        _line(CATEGORY_NAMES[name].en if name in CATEGORY_NAMES else name, rate)
-        for name, rate in summary["categories"].items()
-    ]
+    lines += [_line(category_name(name), rate) for name, rate in summary["categories"].items()]
     lines.append(_line("all", overall))
     if overall["consistent"] is not None:
         lines.append(f"both orders agree in {overall['consistent']:.1%} of {overall['both_orders']:,} rows")
@@ -139,13 +136,9 @@ def _lines(out: str, compared: Compared, *, too_many: bool) -> list[str]:
         lines.append(
             f"sum of scores: a {relative['a']:,.1f}, b {relative['b']:,.1f}, a is {relative['ratio']:.1%} of b"
         )
-    lines += missing_line(summary["missing_reasons"], overall["rows"], too_many=too_many)
-    if compared.unused:
-        lines.append(f"{compared.unused:,} answers belong to no row of the evaluation set")
-    replies = manifest["replies"]
-    cost = "" if replies["cost"] is None else f", ${replies['cost']:,.2f}"
-    tokens = replies["prompt_tokens"] + replies["answer_tokens"]
-    return [*lines, f"{printable(out)}  {replies['count']:,} replies, {tokens:,} tokens{cost}"]
+    reasons, replies = summary["missing_reasons"], manifest["replies"]
+    closing = closing_lines(out, reasons, overall["rows"], compared.unused, replies, too_many=too_many)
+    return [*lines, *closing]
 
 
 def _line(name: str, rate: dict[str, Any]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from belle_train.prompts import Prompt
 
 BROKEN = 1
+_CODES = EXIT_CODES.replace("  2 ", "  1    rows failed for a reason that may pass: run it again\n  2 ", 1)
 _NOTES = """\
 Prompts are rows in any format that belle_data reads; the answer that ends a row is its reference and is not shown to
 the model. The answers are JSON lines in the order of the prompts: id, row, category, prompt, reference, answer, finish
@@ -40,7 +41,7 @@ def parser() -> Parser:
         "generate",
         usage="generate --model FOLDER --prompts FILE --out FILE [OPTIONS]",
         description="Answers prompts, in batches and reproducibly, and goes on where it was interrupted.",
-        epilog=f"{_NOTES}\n{EXIT_CODES}",
+        epilog=f"{_NOTES}\n{_CODES}",
     )
     words.add_argument("--model", metavar="FOLDER", required=True, help="the model; with --server its name there")
     words.add_argument("--prompts", metavar="FILE", required=True, help="the rows to answer")

@@ -5,20 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from belle_data.cli.page import printable
-from belle_data.cli.parser import EXIT_CODES, whole_number
+from belle_data.cli.parser import whole_number
 from belle_data.cli.terminal import emit, emit_json, padded
 from belle_data.errors import UsageError
 from belle_train.cli.judge_options import (
+    CODES,
     INTERRUPTED,
     add_judge,
     add_results,
     budget_of,
+    category_name,
+    closing_lines,
     code_of,
-    missing_line,
+    estimate_line,
+    estimate_of,
     server_of,
     show_estimate,
-    tell_estimate,
 )
 from belle_train.cli.parser import Parser
 
@@ -49,7 +51,7 @@ def parser() -> Parser:
         "judge",
         usage="judge --answers FILE --eval FILE --judge MODEL --out FOLDER [OPTIONS]",
         description="Lets a model score answers from 0 to 1 by category, with the reference where there is one.",
-        epilog=f"{_NOTES}\n{EXIT_CODES}",
+        epilog=f"{_NOTES}\n{CODES}",
     )
     words.add_argument("--answers", metavar="FILE", required=True, help="what generate wrote")
     words.add_argument(
@@ -92,11 +94,11 @@ def run(options: argparse.Namespace) -> int:
     job, server, budget = _job(options), server_of(options), budget_of(options)
     with listening(quiet=options.quiet, interrupted=INTERRUPTED) as listener:
         planned = judging.plan(job, server)
-        expected = judging.estimate_of(job, planned, server, budget)
+        expected = estimate_of(job, planned, server, budget)
         if options.dry_run:
             show_estimate(expected, as_json=options.json)
             return 0
-        tell_estimate(expected, listener)
+        listener.message(estimate_line(expected))
         judged = judging.judge(job, planned, server, budget, listener)
     missing = sum(judged.summary["missing"].values())
     code = code_of(missing, judged.summary["rows"], options.max_missing)
@@ -137,22 +139,13 @@ def _labels(given: list[str]) -> dict[str, str | None]:
 
 
 def _lines(out: str, judged: Judged, *, too_many: bool) -> list[str]:
-    from belle_data.evalset.categories import CATEGORY_NAMES  # noqa: PLC0415
-
     summary = judged.summary
     lines = [f"{padded('', 24)}{'rows':>6}{'missing':>9}{'score':>8}   interval"]
-    lines += [
-        _line(CATEGORY_NAMES[name].en if name in CATEGORY_NAMES else name, figures)
-        for name, figures in summary["categories"].items()
-    ]
+    lines += [_line(category_name(name), figures) for name, figures in summary["categories"].items()]
     lines += [_line("macro average", summary["macro"]), _line("  without others", summary["macro_without_others"])]
-    lines += missing_line(summary["missing"], summary["rows"], too_many=too_many)
-    if judged.unused:
-        lines.append(f"{judged.unused:,} answers belong to no row of the evaluation set")
     replies = judged.manifest["replies"]
-    cost = "" if replies["cost"] is None else f", ${replies['cost']:,.2f}"
-    tokens = replies["prompt_tokens"] + replies["answer_tokens"]
-    return [*lines, f"{printable(out)}  {replies['count']:,} replies, {tokens:,} tokens{cost}"]
+    closing = closing_lines(out, summary["missing"], summary["rows"], judged.unused, replies, too_many=too_many)
+    return [*lines, *closing]
 
 
 def _line(name: str, figures: dict[str, Any]) -> str:

@@ -7,18 +7,20 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from belle_data.cli.parser import add_loudness, whole_number
+from belle_data.cli.page import printable
+from belle_data.cli.parser import EXIT_CODES, add_loudness, whole_number
 from belle_data.cli.terminal import emit, emit_json
 from belle_data.errors import UsageError, escaped
 
 if TYPE_CHECKING:
     from belle_data.cli.parser import Parser
-    from belle_data.engine.progress import Listener
+    from belle_train.judge import comparing, judging
     from belle_train.judge.asking import Estimate
     from belle_train.judge.budget import Budget
     from belle_train.judge.judge_server import JudgeServer
 
 TOO_MANY_MISSING = 1
+CODES = EXIT_CODES.replace("  2 ", "  1    more rows are missing than --max-missing allows\n  2 ", 1)
 _NOTHING = object()
 INTERRUPTED = "stored replies stay; the same command asks for the rest"
 
@@ -145,9 +147,18 @@ def budget_of(options: argparse.Namespace) -> Budget:
     return Budget(options.max_cost, options.max_total_tokens, price)
 
 
-def tell_estimate(found: Estimate, listener: Listener) -> None:
-    """Say what will be asked and cost, before it is."""
-    listener.message(estimate_line(found))
+def estimate_of(
+    job: judging.Job | comparing.Job, planned: judging.Plan | comparing.Plan, server: JudgeServer, budget: Budget
+) -> Estimate:
+    """What a job would ask, use and cost, with the stored replies left out; nothing is written.
+
+    Raises:
+        BelleError: The stored replies are damaged.
+    """
+    from belle_train.judge.asking import estimate  # noqa: PLC0415
+
+    with planned.folder.stored_replies() as store:
+        return estimate(server, planned.questions, job.recipe.reply_schema, store, budget)
 
 
 def estimate_line(found: Estimate) -> str:
@@ -191,14 +202,27 @@ def code_of(missing: int, rows: int, most: float) -> int:
     return TOO_MANY_MISSING if missing > most * rows else 0
 
 
-def missing_line(reasons: dict[str, int], rows: int, *, too_many: bool) -> list[str]:
-    """What is missing and why, if anything is."""
-    if not reasons:
-        return []
-    total = sum(reasons.values())
-    words = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-    end = "; more than --max-missing allows" if too_many else ""
-    return [f"missing {total:,} of {rows:,}: {words}{end}"]
+def category_name(name: str) -> str:
+    """A category as the terminal shows it."""
+    from belle_data.evalset.categories import CATEGORY_NAMES  # noqa: PLC0415
+
+    return CATEGORY_NAMES[name].en if name in CATEGORY_NAMES else name
+
+
+def closing_lines(
+    out: str, missing: dict[str, int], rows: int, unused: int, replies: dict[str, Any], *, too_many: bool
+) -> list[str]:
+    """What is missing and why, answers without a row, and what the replies took."""
+    lines = []
+    if missing:
+        words = ", ".join(f"{reason} {count:,}" for reason, count in missing.items())
+        end = "; more than --max-missing allows" if too_many else ""
+        lines.append(f"missing {sum(missing.values()):,} of {rows:,}: {words}{end}")
+    if unused:
+        lines.append(f"{unused:,} answers belong to no row of the evaluation set")
+    cost = "" if replies["cost"] is None else f", ${replies['cost']:,.2f}"
+    tokens = replies["prompt_tokens"] + replies["answer_tokens"]
+    return [*lines, f"{printable(out)}  {replies['count']:,} replies, {tokens:,} tokens{cost}"]
 
 
 def number(text: str) -> float:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from belle_data import __version__
 from belle_data.errors import UsageError
 from belle_train.judge.answers import Answers, read_answers
-from belle_train.judge.asking import Estimate, Question, ask, estimate
+from belle_train.judge.asking import Question, ask
 from belle_train.judge.evaluation_rows import read_evaluation_rows
 from belle_train.judge.judged_folder import VERDICTS, JudgedFolder
 from belle_train.judge.judging import judge_facts, reply_facts, training_of
@@ -140,13 +140,8 @@ def plan(job: Job, server: JudgeServer) -> Plan:
         "a": sides["a"].sha256,
         "b": sides["b"].sha256,
         "rows": len(rows),
-        "judge": server.model,
-        "server": server.url,
-        "temperature": server.temperature,
-        "reply_tokens": server.most_answer_tokens,
-        "fields": dict(server.fields),
+        **server.settings(),
         "accepted_models": sorted(server.accepted_models),
-        "structured": server.structured,
         "recipe": job.recipe.sha256,
     }
     folder = JudgedFolder(job.out, settings, force=job.force)
@@ -163,16 +158,6 @@ def plan(job: Job, server: JudgeServer) -> Plan:
             questions.append(Question(f"{row.id}, {first} first", messages))
             places.append((place, first))
     return Plan(rows, digest, sides, questions, places, folder)
-
-
-def estimate_of(job: Job, planned: Plan, server: JudgeServer, budget: Budget) -> Estimate:
-    """What comparing would ask, use and cost, with the stored replies left out; nothing is written.
-
-    Raises:
-        BelleError: The stored replies are damaged.
-    """
-    with planned.folder.stored_replies() as store:
-        return estimate(server, planned.questions, job.recipe.reply_schema, store, budget)
 
 
 def compare(job: Job, planned: Plan, server: JudgeServer, budget: Budget, listener: Listener) -> Compared:

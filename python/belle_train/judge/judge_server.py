@@ -98,6 +98,17 @@ class JudgeServer:
         """The address that is asked, without a slash at its end."""
         return (self.base_url or OWN_SERVER).rstrip("/")
 
+    def settings(self) -> dict[str, Any]:
+        """All that a reply depends on besides the question, as a manifest says it."""
+        return {
+            "model": self.model,
+            "base_url": self.url,
+            "structured": self.structured,
+            "temperature": self.temperature,
+            "max_tokens": self.most_answer_tokens,
+            "fields": dict(self.fields),
+        }
+
     def check(self) -> None:
         """Refuse settings that mean nothing.
 

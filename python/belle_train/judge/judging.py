@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from belle_data import __version__
 from belle_data.errors import UsageError
 from belle_train.judge.answers import Answers, read_answers
-from belle_train.judge.asking import Estimate, Question, ask, estimate
+from belle_train.judge.asking import Question, ask
 from belle_train.judge.budget import Tokens
 from belle_train.judge.evaluation_rows import read_evaluation_rows
 from belle_train.judge.human_scores import read_human_scores
@@ -122,13 +122,8 @@ def plan(job: Job, server: JudgeServer) -> Plan:
         "evaluation": digest,
         "answers": answers.sha256,
         "rows": len(rows),
-        "judge": server.model,
-        "server": server.url,
-        "temperature": server.temperature,
-        "reply_tokens": server.most_answer_tokens,
-        "fields": dict(server.fields),
+        **server.settings(),
         "accepted_models": sorted(server.accepted_models),
-        "structured": server.structured,
         "recipe": job.recipe.sha256,
         "repeats": job.repeats,
     }
@@ -142,16 +137,6 @@ def plan(job: Job, server: JudgeServer) -> Plan:
             questions.append(Question(f"{row.id}, repeat {repeat + 1}", messages, repeat))
             places.append(place)
     return Plan(rows, digest, answers, human, questions, places, folder)
-
-
-def estimate_of(job: Job, planned: Plan, server: JudgeServer, budget: Budget) -> Estimate:
-    """What judging would ask, use and cost, with the replies that are stored already left out; nothing is written.
-
-    Raises:
-        BelleError: The stored replies are damaged.
-    """
-    with planned.folder.stored_replies() as store:
-        return estimate(server, planned.questions, job.recipe.reply_schema, store, budget)
 
 
 def judge(job: Job, planned: Plan, server: JudgeServer, budget: Budget, listener: Listener) -> Judged:
@@ -251,17 +236,7 @@ def _manifest(
 
 def judge_facts(server: JudgeServer, recipe: str, sha256: str, *, repeats: int) -> dict[str, Any]:
     """What a manifest says of the judge."""
-    return {
-        "model": server.model,
-        "base_url": server.url,
-        "structured": server.structured,
-        "temperature": server.temperature,
-        "max_tokens": server.most_answer_tokens,
-        "fields": dict(server.fields),
-        "repeats": repeats,
-        "recipe": recipe,
-        "recipe_sha256": sha256,
-    }
+    return {**server.settings(), "repeats": repeats, "recipe": recipe, "recipe_sha256": sha256}
 
 
 def reply_facts(replies: Sequence[Reply | Missing], budget: Budget) -> dict[str, Any]:
