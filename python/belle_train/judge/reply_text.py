@@ -257,3 +257,30 @@ def _holds_objects(value: Any) -> bool:
 _DECODER = json.JSONDecoder(
     strict=False, object_pairs_hook=Object, parse_float=Number, parse_int=Number, parse_constant=lambda _: None
 )
+
+
+def own_words(
+    text: str, finish: str | None, quoted: Sequence[str], is_bare: Callable[[str], bool]
+) -> Missing | tuple[list[Any], str]:
+    """Take out of a reply what is not the judge's own.
+
+    Args:
+        text: The reply.
+        finish: Why it ended, as the server says.
+        quoted: The texts that the judge was shown.
+        is_bare: Tells of a quotation whether it is a value alone, whose marks are taken off and not the value.
+
+    Returns:
+        The objects of JSON, and the rest of the text, which is empty if the reply is one object; or why there is none.
+    """
+    missing = unreadable(text, finish)
+    if missing:
+        return missing
+    reply = without_thought(plain(text))
+    value = whole_object(reply)
+    if value is not None:
+        if repeats_wholly(reply, quoted):
+            return Missing("no_score", "the reply only repeats a text that was shown")
+        return [value], ""
+    objects, rest = take_objects(without_blockquotes(reply), quoted)
+    return objects, unmarked(without_quotations(without_repetitions(rest, quoted), is_bare))

@@ -34,21 +34,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from belle_train.judge.replies import Missing
 from belle_train.judge.reply_clauses import said_of_others
-from belle_train.judge.reply_text import (
-    GAP,
-    Number,
-    Object,
-    plain,
-    repeats_wholly,
-    take_objects,
-    unmarked,
-    unreadable,
-    whole_object,
-    without_blockquotes,
-    without_quotations,
-    without_repetitions,
-    without_thought,
-)
+from belle_train.judge.reply_text import GAP, Number, Object, own_words, plain, take_objects, unmarked
 from belle_train.judge.score_values import Value, stated_scales, value_at
 
 if TYPE_CHECKING:
@@ -149,17 +135,10 @@ def score_of(text: str, *, finish: str | None = "stop", quoted: Sequence[str] = 
         >>> score_of("**得分**：８/10。理由：要点齐全"), score_of("得分：0.7-0.8").reason
         (0.8, 'no_score')
     """
-    missing = unreadable(text, finish)
-    if missing:
-        return missing
-    reply = without_thought(plain(text))
-    value = whole_object(reply)
-    if value is not None:
-        if repeats_wholly(reply, quoted):
-            return Missing("no_score", "the reply only repeats a text that was shown")
-        return _decided(list(_of_json(value)), set())
-    objects, rest = take_objects(without_blockquotes(reply), quoted)
-    rest = unmarked(without_quotations(without_repetitions(rest, quoted), _is_bare))
+    read = own_words(text, finish, quoted, _is_bare)
+    if isinstance(read, Missing):
+        return read
+    objects, rest = read
     try:
         said = list(_of_text(rest))
     except OverflowError:

@@ -21,20 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from belle_train.judge.replies import Missing
 from belle_train.judge.reply_clauses import said_of_others
-from belle_train.judge.reply_text import (
-    Number,
-    Object,
-    plain,
-    repeats_wholly,
-    take_objects,
-    unmarked,
-    unreadable,
-    whole_object,
-    without_blockquotes,
-    without_quotations,
-    without_repetitions,
-    without_thought,
-)
+from belle_train.judge.reply_text import Number, Object, own_words, plain
 from belle_train.judge.score_values import value_at
 
 if TYPE_CHECKING:
@@ -147,7 +134,7 @@ def verdict_of(text: str, *, finish: str | None = "stop", quoted: Sequence[str] 
         >>> verdict_of("两个回答都正确，但回答二更好。"), verdict_of("[[A]]")
         ('second', 'first')
     """
-    read = _read(text, finish, quoted)
+    read = own_words(text, finish, quoted, _is_bare)
     if isinstance(read, Missing):
         return read
     objects, rest = read
@@ -181,7 +168,7 @@ def pair_scores_of(
         >>> pair_scores_of("回答一：8分，回答二：6.5分"), pair_scores_of("8 6")
         ((8.0, 6.5), (8.0, 6.0))
     """
-    read = _read(text, finish, quoted)
+    read = own_words(text, finish, quoted, _is_bare)
     if isinstance(read, Missing):
         return read
     objects, rest = read
@@ -205,21 +192,6 @@ def pair_scores_of(
     if not (1 <= first <= 10 and 1 <= second <= 10):
         return Missing("out_of_range", f"{float(first):.6g}, {float(second):.6g}")
     return float(first), float(second)
-
-
-def _read(text: str, finish: str | None, quoted: Sequence[str]) -> Missing | tuple[list[Any], str]:
-    """The objects of JSON in a reply, and the text that is the judge's own."""
-    missing = unreadable(text, finish)
-    if missing:
-        return missing
-    reply = without_thought(plain(text))
-    value = whole_object(reply)
-    if value is not None:
-        if repeats_wholly(reply, quoted):
-            return Missing("no_score", "the reply only repeats a text that was shown")
-        return [value], ""
-    objects, rest = take_objects(without_blockquotes(reply), quoted)
-    return objects, unmarked(without_quotations(without_repetitions(rest, quoted), _is_bare))
 
 
 def _is_bare(quotation: str) -> bool:
