@@ -26,22 +26,41 @@ impl Number for u8 {}
 impl Number for u16 {}
 impl Number for u32 {}
 impl Number for u64 {}
+impl Number for i32 {}
 
 /// A vector of zeros that lies in huge pages where the system has them: fewer faults, fewer address misses.
 #[must_use]
 pub fn zeroed<T: Number>(len: usize) -> Vec<T> {
     let vector = vec![T::default(); len];
+    ask_for_huge_pages(&vector);
+    vector
+}
+
+/// An empty vector whose room lies in huge pages where the system has them, if it is so large that the allocator takes it
+/// from the system each time.
+#[must_use]
+pub fn with_room<T: Number>(capacity: usize) -> Vec<T> {
+    const FROM_SYSTEM: usize = 1 << 25;
+    let vector = Vec::with_capacity(capacity);
+    if capacity * size_of::<T>() >= FROM_SYSTEM {
+        ask_for_huge_pages(&vector);
+    }
+    vector
+}
+
+fn ask_for_huge_pages<T: Number>(vector: &Vec<T>) {
     // Miri has no memory of a system's to give advice about.
     #[cfg(all(target_os = "linux", not(miri)))]
     {
         const HUGE: usize = 1 << 21;
         let start = vector.as_ptr() as usize;
-        let end = start + len * size_of::<T>();
+        let end = start + vector.capacity() * size_of::<T>();
         let (first, last) = (start.next_multiple_of(HUGE), end / HUGE * HUGE);
         if first < last {
             // SAFETY: the range lies within the vector's own memory, and the advice changes no content.
             unsafe { libc::madvise(first as *mut libc::c_void, last - first, libc::MADV_HUGEPAGE) };
         }
     }
-    vector
+    #[cfg(not(all(target_os = "linux", not(miri))))]
+    let _ = vector;
 }

@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 
-use super::characters::{self, AFTER_ASCII, BEFORE_ASCII, Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::characters::Characters;
 use super::matcher::Matcher;
 use super::matches::Matches;
 use super::memo::Memo;
-use super::merges::{FIRST, Merges, NOTHING};
+use super::merges::{FIRST, Merges};
 use super::model::{BPE, Kind, Model, Piece, Spaces};
+use super::node::{Node, STARTS_DEFINED};
 use super::normaliser::{Normaliser, SPACE};
 use super::queue::Queue;
 use super::symbols::Symbols;
@@ -50,6 +51,10 @@ pub struct BytePairEncoder {
     pub(super) characters: Characters,
     /// By two ASCII characters, 128 times the first plus the second.
     pub(super) steps: Box<[u8; ASCII * ASCII]>,
+    /// Whether an ASCII character is joined with others, and no user-defined piece starts with it.
+    pub(super) starts_word: [bool; ASCII],
+    /// Whether no user-defined piece starts with an ASCII letter.
+    pub(super) has_plain_letters: bool,
     pub(super) merges: Merges,
     pub(super) trie: Trie,
     /// The characters that are symbols, but no pieces.
@@ -107,12 +112,18 @@ impl BytePairEncoder {
         } else {
             model.pieces.iter().zip(0..).map(|(piece, id)| (piece.text.to_owned(), id)).collect()
         };
+        let has_plain_letters = defined.starts().all(|start| !start.is_ascii_alphabetic());
         Ok(Self {
             size: model.pieces.len(),
             spaces,
             normaliser: changes.then_some(normaliser),
             kept,
             steps: steps(&symbols, &characters),
+            starts_word: std::array::from_fn(|code| {
+                let node = characters.get(code as u32);
+                !node.is_alone() && !node.is_marked(STARTS_DEFINED)
+            }),
+            has_plain_letters,
             defined,
             characters,
             merges: symbols.merges,
@@ -209,27 +220,22 @@ fn byte_ids(model: &Model) -> Box<[u32; 256]> {
 
 fn table(model: &Model, symbols: &Symbols, defined: &Matcher) -> Characters {
     let mut table = Characters::new();
+    for &(character, node) in &symbols.characters {
+        table.set(character, node);
+    }
     for (symbol, piece) in (FIRST..).zip(&model.pieces) {
         let mut of_piece = piece.text.chars();
-        if let (Kind::Normal, Some(only), None) = (piece.kind, of_piece.next(), of_piece.next()) {
-            *table.entry(only) = SINGLE | symbol;
+        if let (Kind::Normal, Some(only), None) = (piece.kind, of_piece.next(), of_piece.next())
+            && table.get(u32::from(only)).is_alone()
+        {
+            table.set(only, Node::alone(symbol));
         }
     }
-    let is_ascii = |character: char| model.spaces.is_ascii(character);
-    let mut marks: HashMap<char, u32> = HashMap::new();
-    for &[left, right] in &symbols.neighbours {
-        let entry = |(character, symbol)| symbol | if is_ascii(character) { characters::ASCII } else { 0 };
-        *marks.entry(left.0).or_insert_with(|| entry(left)) |= if is_ascii(right.0) { BEFORE_ASCII } else { 0 };
-        *marks.entry(right.0).or_insert_with(|| entry(right)) |= if is_ascii(left.0) { AFTER_ASCII } else { 0 };
-    }
-    for (character, entry) in marks {
-        *table.entry(character) = entry;
-    }
     for start in defined.starts() {
-        *table.entry(start) |= STARTS_DEFINED;
+        table.set(start, table.get(u32::from(start)).marked(STARTS_DEFINED));
     }
     if model.spaces.escape {
-        *table.entry(' ') = table.get(u32::from(SPACE));
+        table.set(' ', table.get(u32::from(SPACE)));
     }
     table
 }
@@ -238,11 +244,9 @@ fn steps(symbols: &Symbols, characters: &Characters) -> Box<[u8; ASCII * ASCII]>
     let mut steps = Box::new([step::APART; ASCII * ASCII]);
     for (place, is) in steps.iter_mut().enumerate() {
         let (left, right) = (characters.get((place / ASCII) as u32), characters.get((place % ASCII) as u32));
-        if right & STARTS_DEFINED != 0 {
+        if right.is_marked(STARTS_DEFINED) {
             *is = step::ASK;
-        } else if (left | right) & (UNKNOWN | SINGLE) == 0
-            && symbols.trie.neighbours.get(left & VALUE, right & VALUE) != NOTHING
-        {
+        } else if symbols.trie.next(left, right) != Node::NOTHING {
             *is = step::INSIDE;
         }
     }

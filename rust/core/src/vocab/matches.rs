@@ -5,11 +5,12 @@
 
 use std::hint::select_unpredictable;
 
-use super::characters::{Characters, SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
+use super::characters::{Characters, of_three};
 use super::encoder::BytePairEncoder;
-use super::merges::{NEVER, NOTHING};
+use super::merges::{FIRST, NEVER, NOTHING, PLACES};
+use super::node::{DEEP, Node, STARTS_DEFINED, SYMBOL};
 use super::queue::Queue;
-use super::trie::{DEEP, DEPTH, GOES_ON, NODE};
+use super::trie::DEPTH;
 use crate::progress::Progress;
 
 /// Characters that are looked at together.
@@ -18,22 +19,33 @@ pub const BLOCK: usize = 256;
 const SHORT: usize = 63;
 /// Characters of a segment that is merged in few registers at most, and half of those in twice as many.
 const FEW: usize = 8;
-/// The bits of a key that hold a place.
-const PLACES: u32 = 64;
+
+/// What segments become.
+pub enum Tokens<'a> {
+    /// The ids of some pieces, and how many these are.
+    Ids(&'a [u32; BLOCK], usize),
+    /// A character that is no piece, or what stands in the place of one.
+    Other(u32),
+}
 
 /// Characters that are looked at together, and the pieces that start at each.
 #[derive(Debug)]
 pub struct Matches {
-    /// By length less one and character the nodes of the trie; those of one character are the entries of the table of
-    /// characters. What lies beyond the longest piece of a character is of no meaning.
-    nodes: [[u32; BLOCK]; DEPTH],
+    characters: [Node; BLOCK],
+    /// What each character gives with the next one.
+    pairs: [Node; BLOCK],
+    /// By length less one and character the tokens of pieces and their beginnings. What lies beyond the longest piece of
+    /// a character is of no meaning.
+    tokens: [[u32; BLOCK]; DEPTH],
+    /// The ranks of these pieces, likewise.
+    ranks: [[u32; BLOCK]; DEPTH],
     /// Characters of the longest piece that starts at each.
     lens: [u8; BLOCK],
-    /// Where in the text each character starts.
-    starts: [usize; BLOCK],
     count: usize,
     /// Characters at which longer pieces may start.
     active: [u8; BLOCK],
+    /// How far the pieces that start there were looked up.
+    nodes: [Node; BLOCK],
     /// Where segments start.
     cuts: [u16; BLOCK + 1],
     queue: Queue,
@@ -42,11 +54,14 @@ pub struct Matches {
 impl Default for Matches {
     fn default() -> Self {
         Self {
-            nodes: [[NOTHING; BLOCK]; DEPTH],
+            characters: [Node::NOTHING; BLOCK],
+            pairs: [Node::NOTHING; BLOCK],
+            tokens: [[NOTHING; BLOCK]; DEPTH],
+            ranks: [[NEVER; BLOCK]; DEPTH],
             lens: [0; BLOCK],
-            starts: [0; BLOCK],
             count: 0,
             active: [0; BLOCK],
+            nodes: [Node::NOTHING; BLOCK],
             cuts: [0; BLOCK + 1],
             queue: Queue::default(),
         }
@@ -66,51 +81,70 @@ impl Matches {
         self.count == BLOCK
     }
 
-    /// Appends a character: its entry in the table of characters, and where it starts.
+    /// Whether there are no characters.
     #[inline(always)]
-    pub fn push(&mut self, entry: u32, start: usize) {
-        self.nodes[0][self.count] = entry;
-        self.starts[self.count] = start;
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The number of characters.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Appends a character, or what stands in its place.
+    #[inline(always)]
+    pub fn push(&mut self, character: Node) {
+        self.characters[self.count] = character;
         self.count += 1;
     }
 
-    /// Appends characters of three bytes from `start` on, up to one that may start a user-defined piece or the second of
+    /// Appends characters of three bytes from `at` on, up to one that may start a user-defined piece or the second of
     /// two that stand alone; gives where they end.
     #[inline(always)]
-    pub fn push_run(&mut self, table: &Characters, bytes: &[u8], start: usize) -> usize {
-        let (mut at, mut previous) = (start, 0);
-        let places = self.nodes[0][self.count..].iter_mut().zip(&mut self.starts[self.count..]);
-        for (place, start) in places {
-            let Some((_, entry)) = bytes[at..].first_chunk().and_then(|&bytes| table.of_three(bytes)) else { break };
-            if entry & STARTS_DEFINED != 0 || entry & previous >= SINGLE {
+    pub fn push_run(&mut self, table: &Characters, bytes: &[u8], at: usize) -> usize {
+        let mut after_alone = false;
+        let first = self.count;
+        let (triples, _) = bytes[at..].as_chunks();
+        for (place, &triple) in self.characters[first..].iter_mut().zip(triples) {
+            let Some(code) = of_three(triple) else { break };
+            let node = table.get_basic(code);
+            if node.is_marked(STARTS_DEFINED) || (node.is_alone() && after_alone) {
                 break;
             }
-            (*place, *start) = (entry, at);
-            previous = entry;
-            at += 3;
+            *place = node;
+            after_alone = node.is_alone();
+            self.count += 1;
         }
-        self.count += (at - start) / 3;
-        at
+        at + 3 * (self.count - first)
     }
 
-    /// The entry of the last character.
+    /// The last character.
     #[inline(always)]
-    pub fn last(&self) -> u32 {
-        self.nodes[0][(self.count + BLOCK - 1) % BLOCK]
+    pub fn last(&self) -> Node {
+        self.characters[(self.count + BLOCK - 1) % BLOCK]
     }
 
-    /// Takes away what may be joined with a character that would follow the last one: gives where the first of that
-    /// starts, or None if it is all.
+    /// Takes away what may be joined with a character that would follow the last one: says how many these are, or None
+    /// if it is all.
     pub fn cut(&mut self) -> Option<usize> {
-        let last = self.nodes[1][..self.count - 1].iter().rposition(|&pair| pair == NOTHING)?;
-        self.count = last + 1;
-        Some(self.starts[self.count])
+        let last = self.pairs[..self.count - 1].iter().rposition(|&pair| pair == Node::NOTHING)?;
+        let all = std::mem::replace(&mut self.count, last + 1);
+        Some(all - self.count)
     }
 
-    /// The piece at a place that has so many characters, from two on.
+    /// Forgets all characters, and starts with so many that were taken away.
     #[inline(always)]
-    fn node(&self, at: usize, len: usize) -> u32 {
-        select_unpredictable(len <= usize::from(self.lens[at]), self.nodes[(len - 1) % DEPTH][at], NOTHING)
+    pub fn start_with(&mut self, kept: usize) {
+        self.characters.copy_within(self.count..self.count + kept, 0);
+        self.count = kept;
+    }
+
+    /// The rank of the piece at a place that has so many characters, from three on.
+    #[inline(always)]
+    fn rank(&self, at: usize, len: usize) -> u32 {
+        let is_known = len <= usize::from(self.lens[at % BLOCK]);
+        select_unpredictable(is_known, self.ranks[(len - 1) % DEPTH][at % BLOCK], NEVER)
     }
 }
 
@@ -118,34 +152,48 @@ impl BytePairEncoder {
     /// Looks up what each character gives with the next one.
     #[inline(always)]
     pub(super) fn find_pairs(&self, matches: &mut Matches) {
-        let symbol = |entry: u32| select_unpredictable(entry & (UNKNOWN | SINGLE) == 0, entry & VALUE, NOTHING);
-        let [characters, pairs, ..] = &mut matches.nodes;
-        let characters = &characters[..matches.count];
-        for (pair, both) in pairs.iter_mut().zip(characters.windows(2)) {
-            *pair = self.trie.neighbours.get(symbol(both[0]), symbol(both[1]));
+        let nodes = self.trie.nodes();
+        let characters = &matches.characters[..matches.count];
+        for (pair, both) in matches.pairs.iter_mut().zip(characters.windows(2)) {
+            *pair = nodes.next(both[0], both[1]);
         }
     }
 
-    /// Calls `emit` with the symbols or entries of a block whose pairs were looked up, from the first to the last.
+    /// Hands over the tokens of a block whose pairs were looked up, from the first to the last.
     #[inline(always)]
-    pub(super) fn segments(&self, matches: &mut Matches, mut emit: impl FnMut(u32)) {
+    pub(super) fn segments(&self, matches: &mut Matches, mut take: impl FnMut(Tokens<'_>)) {
+        let mut ids = [0; BLOCK];
+        let mut count = 0;
+        let size = self.size as u32;
+        let mut emit = |token: u32| {
+            let id = token.wrapping_sub(FIRST);
+            // Marks make it larger.
+            if id < size {
+                ids[count % BLOCK] = id;
+                count += 1;
+            } else {
+                take(Tokens::Ids(&ids, count));
+                take(Tokens::Other(token));
+                count = 0;
+            }
+        };
         if !self.find_pieces(matches) {
-            return self.queued_block(matches, &mut emit);
+            self.queued_block(matches, &mut emit);
+            return take(Tokens::Ids(&ids, count));
         }
-        let count = matches.count;
         // A piece that starts before `reach` goes up to there.
         let (mut cuts, mut reach) = (0, 0);
-        for (at, &len) in matches.lens[..count].iter().enumerate() {
+        for (at, &len) in matches.lens[..matches.count].iter().enumerate() {
             matches.cuts[cuts] = at as u16;
             cuts += usize::from(at >= reach);
             reach = reach.max(at + usize::from(len));
         }
-        matches.cuts[cuts] = count as u16;
+        matches.cuts[cuts] = matches.count as u16;
         for cut in 0..cuts {
             let (start, end) = (usize::from(matches.cuts[cut]), usize::from(matches.cuts[cut + 1]));
             let len = end - start;
             if len == usize::from(matches.lens[start]) {
-                emit(matches.nodes[(len - 1) % DEPTH][start]);
+                emit(matches.tokens[(len - 1) % DEPTH][start]);
             } else if len <= FEW {
                 self.merge::<FEW>(matches, start, len, &mut emit);
             } else if len <= 2 * FEW {
@@ -156,6 +204,7 @@ impl BytePairEncoder {
                 self.queued(matches, start, end, &mut emit);
             }
         }
+        take(Tokens::Ids(&ids, count));
     }
 
     /// Finds the pieces that start at each character; says whether these are all.
@@ -163,19 +212,24 @@ impl BytePairEncoder {
     #[allow(clippy::needless_bitwise_bool)]
     #[inline(always)]
     fn find_pieces(&self, matches: &mut Matches) -> bool {
-        let count = matches.count;
-        let Matches { nodes, lens, active, .. } = matches;
-        let pairs = &mut nodes[1];
-        pairs[count - 1] = NOTHING;
-        let mut is_deep = false;
-        for (len, &node) in lens[..count].iter_mut().zip(&pairs[..count]) {
-            *len = 1 + u8::from(self.trie.is_piece(node));
-            is_deep |= node & NODE == DEEP;
+        let Matches { characters, pairs, nodes, tokens, ranks, lens, active, count, .. } = matches;
+        let (trie, all_ranks) = (self.trie.nodes(), &self.merges.ranks[..]);
+        let [singles, couples, ..] = tokens;
+        pairs[*count - 1] = Node::NOTHING;
+        let (characters, pairs) = (&characters[..*count], &pairs[..*count]);
+        for (token, character) in singles.iter_mut().zip(characters) {
+            *token = character.token();
+        }
+        let mut marks = 0;
+        for ((len, token), node) in lens.iter_mut().zip(couples).zip(pairs) {
+            *token = node.token();
+            *len = 1 + u8::from(*token & SYMBOL != 0);
+            marks |= *token;
         }
         let mut waiting = 0;
-        for (at, both) in pairs[..count].windows(2).enumerate() {
+        for (at, both) in pairs.windows(2).enumerate() {
             active[waiting % BLOCK] = at as u8;
-            waiting += usize::from((both[0] & GOES_ON != 0) & (both[1] != NOTHING));
+            waiting += usize::from(both[0].goes_on() & (both[1] != Node::NOTHING));
         }
         for len in 3..=DEPTH {
             if waiting == 0 {
@@ -184,16 +238,18 @@ impl BytePairEncoder {
             let before = std::mem::take(&mut waiting);
             for number in 0..before {
                 let at = usize::from(active[number]);
-                let last = at + len - 1;
-                let node = self.trie.next(nodes[len - 2][at], nodes[0][last % BLOCK]);
-                nodes[len - 1][at] = node;
-                lens[at] = select_unpredictable(self.trie.is_piece(node), len as u8, lens[at]);
-                is_deep |= node & NODE == DEEP;
+                let last = (at + len - 1) % BLOCK;
+                let node = trie.next(if len == 3 { pairs[at] } else { nodes[at] }, characters[last]);
+                nodes[at] = node;
+                tokens[len - 1][at] = node.token();
+                ranks[len - 1][at] = all_ranks[node.symbol() as usize];
+                lens[at] = select_unpredictable(node.is_piece(), len as u8, lens[at]);
+                marks |= node.token();
                 active[waiting] = at as u8;
-                waiting += usize::from((node & GOES_ON != 0) & (nodes[1][last % BLOCK] != NOTHING));
+                waiting += usize::from(node.goes_on() & (pairs[last] != Node::NOTHING));
             }
         }
-        !is_deep
+        marks & DEEP == 0
     }
 
     /// Merges a segment of up to `N` characters, and fewer than 64.
@@ -201,12 +257,13 @@ impl BytePairEncoder {
     /// Keys stay in registers where `N` is small: nothing asks for one of them by a place that is not known before.
     #[inline(always)]
     fn merge<const N: usize>(&self, matches: &Matches, start: usize, len: usize, emit: &mut impl FnMut(u32)) {
-        // A rank and a place below it: the least is the best rank, and of equal ones the leftmost. Ranks are below 2²¹.
-        let key = |at: usize, len: usize| {
-            let rank = self.merges.ranks[self.trie.piece(matches.node(start + at, len)) as usize];
-            select_unpredictable(rank == NEVER, NEVER, (rank.wrapping_mul(PLACES)) | at as u32)
-        };
-        let mut keys: [u32; N] = std::array::from_fn(|at| if at + 1 < len { key(at, 2) } else { NEVER });
+        // A rank, and below it the place in the segment: the least key is that of the best rank, and of equal ones of the
+        // leftmost. What is no pair of the segment is no piece either.
+        let ranks = &self.merges.ranks[..];
+        let mut keys: [u32; N] = std::array::from_fn(|at| {
+            let pair = matches.tokens[1][(start + at) % BLOCK] & SYMBOL;
+            select_unpredictable(at < len, ranks[pair as usize] | at as u32, NEVER)
+        });
         // A bit for where each symbol starts, and one for the end.
         let mut starts = u64::MAX >> (63 - len);
         let next = |starts: u64, at: usize| at + 1 + (starts >> (at + 1)).trailing_zeros() as usize;
@@ -221,20 +278,22 @@ impl BytePairEncoder {
             let end = next(starts, at);
             // Without a symbol on that side it is longer than any piece.
             let behind = select_unpredictable(end < len, next(starts, end.min(len - 1)) - at, usize::MAX);
-            let joined = key(at, behind);
+            let joined = matches.rank(start + at, behind) | at as u32;
             let before = starts & ((1 << at) - 1);
             let left = 63 - (before | 1).leading_zeros() as usize;
-            let joined_left = key(left, select_unpredictable(before != 0, end - left, usize::MAX));
+            let joined_left = matches.rank(start + left, end - left) | left as u32;
+            // There is none, and a place that no key has.
+            let left = select_unpredictable(before != 0, left, N);
             for (place, key) in keys.iter_mut().enumerate() {
                 let old = select_unpredictable(place == gone, NEVER, *key);
-                let old = select_unpredictable(place == left && before != 0, joined_left, old);
+                let old = select_unpredictable(place == left, joined_left, old);
                 *key = select_unpredictable(place == at, joined, old);
             }
         }
         let mut at = 0;
         while at < len {
             let end = next(starts, at);
-            emit(matches.nodes[(end - at - 1) % DEPTH][start + at]);
+            emit(matches.tokens[(end - at - 1) % DEPTH][start + at]);
             at = end;
         }
     }
@@ -245,8 +304,8 @@ impl BytePairEncoder {
     fn queued_block(&self, matches: &mut Matches, emit: &mut impl FnMut(u32)) {
         let mut start = 0;
         while start < matches.count {
-            let pairs = &matches.nodes[1][start..matches.count];
-            let end = start + 1 + pairs.iter().take_while(|&&pair| pair != NOTHING).count();
+            let pairs = &matches.pairs[start..matches.count];
+            let end = start + 1 + pairs.iter().take_while(|&&pair| pair != Node::NOTHING).count();
             self.queued(matches, start, end, emit);
             start = end;
         }
@@ -257,11 +316,11 @@ impl BytePairEncoder {
     #[inline(never)]
     fn queued(&self, matches: &mut Matches, start: usize, end: usize, emit: &mut impl FnMut(u32)) {
         if start + 1 == end {
-            return emit(matches.nodes[0][start]);
+            return emit(matches.tokens[0][start]);
         }
         let queue = &mut matches.queue;
         queue.symbols.clear();
-        queue.symbols.extend(matches.nodes[0][start..end].iter().map(|entry| entry & VALUE));
+        queue.symbols.extend(matches.tokens[0][start..end].iter().map(|token| token & SYMBOL));
         // Nobody cancels it: a block is short.
         if queue.merge(&self.merges, &Progress::default(), |_, _| ()).is_ok() {
             queue.merged().for_each(emit);

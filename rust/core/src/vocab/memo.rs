@@ -19,6 +19,16 @@ struct Entry {
     ids: [u32; IDS],
 }
 
+impl Entry {
+    #[inline(always)]
+    fn ids(&self) -> ([u32; IDS], usize) {
+        let [.., last] = self.ids;
+        let mut ids = self.ids;
+        ids[IDS - 1] = last & ((1 << LEN_SHIFT) - 1);
+        (ids, (last >> LEN_SHIFT) as usize)
+    }
+}
+
 /// Words with the same hash, the newest first.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(align(64))]
@@ -50,14 +60,16 @@ impl Memo {
         (0..WAYS).find(|&way| ways[way].word == word).map(|way| hash * WAYS + way)
     }
 
+    /// The ids of a word and how many there are.
+    #[inline(always)]
+    pub fn get(&self, word: u128) -> Option<([u32; IDS], usize)> {
+        self.0[Self::hash(word)].0.iter().find(|entry| entry.word == word).map(Entry::ids)
+    }
+
     /// The ids at a place and how many there are.
     #[inline(always)]
     pub fn ids(&self, place: usize) -> ([u32; IDS], usize) {
-        let entry = &self.0[place / WAYS % HASHES].0[place % WAYS];
-        let [.., last] = entry.ids;
-        let mut ids = entry.ids;
-        ids[IDS - 1] = last & ((1 << LEN_SHIFT) - 1);
-        (ids, (last >> LEN_SHIFT) as usize)
+        self.0[place / WAYS % HASHES].0[place % WAYS].ids()
     }
 
     /// Remembers up to [`IDS`] ids of a word that is not remembered; places of other words change.

@@ -10,6 +10,8 @@ pub const NOTHING: u32 = 0;
 pub const FIRST: u32 = 3;
 /// The rank of what is no merge.
 pub const NEVER: u32 = u32::MAX;
+/// Ranks are multiples of this: a place in a short segment has room below one.
+pub const PLACES: u32 = 64;
 
 /// Pairs of symbols with what they become, and ranks.
 ///

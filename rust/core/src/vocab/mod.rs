@@ -1,11 +1,10 @@
 //! Vocabularies: models of sentencepiece as they are stored, and the ids of texts by those of the kind BPE.
 //!
 //! [`model`] reads a model, [`normaliser`] brings a text into the form that its pieces have. [`symbols`] finds which
-//! pieces can come about and from which pairs, [`trie`] which start at a place of a text. [`encoder`] and [`block`] walk
-//! over a text, [`matches`] cuts it where no piece goes on and merges what is between, [`queue`] merges what is long,
-//! [`texts`] does many texts on many threads.
+//! pieces can come about and from which pairs, [`trie`] which start at a place of a text. [`walk`] goes over a text,
+//! [`matches`] cuts it where no piece goes on and merges what is between, [`queue`] merges what is long, [`texts`] does
+//! many texts on many threads.
 
-mod block;
 mod characters;
 pub mod encoder;
 mod matcher;
@@ -13,6 +12,7 @@ mod matches;
 mod memo;
 mod merges;
 pub(crate) mod model;
+mod node;
 pub(crate) mod normaliser;
 mod pair_table;
 pub(crate) mod proto;
@@ -24,6 +24,7 @@ mod tests;
 mod texts;
 mod trie;
 mod unused;
+mod walk;
 
 pub use encoder::BytePairEncoder;
 pub use texts::Encoded;

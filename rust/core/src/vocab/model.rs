@@ -1,7 +1,6 @@
 //! A sentencepiece model as it is stored: pieces, and the settings that change how a text is cut.
 
 use super::ModelError;
-use super::normaliser::SPACE;
 use super::proto::{Fields, Value};
 
 /// What a piece is for.
@@ -55,13 +54,6 @@ pub struct Spaces {
     pub remove_extra: bool,
     /// A space is written as U+2581.
     pub escape: bool,
-}
-
-impl Spaces {
-    /// Whether a character of a piece stands for an ASCII character of a text.
-    pub fn is_ascii(self, character: char) -> bool {
-        character.is_ascii() || (self.escape && character == SPACE)
-    }
 }
 
 impl<'a> Model<'a> {

@@ -4,10 +4,11 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::merges::{Merges, NEVER, NOTHING};
+use super::node::SYMBOL;
 use crate::progress::{Cancelled, Progress};
 
-/// Symbols from here on stand alone: they are joined with nothing.
-pub const ALONE: u32 = 1 << 30;
+/// Tokens from here on have a mark and are joined with nothing.
+pub const MARKED: u32 = SYMBOL + 1;
 /// No neighbour.
 const END: u32 = u32::MAX;
 /// Steps between two looks at whether to go on.
@@ -90,7 +91,7 @@ impl Queue {
     #[inline]
     fn look(&mut self, merges: &Merges, left: usize, right: usize, seen: &mut impl FnMut(u32, (u32, u32))) -> u32 {
         let pair = (self.symbols[left], self.symbols[right]);
-        let joined = if pair.0.max(pair.1) < ALONE { merges.pairs.get(pair.0, pair.1) } else { NOTHING };
+        let joined = if pair.0.max(pair.1) < MARKED { merges.pairs.get(pair.0, pair.1) } else { NOTHING };
         self.pairs[left] = joined;
         let rank = merges.ranks[joined as usize];
         if rank != NEVER {

@@ -1,73 +1,95 @@
 //! What is done with the ids of a text, one after the other.
 
-use super::block::{Walk, walk};
-use crate::dispatch;
+use std::mem::MaybeUninit;
+
+use super::walk::{Walk, walk};
 use crate::progress::Cancelled;
+use crate::{dispatch, memory};
 
 dispatch!(fn walk_ids(over: &mut Walk<'_, Ids>) -> Result<(), Cancelled> = walk);
 dispatch!(fn walk_count(over: &mut Walk<'_, Count>) -> Result<(), Cancelled> = walk);
 dispatch!(fn walk_histogram(over: &mut Walk<'_, Histogram>) -> Result<(), Cancelled> = walk);
 
+/// Ids that are copied together.
+pub const TOGETHER: usize = 4;
+
 /// Takes ids.
 pub trait Sink {
     /// Takes the next id.
     fn id(&mut self, id: u32);
-    /// A text begins.
-    fn begin(&mut self);
+    /// A text ends.
+    fn end(&mut self);
+    /// Whether there may be no further text.
+    fn is_full(&self) -> bool {
+        false
+    }
     /// Whether the text has an id and its last one is `id`.
     fn ends_with(&self, id: u32) -> bool;
     /// Walks over a text, compiled for the instruction set in use.
     fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled>
     where
         Self: Sized;
-    /// Takes the first `len` of some ids.
+    /// Takes the first `len` of some ids, of which there are a multiple of [`TOGETHER`].
     #[inline(always)]
-    fn first_ids<const N: usize>(&mut self, ids: [u32; N], len: usize) {
+    fn first_ids<const N: usize>(&mut self, ids: &[u32; N], len: usize) {
         ids[..len].iter().for_each(|&id| self.id(id));
     }
 }
 
+/// Ids that lists with offsets of 32 bits may have.
+pub const MOST_IDS: usize = i32::MAX as usize;
+
 /// Keeps all ids.
 #[derive(Debug, Default)]
 pub struct Ids {
-    pub ids: Vec<i32>,
+    pub all: Vec<i32>,
+    /// How many each text has that has ended.
+    pub counts: Vec<u32>,
     start: usize,
 }
 
 impl Ids {
-    /// Ids of the text that began last.
-    pub fn of_text(&self) -> usize {
-        self.ids.len() - self.start
+    /// None, with room for so many.
+    pub fn with_room(ids: usize) -> Self {
+        Self { all: memory::with_room(ids), ..Self::default() }
     }
 }
 
 impl Sink for Ids {
     #[inline(always)]
     fn id(&mut self, id: u32) {
-        self.ids.push(id.cast_signed());
-    }
-
-    fn begin(&mut self) {
-        self.start = self.ids.len();
-    }
-
-    fn ends_with(&self, id: u32) -> bool {
-        self.ids.len() > self.start && self.ids.last() == Some(&id.cast_signed())
+        self.all.push(id.cast_signed());
     }
 
     #[inline(always)]
-    fn first_ids<const N: usize>(&mut self, ids: [u32; N], len: usize) {
-        debug_assert!(len <= N);
-        let start = self.ids.len();
-        if self.ids.capacity() - start < N {
-            self.ids.reserve(N);
+    fn end(&mut self) {
+        self.counts.push((self.all.len() - self.start) as u32);
+        self.start = self.all.len();
+    }
+
+    fn is_full(&self) -> bool {
+        self.all.len() > MOST_IDS
+    }
+
+    fn ends_with(&self, id: u32) -> bool {
+        self.all.len() > self.start && self.all.last() == Some(&id.cast_signed())
+    }
+
+    #[inline(always)]
+    fn first_ids<const N: usize>(&mut self, ids: &[u32; N], len: usize) {
+        const { assert!(N.is_multiple_of(TOGETHER)) };
+        let start = self.all.len();
+        if self.all.capacity() - start < N {
+            self.all.reserve(N);
         }
-        // All are written and the surplus forgotten: a copy of a known length has no loop.
-        self.ids.spare_capacity_mut()[..N].iter_mut().zip(ids).for_each(|(place, id)| {
-            place.write(id.cast_signed());
-        });
-        // SAFETY: there is room for `N` more, all of which were just written, and `len` is at most that.
-        unsafe { self.ids.set_len(start + len.min(N)) };
+        // Some more than `len` are written and the surplus forgotten: copies of a known length have no loop.
+        let groups = ids.as_chunks::<TOGETHER>().0;
+        let places = self.all.spare_capacity_mut()[..N].as_chunks_mut::<TOGETHER>().0;
+        for (places, group) in places.iter_mut().zip(groups).take(len.div_ceil(TOGETHER)) {
+            *places = group.map(|id| MaybeUninit::new(id.cast_signed()));
+        }
+        // SAFETY: there is room for `N` more, the first `len` of which, or all, were just written.
+        unsafe { self.all.set_len(start + len.min(N)) };
     }
 
     fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
@@ -78,19 +100,23 @@ impl Sink for Ids {
 /// Counts ids.
 #[derive(Debug, Default)]
 pub struct Count {
-    pub count: usize,
+    /// How many each text has that has ended.
+    pub counts: Vec<u32>,
+    so_far: usize,
     last: Option<u32>,
 }
 
 impl Sink for Count {
     #[inline(always)]
     fn id(&mut self, id: u32) {
-        self.count += 1;
+        self.so_far += 1;
         self.last = Some(id);
     }
 
-    fn begin(&mut self) {
-        *self = Self::default();
+    #[inline(always)]
+    fn end(&mut self) {
+        self.counts.push(self.so_far as u32);
+        (self.so_far, self.last) = (0, None);
     }
 
     fn ends_with(&self, id: u32) -> bool {
@@ -98,8 +124,8 @@ impl Sink for Count {
     }
 
     #[inline(always)]
-    fn first_ids<const N: usize>(&mut self, ids: [u32; N], len: usize) {
-        self.count += len;
+    fn first_ids<const N: usize>(&mut self, ids: &[u32; N], len: usize) {
+        self.so_far += len;
         self.last = if len == 0 { self.last } else { Some(ids[len - 1]) };
     }
 
@@ -112,24 +138,26 @@ impl Sink for Count {
 #[derive(Debug)]
 pub struct Histogram {
     pub count: Count,
-    pub counts: Vec<u64>,
+    /// How often each id is in all texts.
+    pub sums: Vec<u64>,
 }
 
 impl Histogram {
     pub fn new(size: usize) -> Self {
-        Self { count: Count::default(), counts: vec![0; size] }
+        Self { count: Count::default(), sums: vec![0; size] }
     }
 }
 
 impl Sink for Histogram {
     #[inline(always)]
     fn id(&mut self, id: u32) {
-        self.counts[id as usize] += 1;
+        self.sums[id as usize] += 1;
         self.count.id(id);
     }
 
-    fn begin(&mut self) {
-        self.count.begin();
+    #[inline(always)]
+    fn end(&mut self) {
+        self.count.end();
     }
 
     fn ends_with(&self, id: u32) -> bool {

@@ -3,16 +3,17 @@
 use std::collections::{HashMap, HashSet};
 
 use super::matcher::Matcher;
-use super::merges::{FIRST, Merges, NEVER};
+use super::merges::{FIRST, Merges, NEVER, PLACES};
 use super::model::{Kind, Model};
+use super::node::{Node, SYMBOL};
 use super::pair_table::PairTable;
 use super::queue::Queue;
 use super::trie::Trie;
 use super::{ModelError, unsupported};
 use crate::progress::Progress;
 
-/// Symbols and nodes that there may be: so many have room beside the marks of a character.
-pub const MOST_SYMBOLS: usize = (1 << 21) - 1;
+/// Symbols that there may be: so many have room in a token.
+pub const MOST_SYMBOLS: usize = SYMBOL as usize;
 
 /// The symbols of a model.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct Symbols {
     pub trie: Trie,
     /// Characters of pieces that are none themselves, by symbol from `FIRST` plus the number of pieces on.
     pub others: Vec<char>,
-    /// Pairs of characters that stand next to each other in a piece that can come about, as characters and as symbols.
-    pub neighbours: Vec<[(char, u32); 2]>,
+    /// The characters of longer pieces that can come about, those that most of them have first.
+    pub characters: Vec<(char, Node)>,
     /// The ids of pieces that are taken apart again.
     pub unused: HashSet<u32>,
 }
@@ -74,7 +75,7 @@ impl Symbols {
         let mut rank = 0;
         for (place, candidate) in candidates.iter().enumerate() {
             if place > 0 && candidates[place - 1].score.total_cmp(&candidate.score).is_ne() {
-                rank += 1;
+                rank += PLACES;
             }
             ranks[(FIRST + candidate.id) as usize] = rank;
         }
@@ -91,20 +92,13 @@ impl Symbols {
             merges.pairs = PairTable::new(&pairs);
         }
         let candidates = candidates.iter().zip(&alive).filter(|(_, alive)| **alive).map(|(candidate, _)| candidate);
-        let mut neighbours = Vec::new();
-        let mut unused = HashSet::new();
-        for candidate in candidates {
-            let symbols = candidate.text.chars().map(|character| (character, numbers[&character]));
-            neighbours.extend(symbols.clone().zip(symbols.skip(1)).map(|(left, right)| [left, right]));
-            if model.pieces[candidate.id as usize].kind == Kind::Unused {
-                unused.insert(candidate.id);
-            }
-        }
+        let unused = candidates.map(|it| it.id).filter(|&id| model.pieces[id as usize].kind == Kind::Unused).collect();
         let pieces = spelled.iter().filter(|it| !dead.contains(&it.1)).map(|(piece, symbol)| (&piece[..], *symbol));
-        let ascii: HashSet<u32> =
-            numbers.iter().filter(|it| model.spaces.is_ascii(*it.0)).map(|(_, &symbol)| symbol).collect();
-        let trie = Trie::new(pieces.collect(), first_other as u32, |symbol| ascii.contains(&symbol));
-        Ok(Self { merges, trie, others, neighbours, unused })
+        let trie = Trie::new(pieces.collect())?;
+        let mut characters: Vec<(char, Node)> =
+            numbers.iter().filter_map(|(&it, symbol)| Some((it, *trie.characters.get(symbol)?))).collect();
+        characters.sort_unstable_by_key(|it| it.1.number());
+        Ok(Self { merges, trie, others, characters, unused })
     }
 }
 

@@ -8,10 +8,11 @@ use proptest::prelude::*;
 
 use super::merges::NOTHING;
 use super::model::{Kind, Piece};
+use super::node::{DEEP, Node};
 use super::pair_table::PairTable;
-use super::symbols::MOST_SYMBOLS;
-use super::trie::{DEEP, DEPTH, GOES_ON, Trie};
-use super::{BytePairEncoder, ModelError, characters};
+use super::trie::{DEPTH, Trie};
+use super::walk::letters;
+use super::{BytePairEncoder, ModelError};
 use crate::progress::Progress;
 
 /// A model from which bytes are made.
@@ -255,16 +256,19 @@ proptest! {
     fn ids_are_those_of_the_reference(model in models(), texts in prop::collection::vec(texts(), 1..6)) {
         let encoder = BytePairEncoder::new(&model.bytes()).unwrap();
         let mut sums = vec![0; encoder.size()];
-        let mut counts = Vec::new();
+        let (mut counts, mut all) = (Vec::new(), Vec::new());
         for text in &texts {
             let expected = model.encode(text);
             prop_assert_eq!(&ids(&encoder, text), &expected, "{:?}", text);
             counts.push(expected.len() as u32);
+            all.extend_from_slice(&expected);
             for id in expected {
                 sums[id as usize] += 1;
             }
         }
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let encoded = encoder.encode(&texts, &Progress::default()).unwrap().unwrap();
+        prop_assert_eq!((encoded.ids, &encoded.counts), (all, &counts));
         prop_assert_eq!(&encoder.count(&texts, &Progress::default()).unwrap(), &counts);
         prop_assert_eq!(encoder.histogram(&texts, &Progress::default()).unwrap(), (counts, sums));
     }
@@ -280,34 +284,41 @@ proptest! {
     fn a_trie_finds_all_pieces(
         pieces in prop::collection::btree_set(prop::collection::vec(3..7_u32, 2..20), 0..40),
         text in prop::collection::vec(3..7_u32, 2..40),
-        room in prop::sample::select(vec![0, 1, 5, 20, 1 << 20]),
+        room in prop::sample::select(vec![0, 5, 20, 40, 80, 1 << 20]),
     ) {
-        let first_other = (MOST_SYMBOLS as u32 - room).max(7 + pieces.len() as u32);
         let numbered: Vec<(&[u32], u32)> = pieces.iter().map(|it| &it[..]).zip(7..).collect();
-        let trie = Trie::new(numbered.clone(), first_other, |symbol| symbol % 2 == 0);
-        let entry = |symbol: u32| if symbol.is_multiple_of(2) { symbol | characters::ASCII } else { symbol };
+        let Ok(trie) = Trie::with_room(numbered.clone(), room) else {
+            prop_assert!(room < 1 << 20);
+            return Ok(());
+        };
+        let character = |place: usize| trie.characters.get(&text[place]).copied().unwrap_or_default();
         for start in 0..text.len() - 1 {
-            let mut node = trie.neighbours.get(text[start], text[start + 1]);
+            let mut node = trie.next(character(start), character(start + 1));
             let is_neighbour = pieces.iter().any(|piece| piece.windows(2).any(|pair| pair == &text[start..start + 2]));
-            prop_assert_eq!(node != NOTHING, is_neighbour);
+            prop_assert_eq!(node != Node::NOTHING, is_neighbour);
             for end in start + 2..text.len() {
                 let known = &text[start..end];
                 let goes_on = pieces.iter().any(|piece| piece.len() > known.len() && piece.starts_with(known));
-                if node == DEEP {
+                if node.is_marked(DEEP) {
                     prop_assert!(goes_on && (known.len() == DEPTH || room < 1 << 20));
                     break;
                 }
                 prop_assert!(known.len() < DEPTH || !goes_on);
-                prop_assert!(node & (GOES_ON - 1) < MOST_SYMBOLS as u32);
                 let expected = numbered.iter().find(|piece| piece.0 == known).map_or(NOTHING, |piece| piece.1);
-                prop_assert_eq!(trie.piece(node), expected, "{:?}", known);
-                prop_assert_eq!(node & GOES_ON != 0, goes_on);
+                prop_assert_eq!((node.is_piece(), node.token()), (expected != NOTHING, expected), "{:?}", known);
+                prop_assert_eq!(node.goes_on(), goes_on);
                 if !goes_on {
                     break;
                 }
-                node = trie.next(node, entry(text[end]));
+                node = trie.next(node, character(end));
             }
         }
+    }
+
+    #[test]
+    fn letters_at_the_start_are_counted(bytes in prop::array::uniform16(prop::sample::select(b"@AZ[`az{ \x80\xe1mM".to_vec()))) {
+        let expected = bytes.iter().take_while(|byte| byte.is_ascii_alphabetic()).count().min(15);
+        prop_assert_eq!(letters(u128::from_le_bytes(bytes)), expected);
     }
 
     #[test]

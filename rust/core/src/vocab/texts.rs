@@ -5,11 +5,15 @@ use std::sync::PoisonError;
 use rayon::prelude::*;
 
 use super::encoder::{BytePairEncoder, Scratch};
-use super::sink::{Count, Histogram, Ids};
+use super::sink::{Count, Histogram, Ids, MOST_IDS};
+use crate::memory::with_room;
 use crate::progress::{Cancelled, Progress};
 
 /// Bytes of texts that one task takes at least.
 const PART: usize = 1 << 18;
+
+/// Ids that there is room for at the start at most: 256 MiB, of which only what is written to is taken.
+const ROOM: usize = 1 << 26;
 
 /// The ids of texts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,8 +24,10 @@ pub struct Encoded {
     pub counts: Vec<u32>,
 }
 
-/// Ids that lists with offsets of 32 bits may have.
-const MOST_IDS: usize = i32::MAX as usize;
+/// How many ids there is room for at the start: no text has more ids than bytes but for a space before or behind it.
+fn most_ids(texts: &[&str]) -> usize {
+    texts.iter().map(|text| text.len() + 1).sum::<usize>().min(ROOM)
+}
 
 /// Consecutive texts of about [`PART`] bytes.
 fn parts<'a, 't>(texts: &'a [&'t str]) -> Vec<&'a [&'t str]> {
@@ -51,27 +57,18 @@ impl BytePairEncoder {
     /// # Errors
     /// [`Cancelled`] once `progress` was cancelled.
     pub fn encode(&self, texts: &[&str], progress: &Progress) -> Result<Option<Encoded>, Cancelled> {
-        let encode = |texts: &[&str], mut ids: Ids| {
-            self.with_scratch(|scratch| {
-                let mut counts = Vec::with_capacity(texts.len());
-                for text in texts {
-                    progress.check()?;
-                    self.encode_text(text, scratch, progress, &mut ids)?;
-                    counts.push(ids.of_text() as u32);
-                    if ids.ids.len() > MOST_IDS {
-                        return Ok(None);
-                    }
-                }
-                Ok(Some(Encoded { ids: ids.ids, counts }))
-            })
+        let encode = |texts: &[&str]| {
+            let mut ids = Ids::with_room(most_ids(texts));
+            let all = self.with_scratch(|scratch| self.encode_texts(texts, scratch, progress, &mut ids))?;
+            ids.all.shrink_to_fit();
+            Ok(all.then_some(Encoded { ids: ids.all, counts: ids.counts }))
         };
         if rayon::current_num_threads() == 1 {
-            return encode(texts, Ids::default());
+            return encode(texts);
         }
-        let mut all = Encoded { ids: Vec::new(), counts: Vec::with_capacity(texts.len()) };
+        let mut all = Encoded { ids: with_room(most_ids(texts)), counts: Vec::with_capacity(texts.len()) };
         for parts in parts(texts).chunks(8 * rayon::current_num_threads()) {
-            let done: Vec<Option<Encoded>> =
-                parts.par_iter().map(|texts| encode(texts, Ids::default())).collect::<Result<_, _>>()?;
+            let done: Vec<Option<Encoded>> = parts.par_iter().map(|texts| encode(texts)).collect::<Result<_, _>>()?;
             for part in done {
                 let Some(part) = part.filter(|part| all.ids.len() + part.ids.len() <= MOST_IDS) else {
                     return Ok(None);
@@ -80,6 +77,7 @@ impl BytePairEncoder {
                 all.counts.extend_from_slice(&part.counts);
             }
         }
+        all.ids.shrink_to_fit();
         Ok(Some(all))
     }
 
@@ -91,16 +89,9 @@ impl BytePairEncoder {
         let counts: Vec<Vec<u32>> = parts(texts)
             .par_iter()
             .map(|texts| {
-                self.with_scratch(|scratch| {
-                    let mut count = Count::default();
-                    let mut counts = Vec::with_capacity(texts.len());
-                    for text in *texts {
-                        progress.check()?;
-                        self.encode_text(text, scratch, progress, &mut count)?;
-                        counts.push(count.count as u32);
-                    }
-                    Ok(counts)
-                })
+                let mut count = Count::default();
+                self.with_scratch(|scratch| self.encode_texts(texts, scratch, progress, &mut count))?;
+                Ok(count.counts)
             })
             .collect::<Result<_, _>>()?;
         Ok(counts.concat())
@@ -117,16 +108,11 @@ impl BytePairEncoder {
         let done: Vec<(Vec<u32>, Vec<u64>)> = parts
             .par_chunks(share)
             .map(|parts| {
-                self.with_scratch(|scratch| {
-                    let mut histogram = Histogram::new(self.size());
-                    let mut counts = Vec::new();
-                    for text in parts.iter().copied().flatten() {
-                        progress.check()?;
-                        self.encode_text(text, scratch, progress, &mut histogram)?;
-                        counts.push(histogram.count.count as u32);
-                    }
-                    Ok((counts, histogram.counts))
-                })
+                let mut histogram = Histogram::new(self.size());
+                for texts in parts {
+                    self.with_scratch(|scratch| self.encode_texts(texts, scratch, progress, &mut histogram))?;
+                }
+                Ok((histogram.count.counts, histogram.sums))
             })
             .collect::<Result<_, _>>()?;
         let mut sums = vec![0; self.size()];

@@ -1,130 +1,182 @@
 //! The pieces of a model as a trie over characters, to find those that start at a place of a text.
+//!
+//! A double array, after Aoe, "An efficient digital search algorithm by using a double-array structure" (1989): the
+//! node behind another one lies as far from the other's base as the number of the character between them is large, and
+//! says of which character it is.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hint::select_unpredictable;
 
-use super::characters::{ASCII, VALUE};
-use super::merges::{FIRST, NOTHING};
-use super::pair_table::PairTable;
-use super::symbols::MOST_SYMBOLS;
+use super::node::{DEEP, MOST_CHARACTERS, MOST_PLACES, Node};
+use super::{ModelError, unsupported};
 
-/// What a pair of characters is that stands in a piece, but at the start of none.
-pub const INSIDE: u32 = 1;
-/// What a node is that lies so deep that nothing behind it is in the trie.
-pub const DEEP: u32 = 2;
 /// Characters of a piece that is in the trie at most.
 pub const DEPTH: usize = 16;
-/// Marks a node that others follow.
-pub const GOES_ON: u32 = 1 << 21;
-/// The bits of a node: the symbol of a piece, or a number above those of all symbols.
-pub const NODE: u32 = GOES_ON - 1;
+/// Characters behind a node, each by number and with the node that it leads to.
+type Row = Vec<(usize, usize)>;
 
-/// A trie of pieces. The first two characters of a way are looked up together, the others one by one.
+/// A trie of pieces.
 #[derive(Debug)]
 pub struct Trie {
-    /// Characters that are neighbours in a piece: the node that they lead to, or [`INSIDE`].
-    pub neighbours: PairTable,
-    /// A node and a character: the node that they lead to. ASCII characters have a table of their own, so that those
-    /// of other scripts lie close together.
-    further: [PairTable; 2],
-    /// Nodes from here on are no pieces.
-    first_other: u32,
+    /// By character, as a symbol: its node at the start of a piece.
+    pub characters: HashMap<u32, Node>,
+    places: Vec<Node>,
 }
 
 impl Trie {
-    /// From pieces, each as the symbols of its two or more characters and its own, which are below `first_other`.
-    pub fn new(mut pieces: Vec<(&[u32], u32)>, first_other: u32, is_ascii: impl Fn(u32) -> bool) -> Self {
+    /// From pieces, each as the symbols of its two or more characters and its own.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] if they have more characters or pairs of them than there is room for.
+    pub fn new(pieces: Vec<(&[u32], u32)>) -> Result<Self, ModelError> {
+        Self::with_room(pieces, MOST_PLACES)
+    }
+
+    /// With so many places at most: the trie is only so deep that they are enough.
+    pub fn with_room(mut pieces: Vec<(&[u32], u32)>, room: usize) -> Result<Self, ModelError> {
         pieces.sort_unstable();
-        let depth = depth(&pieces, MOST_SYMBOLS.saturating_sub(first_other as usize));
-        let mut neighbours: HashMap<(u32, u32), u32> =
-            pieces.iter().flat_map(|(piece, _)| piece.windows(2)).map(|pair| ((pair[0], pair[1]), INSIDE)).collect();
-        let mut goes_on = vec![false; first_other as usize];
-        // Whether a way starts with it, from, character, to.
-        let mut edges: Vec<(bool, u32, u32, u32)> = Vec::new();
-        let (mut way, mut previous): (Vec<u32>, &[u32]) = (Vec::new(), &[]);
+        let numbers = numbers(&pieces);
+        if numbers.len() >= MOST_CHARACTERS {
+            return Err(unsupported(format!("its pieces have {} characters, of {MOST_CHARACTERS}", numbers.len())));
+        }
+        (2..=DEPTH)
+            .rev()
+            .find_map(|depth| Self::of_depth(&pieces, &numbers, depth, room))
+            .ok_or_else(|| unsupported(format!("its pieces have more pairs of characters than {room} places take")))
+    }
+
+    fn of_depth(pieces: &[(&[u32], u32)], numbers: &HashMap<u32, usize>, depth: usize, room: usize) -> Option<Self> {
+        // The first nodes are those of single characters.
+        let mut tokens = vec![0; numbers.len()];
+        let mut rows: Vec<Row> = vec![Row::new(); numbers.len()];
+        let (mut way, mut previous): (Vec<usize>, &[u32]) = (Vec::new(), &[]);
         // A piece comes after those that it begins with, so their nodes are on the way already.
-        for &(piece, symbol) in &pieces {
+        for &(piece, symbol) in pieces {
             way.truncate(common(previous, piece));
             previous = piece;
             if way.is_empty() {
-                way.push(piece[0]);
+                way.push(numbers[&piece[0]] - 1);
             }
-            if way.len() == depth
-                && let Some(edge) = edges.last_mut()
-            {
+            if way.len() == depth {
                 // It led to the deepest node of this way, and there is more behind it.
-                edge.3 = DEEP;
+                tokens[way[depth - 1]] = DEEP;
             }
             while way.len() < piece.len().min(depth) {
-                let from = way[way.len() - 1];
-                let to = if way.len() + 1 == piece.len() {
-                    symbol
-                } else if way.len() + 1 == depth {
-                    DEEP
-                } else {
-                    goes_on.push(false);
-                    goes_on.len() as u32 - 1
-                };
-                goes_on[from as usize] = true;
-                edges.push((way.len() == 1, from, piece[way.len()], to));
-                way.push(to);
+                let (len, node) = (way.len() + 1, tokens.len());
+                let token = if len == piece.len() { symbol } else { u32::from(len == depth) * DEEP };
+                rows[way[len - 2]].push((numbers[&piece[len - 1]], node));
+                rows.push(Row::new());
+                tokens.push(token);
+                way.push(node);
+            }
+            if tokens.len() > room {
+                return None;
             }
         }
-        let mut further = [Vec::new(), Vec::new()];
-        for (is_start, from, character, to) in edges {
-            let node = if goes_on[to as usize] { to | GOES_ON } else { to };
-            if is_start {
-                neighbours.insert((from, character), node);
-            } else {
-                further[usize::from(is_ascii(character))].push((from, character, node));
+        let mut pairs: Vec<(usize, usize)> = pieces
+            .iter()
+            .flat_map(|(piece, _)| piece.windows(2))
+            .map(|pair| (numbers[&pair[0]] - 1, numbers[&pair[1]]))
+            .collect();
+        pairs.sort_unstable();
+        pairs.dedup();
+        // Those within pieces lead somewhere too: nothing is cut between them.
+        for (left, number) in pairs {
+            if rows[left].iter().all(|there| there.0 != number) {
+                rows[left].push((number, tokens.len()));
+                rows.push(Row::new());
+                tokens.push(0);
             }
         }
-        let mut neighbours: Vec<_> = neighbours.into_iter().map(|((left, right), node)| (left, right, node)).collect();
-        neighbours.sort_unstable();
-        let further = further.map(|edges| PairTable::new(&edges));
-        Self { neighbours: PairTable::new(&neighbours), further, first_other }
+        let bases = bases(&rows, room)?;
+        let last = bases.iter().max().copied().unwrap_or(0);
+        let mut places = vec![Node::NOTHING; last + numbers.len() + 1];
+        for (row, base) in rows.iter().zip(&bases) {
+            for &(number, node) in row {
+                places[base + number] = Node::new(bases[node], tokens[node], number);
+            }
+        }
+        let characters =
+            numbers.iter().map(|(&symbol, &number)| (symbol, Node::new(bases[number - 1], symbol, number))).collect();
+        Some(Self { characters, places })
     }
 
-    /// Whether a node is that of a piece.
+    /// The node that a character leads to from another one, or [`Node::NOTHING`].
     #[inline(always)]
-    pub fn is_piece(&self, node: u32) -> bool {
-        (node & NODE).wrapping_sub(FIRST) < self.first_other - FIRST
+    pub fn next(&self, from: Node, character: Node) -> Node {
+        self.nodes().next(from, character)
     }
 
-    /// The symbol of a node, or [`NOTHING`] if it is that of no piece.
+    /// Its nodes, for many questions.
     #[inline(always)]
-    pub fn piece(&self, node: u32) -> u32 {
-        select_unpredictable(self.is_piece(node), node & NODE, NOTHING)
+    pub fn nodes(&self) -> Nodes<'_> {
+        Nodes(&self.places)
     }
+}
 
-    /// The node that a character leads to from a node with [`GOES_ON`], or [`NOTHING`]; the character is an entry of
-    /// the table of characters.
+/// The nodes of a trie.
+#[derive(Clone, Copy, Debug)]
+pub struct Nodes<'a>(&'a [Node]);
+
+impl Nodes<'_> {
+    /// What [`Trie::next`] says.
     #[inline(always)]
-    pub fn next(&self, node: u32, character: u32) -> u32 {
-        self.further[usize::from(character & ASCII != 0)].get(node & NODE, character & VALUE)
+    pub fn next(self, from: Node, character: Node) -> Node {
+        let node = self.0[from.base() + character.number()];
+        // Which of both it is cannot be foreseen.
+        select_unpredictable(node.number() == character.number(), node, Node::NOTHING)
     }
+}
+
+/// The characters of pieces with numbers from 1 on, those that most pieces have first: what is asked for often lies
+/// close together.
+fn numbers(pieces: &[(&[u32], u32)]) -> HashMap<u32, usize> {
+    let mut counts: HashMap<u32, usize> = HashMap::new();
+    pieces.iter().flat_map(|(piece, _)| *piece).for_each(|&symbol| *counts.entry(symbol).or_default() += 1);
+    let mut order: Vec<(u32, usize)> = counts.into_iter().collect();
+    order.sort_unstable_by_key(|&(symbol, count)| (Reverse(count), symbol));
+    order.into_iter().zip(1..).map(|((symbol, _), number)| (symbol, number)).collect()
+}
+
+/// For each row a base, so that no two rows have the same and no two nodes the same place, all places below `room`; 0 for
+/// an empty row. None if there is no room.
+fn bases(rows: &[Row], room: usize) -> Option<Vec<usize>> {
+    let mut order: Vec<usize> = (0..rows.len()).filter(|&row| !rows[row].is_empty()).collect();
+    order.sort_by_key(|&row| Reverse(rows[row].len()));
+    let mut bases = vec![0; rows.len()];
+    let mut is_taken = vec![false; room.min(1 << 16)];
+    let mut is_base = vec![true];
+    // Rows of the same size find nothing before the place of the last one.
+    let (mut first, mut size) = (1, 0);
+    for row in order {
+        let nodes = &rows[row];
+        if size != nodes.len() {
+            (first, size) = (1, nodes.len());
+        }
+        let lowest = nodes.iter().map(|node| node.0).min()?;
+        let taken = |table: &[bool], place: usize| table.get(place).copied().unwrap_or(false);
+        let place = (first.max(lowest + 1)..room).find(|place| {
+            let base = place - lowest;
+            !taken(&is_taken, *place)
+                && !taken(&is_base, base)
+                && nodes.iter().all(|node| base + node.0 < room && !taken(&is_taken, base + node.0))
+        })?;
+        first = place;
+        let base = place - lowest;
+        bases[row] = base;
+        let last = base + nodes.iter().map(|node| node.0).max()?;
+        is_taken.resize(is_taken.len().max(last + 1), false);
+        for node in nodes {
+            is_taken[base + node.0] = true;
+        }
+        is_base.resize(is_base.len().max(base + 1), false);
+        is_base[base] = true;
+    }
+    Some(bases)
 }
 
 /// How many symbols two pieces have in common from their start on.
 fn common(one: &[u32], other: &[u32]) -> usize {
     one.iter().zip(other).take_while(|(one, other)| one == other).count()
-}
-
-/// How deep a trie of sorted pieces may be, for nodes that are no pieces to be no more than `room`.
-fn depth(pieces: &[(&[u32], u32)], room: usize) -> usize {
-    let mut others = [0; DEPTH];
-    let mut previous: &[u32] = &[];
-    for (piece, _) in pieces {
-        let first = common(previous, piece).max(1) + 1;
-        others[first.min(DEPTH)..piece.len().clamp(first.min(DEPTH), DEPTH)].iter_mut().for_each(|count| *count += 1);
-        previous = piece;
-    }
-    let mut sum = 0;
-    (2..DEPTH)
-        .take_while(|&len| {
-            sum += others[len];
-            sum <= room
-        })
-        .last()
-        .map_or(2, |len| len + 1)
 }

@@ -2,16 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::characters::{SINGLE, STARTS_DEFINED, UNKNOWN, VALUE};
 use super::encoder::{BytePairEncoder, MARGIN, Scratch};
 use super::merges::FIRST;
+use super::node::{STARTS_DEFINED, SYMBOL, UNKNOWN, WORD};
 use super::normaliser::decode;
-use super::queue::ALONE;
+use super::queue::MARKED;
 use super::sink::{Ids, Sink};
 use crate::progress::{Cancelled, Progress};
 
-/// Marks a user-defined piece among symbols of a whole text; else one that stands alone is an unknown character.
-const DEFINED: u32 = SINGLE;
+/// Marks a user-defined piece among symbols of a whole text.
+const DEFINED: u32 = WORD;
 /// Pieces in pieces that are taken apart at most.
 const DEEPEST: u32 = 100;
 
@@ -25,12 +25,14 @@ impl BytePairEncoder {
         sink: &mut S,
     ) -> Result<(), Cancelled> {
         let mut ids = Ids::default();
-        self.walk(text, scratch, progress, &mut ids)?;
-        if ids.ids.iter().any(|id| self.unused.contains(&id.cast_unsigned())) {
+        self.walk(Some(text), scratch, progress, &mut ids)?;
+        self.walk(None, scratch, progress, &mut ids)?;
+        if ids.all.iter().any(|id| self.unused.contains(&id.cast_unsigned())) {
             ids = Ids::default();
             self.take_apart(text, scratch, progress, &mut ids)?;
         }
-        ids.ids.into_iter().for_each(|id| sink.id(id.cast_unsigned()));
+        ids.all.into_iter().for_each(|id| sink.id(id.cast_unsigned()));
+        sink.end();
         Ok(())
     }
 
@@ -50,16 +52,15 @@ impl BytePairEncoder {
         let mut at = 0;
         while at < end {
             let (code, len) = decode(&text.as_bytes()[at..]);
-            let entry = self.characters.get(code);
-            if entry & STARTS_DEFINED != 0
+            let node = self.characters.get(code);
+            if node.is_marked(STARTS_DEFINED)
                 && let Some((len, id)) = self.defined_at(text, at)
             {
                 queue.symbols.push(DEFINED | (FIRST + id));
                 at += len;
                 continue;
             }
-            let mark = if entry & (UNKNOWN | SINGLE) == 0 { 0 } else { entry & (UNKNOWN | SINGLE) };
-            queue.symbols.push(mark | entry & VALUE);
+            queue.symbols.push(node.token() & (UNKNOWN | SYMBOL));
             at += len;
         }
         let mut halves = HashMap::new();
@@ -73,8 +74,8 @@ impl BytePairEncoder {
         for symbol in queue.merged() {
             open.push((symbol, 0_u32));
             while let Some((symbol, depth)) = open.pop() {
-                if symbol >= ALONE {
-                    self.emit_entry(symbol, ids);
+                if symbol >= MARKED {
+                    self.emit_token(symbol, ids);
                 } else if depth > DEEPEST {
                     self.emit_as_it_is(symbol, ids);
                 } else if let Some(&(left, right)) = halves.get(&symbol) {

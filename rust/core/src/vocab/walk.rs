@@ -1,0 +1,487 @@
+//! The walk over a text: where it is cut, and what becomes of the segments.
+
+use std::hint::select_unpredictable;
+
+use super::characters::{JOINED, of_three};
+use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
+use super::matches::Tokens;
+use super::memo::{self, IDS};
+use super::merges::FIRST;
+use super::node::{END, Node, STARTS_DEFINED, SYMBOL, UNKNOWN, WORD};
+use super::normaliser::decode;
+use super::sink::{Sink, TOGETHER};
+use crate::progress::{Cancelled, Progress};
+
+/// A prepared text without characters.
+const NO_TEXT: &str = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+/// Characters that stand alone and are done together.
+const RUN: usize = 32;
+/// Bytes between two looks at whether to go on.
+const BETWEEN_CHECKS: usize = 1 << 20;
+
+/// A prepared text, or none at the end of all, and what is needed on the way over it.
+pub struct Walk<'a, S> {
+    encoder: &'a BytePairEncoder,
+    text: Option<&'a str>,
+    scratch: &'a mut Scratch,
+    progress: &'a Progress,
+    sink: &'a mut S,
+}
+
+/// The body that is compiled for each instruction set.
+#[inline(always)]
+pub fn walk<S: Sink>(walk: &mut Walk<'_, S>) -> Result<(), Cancelled> {
+    walk.encoder.walk_over(walk.text, walk.scratch, walk.progress, walk.sink)
+}
+
+impl BytePairEncoder {
+    /// Hands the ids of texts to `sink`, as long as it wants more; says whether these are all.
+    pub(super) fn encode_texts<S: Sink>(
+        &self,
+        texts: &[&str],
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<bool, Cancelled> {
+        scratch.matches.clear();
+        for text in texts {
+            progress.check()?;
+            if sink.is_full() {
+                return Ok(false);
+            }
+            let mut prepared = std::mem::take(&mut scratch.text);
+            self.prepare(text, &mut prepared);
+            if self.unused.is_empty() {
+                self.walk(Some(&prepared), scratch, progress, sink)?;
+            } else {
+                self.walk_twice(&prepared, scratch, progress, sink)?;
+            }
+            if prepared.capacity() <= BETWEEN_CHECKS {
+                scratch.text = prepared;
+            }
+            scratch.queue.shrink();
+        }
+        self.walk(None, scratch, progress, sink)?;
+        Ok(!sink.is_full())
+    }
+
+    /// Sets `prepared` to the normalised text and [`MARGIN`] zeros.
+    fn prepare(&self, text: &str, prepared: &mut String) {
+        prepared.clear();
+        prepared.reserve(text.len() + MARGIN + 2);
+        if !text.is_empty() && !self.normalise(text, prepared) {
+            prepared.clear();
+        }
+        prepared.push_str(NO_TEXT);
+    }
+
+    /// Appends a normalised text; says whether there is anything to encode.
+    fn normalise(&self, text: &str, prepared: &mut String) -> bool {
+        if self.spaces.dummy_prefix && !self.spaces.as_suffix {
+            prepared.push(' ');
+        }
+        match &self.normaliser {
+            None => prepared.push_str(text),
+            Some(normaliser) => {
+                if !normaliser.normalise(text, self.spaces, self.kept.as_ref(), prepared) {
+                    return false;
+                }
+            }
+        }
+        if self.spaces.dummy_prefix && self.spaces.as_suffix {
+            prepared.push(' ');
+        }
+        true
+    }
+
+    /// Cuts a prepared text and hands over the ids of each segment; those at its end only with a later text, or with none.
+    pub(super) fn walk<S: Sink>(
+        &self,
+        text: Option<&str>,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<(), Cancelled> {
+        S::walk(&mut Walk { encoder: self, text, scratch, progress, sink })
+    }
+
+    #[inline(always)]
+    fn walk_over<S: Sink>(
+        &self,
+        text: Option<&str>,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<(), Cancelled> {
+        let is_over = text.is_none();
+        let text = text.unwrap_or(NO_TEXT);
+        let end = text.len() - MARGIN;
+        let (mut at, mut check) = (0, BETWEEN_CHECKS);
+        loop {
+            if at >= check {
+                progress.check()?;
+                check = at + BETWEEN_CHECKS;
+            }
+            if scratch.matches.is_empty() {
+                if at == end {
+                    break;
+                }
+                at = self.walk_alone(text, at, scratch, sink);
+                continue;
+            }
+            at = self.fill_block(text, at, scratch);
+            if at == end && !is_over && !scratch.matches.is_full() {
+                break;
+            }
+            at = self.finish_block(text, at, scratch, progress, sink)?;
+        }
+        if is_over {
+            return Ok(());
+        }
+        if scratch.matches.is_empty() {
+            sink.end();
+        } else {
+            scratch.matches.push(Node::alone(END));
+        }
+        Ok(())
+    }
+
+    /// Walks over characters that stand alone and over words, up to where a block starts.
+    #[inline(always)]
+    fn walk_alone<S: Sink>(&self, text: &str, mut at: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
+        let bytes = text.as_bytes();
+        let end = bytes.len() - MARGIN;
+        while at < end {
+            if self.starts_word.get(usize::from(bytes[at])) == Some(&true) {
+                let start = at;
+                at = self.walk_word(bytes, at, scratch, sink);
+                if at == start {
+                    scratch.matches.push(self.characters.get(bytes[at].into()));
+                    return at + 1;
+                }
+                continue;
+            }
+            let (code, len) = decode(&bytes[at..]);
+            let node = self.characters.get(code);
+            if node.is_marked(STARTS_DEFINED)
+                && let Some((len, id)) = self.defined_at(text, at)
+            {
+                sink.id(id);
+                at += len;
+            } else if node.is_alone() {
+                self.emit_token(node.token(), sink);
+                at = self.walk_run(bytes, at + len, sink);
+            } else {
+                scratch.matches.push(node);
+                return at + len;
+            }
+        }
+        at
+    }
+
+    /// The user-defined piece that starts at a place: its length, and its id.
+    #[cold]
+    pub(super) fn defined_at(&self, text: &str, at: usize) -> Option<(usize, u32)> {
+        self.defined.longest(&text[at..text.len() - MARGIN], |character| self.written(character))
+    }
+
+    /// Walks over a short segment of ASCII characters; gives where it ends, which is `start` if it is no such one.
+    #[inline(always)]
+    fn walk_word<S: Sink>(&self, bytes: &[u8], start: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
+        let (end, word) = self.word_at(bytes, start);
+        let Some(word) = word else { return start };
+        if let Some((ids, len)) = scratch.memo.get(word) {
+            sink.first_ids(&ids, len);
+        } else {
+            self.new_word(&bytes[start..end], word, scratch, sink);
+        }
+        end
+    }
+
+    /// Where ASCII characters end that are cut from what follows, from the one at `start` on, and if there are few of them
+    /// these with zeros behind; a certain cut is not far.
+    #[inline(always)]
+    fn word_at(&self, bytes: &[u8], start: usize) -> (usize, Option<u128>) {
+        let Some(first) = bytes[start..].first_chunk() else { return (start, None) };
+        let first = u128::from_le_bytes(*first);
+        if self.has_plain_letters {
+            let len = 1 + letters(first >> 8);
+            let (last, next) = (bytes[start + len - 1], bytes[start + len]);
+            if next < 0x80 && self.step(last, next) == step::APART {
+                return (start + len, Some(word(first, len)));
+            }
+        }
+        let mut end = start + 1;
+        let mut last = bytes[start];
+        let next = loop {
+            // The zeros behind the text are joined with nothing.
+            let next = bytes[end];
+            if next >= 0x80 {
+                break step::ASK;
+            }
+            match self.step(last, next) {
+                step::INSIDE => {
+                    last = next;
+                    end += 1;
+                }
+                other => break other,
+            }
+        };
+        let len = end - start;
+        if len > memo::WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
+            return (end, None);
+        }
+        (end, Some(word(first, len)))
+    }
+
+    /// What two ASCII characters that follow each other are.
+    #[inline(always)]
+    fn step(&self, left: u8, right: u8) -> u8 {
+        self.steps[usize::from(left & 0x7f) << 7 | usize::from(right & 0x7f)]
+    }
+
+    /// Whether an ASCII character may be in one segment with the one that follows at `end`.
+    fn may_go_on(&self, bytes: &[u8], last: u8, end: usize) -> bool {
+        let (left, right) = (self.characters.get(u32::from(last)), self.characters.get(decode(&bytes[end..]).0));
+        right.is_marked(STARTS_DEFINED) || self.trie.next(left, right) != Node::NOTHING
+    }
+
+    /// Hands over the ids of a word, and remembers them.
+    #[inline(always)]
+    fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
+        let matches = &mut *scratch.matches;
+        for &byte in bytes {
+            matches.push(self.characters.get(u32::from(byte)));
+        }
+        self.find_pairs(matches);
+        let (mut ids, mut len) = ([0; IDS], 0);
+        self.segments(matches, |tokens| match tokens {
+            Tokens::Ids(some, count) => {
+                some[..count].iter().zip(ids.iter_mut().skip(len)).for_each(|(&id, place)| *place = id);
+                len += count;
+                sink.first_ids(some, count);
+            }
+            Tokens::Other(token) => {
+                len += IDS + 1;
+                self.emit_token(token, sink);
+            }
+        });
+        matches.clear();
+        if len <= IDS {
+            scratch.memo.set(word, &ids[..len]);
+        }
+    }
+
+    /// Walks over characters of three bytes that stand alone; gives where they end.
+    #[inline(always)]
+    fn walk_run<S: Sink>(&self, bytes: &[u8], mut at: usize, sink: &mut S) -> usize {
+        let Some(of_bytes) = &self.bytes else { return at };
+        let mut ids = [0; 3 * RUN + TOGETHER];
+        loop {
+            let (mut count, mut done) = (0, 0);
+            let (triples, _) = bytes[at..].as_chunks();
+            for &triple in &triples[..triples.len().min(RUN)] {
+                let Some(code) = of_three(triple) else { break };
+                let token = self.characters.token(code);
+                if token & (JOINED | STARTS_DEFINED) != 0 {
+                    break;
+                }
+                let [first, second, third] = triple.map(|byte| of_bytes[usize::from(byte)]);
+                // Which of both it is cannot be foreseen: all are written, and what is too much is written over.
+                let is_piece = token & UNKNOWN == 0;
+                let first = select_unpredictable(is_piece, token.wrapping_sub(FIRST), first);
+                if let Some(places) = ids[count..].first_chunk_mut() {
+                    *places = [first, second, third];
+                }
+                count += select_unpredictable(is_piece, 1, 3);
+                done += 1;
+            }
+            sink.first_ids(&ids, count);
+            at += 3 * done;
+            if done < RUN {
+                return at;
+            }
+        }
+    }
+
+    /// Puts what follows in a text into the block, up to where it is full, the text ends, or a cut is certain; gives where
+    /// that is.
+    #[inline(always)]
+    fn fill_block(&self, text: &str, mut at: usize, scratch: &mut Scratch) -> usize {
+        let bytes = text.as_bytes();
+        let end = bytes.len() - MARGIN;
+        let matches = &mut *scratch.matches;
+        loop {
+            at = matches.push_run(&self.characters, bytes, at);
+            if at == end || matches.is_full() {
+                return at;
+            }
+            let (code, len) = decode(&bytes[at..]);
+            let node = self.characters.get(code);
+            // Many characters that stand alone, or words, are faster done one by one.
+            if code >= 0x80 && node.is_alone() && matches.last().is_alone() {
+                return at;
+            }
+            if node.is_marked(STARTS_DEFINED) && self.defined_at(text, at).is_some() {
+                return at;
+            }
+            if code < 0x80 && self.trie.next(matches.last(), node) == Node::NOTHING {
+                let (end, word) = self.word_at(bytes, at);
+                if end > at + 1
+                    && let Some(word) = word
+                {
+                    if matches.last().is_marked(WORD) {
+                        return at;
+                    }
+                    let Some(place) = scratch.memo.find(word) else { return at };
+                    matches.push(Node::alone(WORD | place as u32));
+                    at = end;
+                    continue;
+                }
+            }
+            matches.push(node);
+            at += len;
+        }
+    }
+
+    /// Hands over the ids of a block, but if it is full not those of a segment that may go on in the text from `at`; gives
+    /// where to go on.
+    #[inline(always)]
+    fn finish_block<S: Sink>(
+        &self,
+        text: &str,
+        at: usize,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<usize, Cancelled> {
+        let matches = &mut *scratch.matches;
+        self.find_pairs(matches);
+        let mut kept = 0;
+        if matches.is_full() {
+            let Some(open) = matches.cut() else { return self.walk_long(text, at, scratch, progress, sink) };
+            kept = open;
+        }
+        let memo = &scratch.memo;
+        self.segments(matches, |tokens| match tokens {
+            Tokens::Ids(ids, count) => sink.first_ids(ids, count),
+            Tokens::Other(token) if token & WORD != 0 => {
+                let (ids, len) = memo.ids((token & SYMBOL) as usize);
+                sink.first_ids(&ids, len);
+            }
+            Tokens::Other(END) => sink.end(),
+            Tokens::Other(token) => self.emit_token(token, sink),
+        });
+        matches.start_with(kept);
+        Ok(at)
+    }
+
+    /// Walks over a segment that may be of any length, of which the characters of a full block that ends at `at` are the
+    /// first; gives where it ends.
+    #[cold]
+    fn walk_long<S: Sink>(
+        &self,
+        text: &str,
+        at: usize,
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<usize, Cancelled> {
+        let start = text[..at].char_indices().rev().nth(scratch.matches.len() - 1).map_or(0, |(start, _)| start);
+        scratch.matches.clear();
+        let queue = &mut scratch.queue;
+        queue.symbols.clear();
+        let end = text.len() - MARGIN;
+        let (mut at, mut check, mut last) = (start, start + BETWEEN_CHECKS, Node::NOTHING);
+        while at < end {
+            if at >= check {
+                progress.check()?;
+                check = at + BETWEEN_CHECKS;
+            }
+            let (code, len) = decode(&text.as_bytes()[at..]);
+            let node = self.characters.get(code);
+            let is_defined = || node.is_marked(STARTS_DEFINED) && self.defined_at(text, at).is_some();
+            if at > start && (self.trie.next(last, node) == Node::NOTHING || is_defined()) {
+                break;
+            }
+            queue.symbols.push(node.token() & SYMBOL);
+            last = node;
+            at += len;
+        }
+        queue.merge(&self.merges, progress, |_, _| ())?;
+        for symbol in queue.merged() {
+            self.emit(symbol, sink);
+        }
+        Ok(at)
+    }
+
+    /// Hands over the id or ids of a token.
+    #[inline(always)]
+    pub(super) fn emit_token<S: Sink>(&self, token: u32, sink: &mut S) {
+        if token & UNKNOWN == 0 {
+            self.emit(token & SYMBOL, sink);
+        } else {
+            self.emit_unknown(token & SYMBOL, sink);
+        }
+    }
+
+    /// Hands over the id of a symbol.
+    #[inline(always)]
+    pub(super) fn emit<S: Sink>(&self, symbol: u32, sink: &mut S) {
+        let id = symbol - FIRST;
+        if (id as usize) < self.size {
+            sink.id(id);
+        } else {
+            self.emit_unknown(u32::from(self.others[id as usize - self.size]), sink);
+        }
+    }
+
+    /// Hands over what stands for a character without a piece.
+    #[inline(always)]
+    fn emit_unknown<S: Sink>(&self, code: u32, sink: &mut S) {
+        let Some(ids) = &self.bytes else {
+            // The library makes one of neighbours.
+            if !sink.ends_with(self.unknown) {
+                sink.id(self.unknown);
+            }
+            return;
+        };
+        let tail = |shift: u32| ids[(0x80 | (code >> shift & 0x3f)) as usize];
+        match code {
+            0x800..0x1_0000 => sink.first_ids(&[ids[(0xe0 | code >> 12) as usize], tail(6), tail(0), 0], 3),
+            0..0x80 => sink.id(ids[code as usize]),
+            0x80..0x800 => sink.first_ids(&[ids[(0xc0 | code >> 6) as usize], tail(0), 0, 0], 2),
+            _ => sink.first_ids(&[ids[(0xf0 | code >> 18) as usize], tail(12), tail(6), tail(0)], 4),
+        }
+    }
+}
+
+/// The first `len` of some bytes, from one on.
+#[inline(always)]
+fn word(bytes: u128, len: usize) -> u128 {
+    bytes & (u128::MAX >> (128 - 8 * len))
+}
+
+/// With how many ASCII letters bytes begin, of 15.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+pub fn letters(bytes: u128) -> usize {
+    use std::arch::x86_64::{
+        _mm_add_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+    };
+    // SAFETY: SSE2 is part of every x86-64 processor.
+    let others = unsafe {
+        let lower = _mm_or_si128(_mm_set_epi64x((bytes >> 64) as i64, bytes as i64), _mm_set1_epi8(0x20));
+        // From the least number on are the letters.
+        let from_least = _mm_add_epi8(lower, _mm_set1_epi8(i8::MIN.wrapping_sub_unsigned(b'a')));
+        !_mm_movemask_epi8(_mm_cmplt_epi8(from_least, _mm_set1_epi8(i8::MIN + 26)))
+    };
+    (others.trailing_zeros() as usize).min(memo::WORD - 1)
+}
+
+/// With how many ASCII letters bytes begin, of 15.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn letters(bytes: u128) -> usize {
+    let bytes = bytes.to_le_bytes();
+    bytes[..memo::WORD - 1].iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
+}
