@@ -71,7 +71,7 @@ pub struct BytePairEncoder {
     pub(super) scratch: Mutex<Vec<Scratch>>,
 }
 
-/// Memory for one text at a time, kept from text to text.
+/// Memory for texts that are done one after the other, kept for later ones.
 #[derive(Default)]
 pub struct Scratch {
     /// The text with its spaces before and behind.

@@ -6,8 +6,8 @@ use super::pair_table::PairTable;
 
 /// No symbol: what a pair is that nothing joins.
 pub const NOTHING: u32 = 0;
-/// The first number of a symbol; those between have a meaning in [`super::trie`].
-pub const FIRST: u32 = 3;
+/// The first number of a symbol.
+pub const FIRST: u32 = 1;
 /// The rank of what is no merge.
 pub const NEVER: u32 = u32::MAX;
 /// Ranks are multiples of this: a place in a short segment has room below one.
