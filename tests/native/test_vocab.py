@@ -257,6 +257,27 @@ def test_threads_change_nothing(merged: dict[str, Any]) -> None:
     assert results[0] == results[1] == results[2]
 
 
+@pytest.mark.parametrize("mode", ["safe", "paper"])
+def test_many_words_among_characters(merged: dict[str, Any], mode: str) -> None:
+    processor, encoder = merged[mode]
+    chance = random.Random(9)
+    words = ["".join(chance.choices("aehnorstw", k=chance.randrange(1, 20))) for _ in range(400)]
+    texts = [
+        "".join(chance.choice(["花园", "我们", "花", "，"]) + chance.choice(words) for _ in range(200))
+        for _ in range(20)
+    ]
+    for _ in range(2):
+        assert encoded(encoder, texts) == processor.encode(texts)
+        assert encoder.count(pa.array(texts)).to_pylist() == [len(ids) for ids in processor.encode(texts)]
+
+
+def test_room_for_ids_grows(small: tuple[Any, Any]) -> None:
+    processor, encoder = small
+    # What has few ids for its bytes, and what has one for each byte.
+    for texts in (["花园公园" * 500], ["\x7f\x01" * 5_000, ""], ["again again " * 3_000], [""], ["\x7f" * 50_000]):
+        assert encoded(encoder, texts) == processor.encode(texts)
+
+
 def test_arrays_of_every_layout(small: tuple[Any, Any]) -> None:
     processor, encoder = small
     texts = ["花园", "", "The words", "again " * 9]

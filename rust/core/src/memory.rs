@@ -36,6 +36,12 @@ pub fn zeroed<T: Number>(len: usize) -> Vec<T> {
     vector
 }
 
+/// An array on the heap that was never on the stack, where a large one may have no room.
+#[must_use]
+pub fn boxed<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
+    vec![value; N].into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("it has {N}"))
+}
+
 /// An empty vector whose room lies in huge pages where the system has them, if it is so large that the allocator takes it
 /// from the system each time.
 #[must_use]

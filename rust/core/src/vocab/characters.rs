@@ -1,18 +1,20 @@
 //! The characters of a text, by their codes.
 
 use super::node::{Node, UNKNOWN};
+use crate::memory::boxed;
 
-/// Marks the token of a character that is joined with others.
-pub const JOINED: u32 = 1 << 31;
+/// Ids of a character that stands alone at most.
+const IDS: usize = 3;
 
 const BASIC: usize = 1 << 16;
 const PAGE: usize = 1 << 8;
 
-/// The code of a character of three bytes, or None if these are not one.
+/// The code of a character of three bytes with one more behind it, or None if they are not one.
 #[inline(always)]
-pub fn of_three(bytes: [u8; 3]) -> Option<usize> {
-    let [first, second, third] = bytes.map(usize::from);
-    (first & 0xf0 == 0xe0).then_some((first & 0x0f) << 12 | (second & 0x3f) << 6 | (third & 0x3f))
+pub fn of_three(bytes: [u8; 4]) -> Option<usize> {
+    let bytes = u32::from_le_bytes(bytes);
+    let code = (bytes & 0x0f) << 12 | (bytes >> 2 & 0xfc0) | (bytes >> 16 & 0x3f);
+    (bytes & 0xf0 == 0xe0).then_some(code as usize)
 }
 
 /// A table of all characters, each as its node at the start of a piece; the token of one without a symbol is [`UNKNOWN`]
@@ -24,8 +26,8 @@ pub struct Characters {
     /// For those of the basic plane which node they are, 0 for one without a symbol.
     places: Box<[u16; BASIC]>,
     nodes: Vec<Node>,
-    /// For those of the basic plane their tokens, marked with [`JOINED`] if they stand in longer pieces.
-    tokens: Box<[u32; BASIC]>,
+    /// For those of the basic plane their ids, and how many these are: none where they depend on what stands beside it.
+    alone: Box<[[u32; IDS + 1]; BASIC]>,
     /// Where the page of a later character starts in `later`.
     pages: Vec<u32>,
     /// Pages of characters; the first is of none. [`Node::NOTHING`] stands for an unknown one.
@@ -34,15 +36,11 @@ pub struct Characters {
 
 impl Characters {
     /// All unknown.
-    // They go to the heap, but only an array knows its length where it is asked.
-    #[allow(clippy::large_stack_arrays)]
     pub fn new() -> Self {
-        let mut tokens = Box::new([UNKNOWN; BASIC]);
-        tokens.iter_mut().zip(0..).for_each(|(token, code)| *token |= code);
         Self {
-            places: Box::new([0; BASIC]),
+            places: boxed(0),
             nodes: vec![Node::NOTHING],
-            tokens,
+            alone: boxed([0; IDS + 1]),
             pages: vec![0; (0x11_0000 - BASIC) / PAGE],
             later: vec![Node::NOTHING; PAGE],
         }
@@ -58,15 +56,22 @@ impl Characters {
     #[inline(always)]
     pub fn get_basic(&self, code: usize) -> Node {
         match self.places[code % BASIC] {
-            0 => Node::alone(self.tokens[code % BASIC]),
+            0 => Node::alone(UNKNOWN | (code % BASIC) as u32),
             place => self.nodes[usize::from(place)],
         }
     }
 
-    /// The token of a character of the basic plane, marked with [`JOINED`] if it stands in longer pieces.
+    /// The ids of a character of the basic plane, and how many these are; none if they depend on what stands beside it.
     #[inline(always)]
-    pub fn token(&self, code: usize) -> u32 {
-        self.tokens[code % BASIC]
+    pub fn alone(&self, code: usize) -> &[u32; IDS + 1] {
+        &self.alone[code % BASIC]
+    }
+
+    /// Says what the ids of a character of the basic plane are if they do not depend on what stands beside it.
+    pub fn set_alone(&mut self, code: usize, ids: &[u32]) {
+        self.alone[code] = [0; IDS + 1];
+        self.alone[code][..ids.len()].copy_from_slice(ids);
+        self.alone[code][IDS] = ids.len() as u32;
     }
 
     #[cold]
@@ -90,8 +95,7 @@ impl Characters {
             self.later[self.pages[at / PAGE] as usize + at % PAGE] = node;
             return;
         }
-        self.tokens[code] = node.token() | if node.is_alone() { 0 } else { JOINED };
-        if node.is_marked(UNKNOWN) {
+        if node == Node::alone(UNKNOWN | code as u32) {
             self.places[code] = 0;
         } else if self.places[code] == 0 {
             self.places[code] = self.nodes.len() as u16;

@@ -9,11 +9,12 @@ use super::matches::Matches;
 use super::memo::Memo;
 use super::merges::{FIRST, Merges};
 use super::model::{BPE, Kind, Model, Piece, Spaces};
-use super::node::{Node, STARTS_DEFINED};
+use super::node::{Node, STARTS_DEFINED, UNKNOWN};
 use super::normaliser::{Normaliser, SPACE};
 use super::queue::Queue;
 use super::symbols::Symbols;
 use super::trie::Trie;
+use super::words::Neighbours;
 use super::{ModelError, unsupported};
 
 /// Bytes behind a text that can be read and are 0.
@@ -22,18 +23,6 @@ pub const MARGIN: usize = 16;
 const LONGEST_PIECE: usize = 8000;
 /// Stands for the id of a piece that the model does not have.
 const NO_ID: u32 = u32::MAX;
-/// ASCII characters.
-const ASCII: usize = 128;
-
-/// What two ASCII characters that follow each other are.
-pub mod step {
-    /// Nothing joins them.
-    pub const APART: u8 = 0;
-    /// They stand in a piece.
-    pub const INSIDE: u8 = 1;
-    /// The second may start a user-defined piece.
-    pub const ASK: u8 = 2;
-}
 
 /// A sentencepiece model of the kind BPE.
 ///
@@ -49,12 +38,7 @@ pub struct BytePairEncoder {
     /// User-defined pieces as they are looked for in the normalised text.
     pub(super) defined: Matcher,
     pub(super) characters: Characters,
-    /// By two ASCII characters, 128 times the first plus the second.
-    pub(super) steps: Box<[u8; ASCII * ASCII]>,
-    /// Whether an ASCII character is joined with others, and no user-defined piece starts with it.
-    pub(super) starts_word: [bool; ASCII],
-    /// Whether no user-defined piece starts with an ASCII letter.
-    pub(super) has_plain_letters: bool,
+    pub(super) neighbours: Neighbours,
     pub(super) merges: Merges,
     pub(super) trie: Trie,
     /// The characters that are symbols, but no pieces.
@@ -78,7 +62,12 @@ pub struct Scratch {
     pub(super) text: String,
     pub(super) memo: Memo,
     pub(super) matches: Box<Matches>,
+    /// Words that stand in the place of characters, with their hashes.
+    pub(super) words: Vec<(u128, usize)>,
+    pub(super) word_matches: Box<Matches>,
     pub(super) queue: Queue,
+    /// How many ids the last texts had of those they could have had at most.
+    pub(super) share: Option<f64>,
 }
 
 impl BytePairEncoder {
@@ -105,25 +94,19 @@ impl BytePairEncoder {
         let defined = if spaces.escape { defined(|piece| !piece.text.contains(' ')) } else { defined(|_| true) };
         let symbols = Symbols::new(&model, &defined)?;
         let changes = !normaliser.is_identity() || spaces.remove_extra;
-        let characters = table(&model, &symbols, &defined);
         let bytes = model.byte_fallback.then(|| byte_ids(&model));
+        let characters = table(&model, &symbols, &defined, bytes.as_deref());
         let all_ids = if symbols.unused.is_empty() {
             HashMap::new()
         } else {
             model.pieces.iter().zip(0..).map(|(piece, id)| (piece.text.to_owned(), id)).collect()
         };
-        let has_plain_letters = defined.starts().all(|start| !start.is_ascii_alphabetic());
         Ok(Self {
             size: model.pieces.len(),
             spaces,
             normaliser: changes.then_some(normaliser),
             kept,
-            steps: steps(&symbols, &characters),
-            starts_word: std::array::from_fn(|code| {
-                let node = characters.get(code as u32);
-                !node.is_alone() && !node.is_marked(STARTS_DEFINED)
-            }),
-            has_plain_letters,
+            neighbours: Neighbours::new(&symbols, &characters, &defined),
             defined,
             characters,
             merges: symbols.merges,
@@ -218,7 +201,7 @@ fn byte_ids(model: &Model) -> Box<[u32; 256]> {
     ids
 }
 
-fn table(model: &Model, symbols: &Symbols, defined: &Matcher) -> Characters {
+fn table(model: &Model, symbols: &Symbols, defined: &Matcher, bytes: Option<&[u32; 256]>) -> Characters {
     let mut table = Characters::new();
     for &(character, node) in &symbols.characters {
         table.set(character, node);
@@ -237,18 +220,18 @@ fn table(model: &Model, symbols: &Symbols, defined: &Matcher) -> Characters {
     if model.spaces.escape {
         table.set(' ', table.get(u32::from(SPACE)));
     }
-    table
-}
-
-fn steps(symbols: &Symbols, characters: &Characters) -> Box<[u8; ASCII * ASCII]> {
-    let mut steps = Box::new([step::APART; ASCII * ASCII]);
-    for (place, is) in steps.iter_mut().enumerate() {
-        let (left, right) = (characters.get((place / ASCII) as u32), characters.get((place % ASCII) as u32));
-        if right.is_marked(STARTS_DEFINED) {
-            *is = step::ASK;
-        } else if symbols.trie.next(left, right) != Node::NOTHING {
-            *is = step::INSIDE;
+    for character in '\u{800}'..='\u{ffff}' {
+        let node = table.get(character.into());
+        if !node.is_alone() || node.is_marked(STARTS_DEFINED) {
+            continue;
+        }
+        if !node.is_marked(UNKNOWN) {
+            table.set_alone(character as usize, &[node.token() - FIRST]);
+        } else if let Some(ids) = bytes {
+            let spelled: Vec<u32> =
+                character.encode_utf8(&mut [0; 4]).bytes().map(|byte| ids[usize::from(byte)]).collect();
+            table.set_alone(character as usize, &spelled);
         }
     }
-    steps
+    table
 }

@@ -103,20 +103,20 @@ impl Matches {
     /// two that stand alone; gives where they end.
     #[inline(always)]
     pub fn push_run(&mut self, table: &Characters, bytes: &[u8], at: usize) -> usize {
-        let mut after_alone = false;
-        let first = self.count;
-        let (triples, _) = bytes[at..].as_chunks();
-        for (place, &triple) in self.characters[first..].iter_mut().zip(triples) {
-            let Some(code) = of_three(triple) else { break };
+        let (mut after_alone, mut count) = (false, 0);
+        let next = bytes[at..].windows(4).step_by(3);
+        for (place, next) in self.characters[self.count..].iter_mut().zip(next) {
+            let Some(code) = next.first_chunk().and_then(|next| of_three(*next)) else { break };
             let node = table.get_basic(code);
             if node.is_marked(STARTS_DEFINED) || (node.is_alone() && after_alone) {
                 break;
             }
             *place = node;
             after_alone = node.is_alone();
-            self.count += 1;
+            count += 1;
         }
-        at + 3 * (self.count - first)
+        self.count += count;
+        at + 3 * count
     }
 
     /// The last character.

@@ -1,5 +1,9 @@
 //! Words of a text that were seen before.
 
+use std::hint::select_unpredictable;
+
+use crate::memory::prefetch;
+
 /// Bytes of a word that is remembered at most.
 pub const WORD: usize = 16;
 /// Ids of a word that is remembered at most.
@@ -9,7 +13,7 @@ const WAYS: usize = 2;
 /// Ids are below 2²¹.
 const LEN_SHIFT: u32 = 24;
 /// Hashes of words.
-const HASHES: usize = 1 << 15;
+const HASHES: usize = 1 << 16;
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
@@ -52,27 +56,24 @@ impl Memo {
         (mixed >> (64 - HASHES.trailing_zeros())) as usize
     }
 
-    /// Where the ids of a word are.
+    /// Prepares for a question about a word; gives its hash.
     #[inline(always)]
-    pub fn find(&self, word: u128) -> Option<usize> {
+    pub fn prefetch(&self, word: u128) -> usize {
         let hash = Self::hash(word);
-        let ways = &self.0[hash].0;
-        (0..WAYS).find(|&way| ways[way].word == word).map(|way| hash * WAYS + way)
+        prefetch((&raw const self.0[hash]).cast());
+        hash
     }
 
-    /// The ids of a word and how many there are.
+    /// The ids of a word with its hash, and how many there are.
     #[inline(always)]
-    pub fn get(&self, word: u128) -> Option<([u32; IDS], usize)> {
-        self.0[Self::hash(word)].0.iter().find(|entry| entry.word == word).map(Entry::ids)
+    pub fn get(&self, word: u128, hash: usize) -> Option<([u32; IDS], usize)> {
+        let [first, second] = &self.0[hash].0;
+        let (is_first, is_second) = (first.word == word, second.word == word);
+        // Which of both it is cannot be foreseen.
+        (is_first | is_second).then(|| select_unpredictable(is_first, first, second).ids())
     }
 
-    /// The ids at a place and how many there are.
-    #[inline(always)]
-    pub fn ids(&self, place: usize) -> ([u32; IDS], usize) {
-        self.0[place / WAYS % HASHES].0[place % WAYS].ids()
-    }
-
-    /// Remembers up to [`IDS`] ids of a word that is not remembered; places of other words change.
+    /// Remembers up to [`IDS`] ids of a word that is not remembered.
     pub fn set(&mut self, word: u128, ids: &[u32]) {
         let mut entry = Entry { word, ids: [0; IDS] };
         entry.ids[..ids.len()].copy_from_slice(ids);

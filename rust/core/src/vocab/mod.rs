@@ -7,6 +7,7 @@
 
 mod characters;
 pub mod encoder;
+mod lines;
 mod matcher;
 mod matches;
 mod memo;
@@ -25,8 +26,10 @@ mod texts;
 mod trie;
 mod unused;
 mod walk;
+mod words;
 
 pub use encoder::BytePairEncoder;
+pub use lines::Lines;
 pub use texts::Encoded;
 
 /// What is wrong with a model of sentencepiece.

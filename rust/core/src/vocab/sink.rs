@@ -11,7 +11,31 @@ dispatch!(fn walk_count(over: &mut Walk<'_, Count>) -> Result<(), Cancelled> = w
 dispatch!(fn walk_histogram(over: &mut Walk<'_, Histogram>) -> Result<(), Cancelled> = walk);
 
 /// Ids that are copied together.
-pub const TOGETHER: usize = 4;
+const TOGETHER: usize = 4;
+
+/// Where some ids can be written.
+pub struct Room<'a, const N: usize> {
+    places: &'a mut [MaybeUninit<i32>; N],
+    count: usize,
+}
+
+impl<const N: usize> Room<'_, N> {
+    /// Writes the first `len` of some ids, not all of them, if there is room for all.
+    #[inline(always)]
+    pub fn first_ids<const M: usize>(&mut self, ids: &[u32; M], len: usize) {
+        // What is too much is written over.
+        if let Some(places) = self.places[self.count..].first_chunk_mut() {
+            *places = ids.map(|id| MaybeUninit::new(id.cast_signed()));
+            self.count += len % M;
+        }
+    }
+
+    /// What was written.
+    fn ids(&self) -> &[i32] {
+        // SAFETY: the first `count` places were written.
+        unsafe { self.places[..self.count].assume_init_ref() }
+    }
+}
 
 /// Takes ids.
 pub trait Sink {
@@ -34,6 +58,8 @@ pub trait Sink {
     fn first_ids<const N: usize>(&mut self, ids: &[u32; N], len: usize) {
         ids[..len].iter().for_each(|&id| self.id(id));
     }
+    /// Takes the ids that `write` writes, at most `N`.
+    fn write<const N: usize>(&mut self, write: impl FnOnce(&mut Room<'_, N>));
 }
 
 /// Ids that lists with offsets of 32 bits may have.
@@ -92,6 +118,21 @@ impl Sink for Ids {
         unsafe { self.all.set_len(start + len.min(N)) };
     }
 
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, write: impl FnOnce(&mut Room<'_, N>)) {
+        let start = self.all.len();
+        if self.all.capacity() - start < N {
+            self.all.reserve(N);
+        }
+        if let Some(places) = self.all.spare_capacity_mut().first_chunk_mut() {
+            let mut room = Room { places, count: 0 };
+            write(&mut room);
+            let count = room.count;
+            // SAFETY: so many were written.
+            unsafe { self.all.set_len(start + count) };
+        }
+    }
+
     fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
         walk_ids(walk)
     }
@@ -129,6 +170,14 @@ impl Sink for Count {
         self.last = if len == 0 { self.last } else { Some(ids[len - 1]) };
     }
 
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, write: impl FnOnce(&mut Room<'_, N>)) {
+        let mut room = Room { places: &mut [MaybeUninit::uninit(); N], count: 0 };
+        write(&mut room);
+        self.so_far += room.count;
+        self.last = room.ids().last().map_or(self.last, |last| Some(last.cast_unsigned()));
+    }
+
     fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
         walk_count(walk)
     }
@@ -162,6 +211,13 @@ impl Sink for Histogram {
 
     fn ends_with(&self, id: u32) -> bool {
         self.count.ends_with(id)
+    }
+
+    #[inline(always)]
+    fn write<const N: usize>(&mut self, write: impl FnOnce(&mut Room<'_, N>)) {
+        let mut room = Room { places: &mut [MaybeUninit::uninit(); N], count: 0 };
+        write(&mut room);
+        room.ids().iter().for_each(|id| self.id(id.cast_unsigned()));
     }
 
     fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {

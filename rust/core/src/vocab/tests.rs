@@ -11,7 +11,7 @@ use super::model::{Kind, Piece};
 use super::node::{DEEP, Node};
 use super::pair_table::PairTable;
 use super::trie::{DEPTH, Trie};
-use super::walk::letters;
+use super::words::letters;
 use super::{BytePairEncoder, ModelError};
 use crate::progress::Progress;
 

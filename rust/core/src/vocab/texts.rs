@@ -43,6 +43,17 @@ fn parts<'a, 't>(texts: &'a [&'t str]) -> Vec<&'a [&'t str]> {
     parts
 }
 
+impl Scratch {
+    /// Room for the ids of texts that have so many at most: about as many as the last ones had.
+    fn room_for(&self, most: usize) -> usize {
+        self.share.map_or(most, |share| ((most as f64 * share * 1.05) as usize + 64).min(most))
+    }
+
+    fn remember_room(&mut self, ids: usize, most: usize) {
+        self.share = Some(ids as f64 / most.max(1) as f64);
+    }
+}
+
 impl BytePairEncoder {
     fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
         let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -58,10 +69,17 @@ impl BytePairEncoder {
     /// [`Cancelled`] once `progress` was cancelled.
     pub fn encode(&self, texts: &[&str], progress: &Progress) -> Result<Option<Encoded>, Cancelled> {
         let encode = |texts: &[&str]| {
-            let mut ids = Ids::with_room(most_ids(texts));
-            let all = self.with_scratch(|scratch| self.encode_texts(texts, scratch, progress, &mut ids))?;
-            ids.all.shrink_to_fit();
-            Ok(all.then_some(Encoded { ids: ids.all, counts: ids.counts }))
+            self.with_scratch(|scratch| {
+                let most = most_ids(texts);
+                let mut ids = Ids::with_room(scratch.room_for(most));
+                let all = self.encode_texts(texts, scratch, progress, &mut ids)?;
+                scratch.remember_room(ids.all.len(), most);
+                // The allocator keeps what it gets back as it was given, for the next texts.
+                if ids.all.capacity() / 8 > ids.all.len() / 7 {
+                    ids.all.shrink_to_fit();
+                }
+                Ok(all.then_some(Encoded { ids: ids.all, counts: ids.counts }))
+            })
         };
         if rayon::current_num_threads() == 1 {
             return encode(texts);

@@ -1,21 +1,20 @@
 //! The walk over a text: where it is cut, and what becomes of the segments.
 
-use std::hint::select_unpredictable;
-
-use super::characters::{JOINED, of_three};
-use super::encoder::{BytePairEncoder, MARGIN, Scratch, step};
+use super::characters::of_three;
+use super::encoder::{BytePairEncoder, MARGIN, Scratch};
 use super::matches::Tokens;
-use super::memo::{self, IDS};
 use super::merges::FIRST;
 use super::node::{END, Node, STARTS_DEFINED, SYMBOL, UNKNOWN, WORD};
 use super::normaliser::decode;
-use super::sink::{Sink, TOGETHER};
+use super::sink::Sink;
 use crate::progress::{Cancelled, Progress};
 
 /// A prepared text without characters.
 const NO_TEXT: &str = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 /// Characters that stand alone and are done together.
 const RUN: usize = 32;
+/// Words in the place of characters at most.
+const WORDS: usize = 64;
 /// Bytes between two looks at whether to go on.
 const BETWEEN_CHECKS: usize = 1 << 20;
 
@@ -152,14 +151,21 @@ impl BytePairEncoder {
         let bytes = text.as_bytes();
         let end = bytes.len() - MARGIN;
         while at < end {
-            if self.starts_word.get(usize::from(bytes[at])) == Some(&true) {
+            if self.neighbours.starts_word(bytes[at]) {
                 let start = at;
-                at = self.walk_word(bytes, at, scratch, sink);
+                at = self.walk_words(bytes, at, scratch, sink);
                 if at == start {
                     scratch.matches.push(self.characters.get(bytes[at].into()));
                     return at + 1;
                 }
                 continue;
+            }
+            if bytes[at] >= 0x80 {
+                let start = at;
+                at = self.walk_run(bytes, at, sink);
+                if at > start {
+                    continue;
+                }
             }
             let (code, len) = decode(&bytes[at..]);
             let node = self.characters.get(code);
@@ -170,7 +176,7 @@ impl BytePairEncoder {
                 at += len;
             } else if node.is_alone() {
                 self.emit_token(node.token(), sink);
-                at = self.walk_run(bytes, at + len, sink);
+                at += len;
             } else {
                 scratch.matches.push(node);
                 return at + len;
@@ -185,118 +191,23 @@ impl BytePairEncoder {
         self.defined.longest(&text[at..text.len() - MARGIN], |character| self.written(character))
     }
 
-    /// Walks over a short segment of ASCII characters; gives where it ends, which is `start` if it is no such one.
-    #[inline(always)]
-    fn walk_word<S: Sink>(&self, bytes: &[u8], start: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
-        let (end, word) = self.word_at(bytes, start);
-        let Some(word) = word else { return start };
-        if let Some((ids, len)) = scratch.memo.get(word) {
-            sink.first_ids(&ids, len);
-        } else {
-            self.new_word(&bytes[start..end], word, scratch, sink);
-        }
-        end
-    }
-
-    /// Where ASCII characters end that are cut from what follows, from the one at `start` on, and if there are few of them
-    /// these with zeros behind; a certain cut is not far.
-    #[inline(always)]
-    fn word_at(&self, bytes: &[u8], start: usize) -> (usize, Option<u128>) {
-        let Some(first) = bytes[start..].first_chunk() else { return (start, None) };
-        let first = u128::from_le_bytes(*first);
-        if self.has_plain_letters {
-            let len = 1 + letters(first >> 8);
-            let (last, next) = (bytes[start + len - 1], bytes[start + len]);
-            if next < 0x80 && self.step(last, next) == step::APART {
-                return (start + len, Some(word(first, len)));
-            }
-        }
-        let mut end = start + 1;
-        let mut last = bytes[start];
-        let next = loop {
-            // The zeros behind the text are joined with nothing.
-            let next = bytes[end];
-            if next >= 0x80 {
-                break step::ASK;
-            }
-            match self.step(last, next) {
-                step::INSIDE => {
-                    last = next;
-                    end += 1;
-                }
-                other => break other,
-            }
-        };
-        let len = end - start;
-        if len > memo::WORD || (next == step::ASK && self.may_go_on(bytes, last, end)) {
-            return (end, None);
-        }
-        (end, Some(word(first, len)))
-    }
-
-    /// What two ASCII characters that follow each other are.
-    #[inline(always)]
-    fn step(&self, left: u8, right: u8) -> u8 {
-        self.steps[usize::from(left & 0x7f) << 7 | usize::from(right & 0x7f)]
-    }
-
-    /// Whether an ASCII character may be in one segment with the one that follows at `end`.
-    fn may_go_on(&self, bytes: &[u8], last: u8, end: usize) -> bool {
-        let (left, right) = (self.characters.get(u32::from(last)), self.characters.get(decode(&bytes[end..]).0));
-        right.is_marked(STARTS_DEFINED) || self.trie.next(left, right) != Node::NOTHING
-    }
-
-    /// Hands over the ids of a word, and remembers them.
-    #[inline(always)]
-    fn new_word<S: Sink>(&self, bytes: &[u8], word: u128, scratch: &mut Scratch, sink: &mut S) {
-        let matches = &mut *scratch.matches;
-        for &byte in bytes {
-            matches.push(self.characters.get(u32::from(byte)));
-        }
-        self.find_pairs(matches);
-        let (mut ids, mut len) = ([0; IDS], 0);
-        self.segments(matches, |tokens| match tokens {
-            Tokens::Ids(some, count) => {
-                some[..count].iter().zip(ids.iter_mut().skip(len)).for_each(|(&id, place)| *place = id);
-                len += count;
-                sink.first_ids(some, count);
-            }
-            Tokens::Other(token) => {
-                len += IDS + 1;
-                self.emit_token(token, sink);
-            }
-        });
-        matches.clear();
-        if len <= IDS {
-            scratch.memo.set(word, &ids[..len]);
-        }
-    }
-
     /// Walks over characters of three bytes that stand alone; gives where they end.
     #[inline(always)]
     fn walk_run<S: Sink>(&self, bytes: &[u8], mut at: usize, sink: &mut S) -> usize {
-        let Some(of_bytes) = &self.bytes else { return at };
-        let mut ids = [0; 3 * RUN + TOGETHER];
         loop {
-            let (mut count, mut done) = (0, 0);
-            let (triples, _) = bytes[at..].as_chunks();
-            for &triple in &triples[..triples.len().min(RUN)] {
-                let Some(code) = of_three(triple) else { break };
-                let token = self.characters.token(code);
-                if token & (JOINED | STARTS_DEFINED) != 0 {
-                    break;
+            let mut done = 0;
+            sink.write::<{ 3 * RUN + 1 }>(|room| {
+                for next in bytes[at..].windows(4).step_by(3).take(RUN) {
+                    let Some(code) = next.first_chunk().and_then(|next| of_three(*next)) else { break };
+                    let alone = self.characters.alone(code);
+                    let &[.., len] = alone;
+                    if len == 0 {
+                        break;
+                    }
+                    room.first_ids(alone, len as usize);
+                    done += 1;
                 }
-                let [first, second, third] = triple.map(|byte| of_bytes[usize::from(byte)]);
-                // Which of both it is cannot be foreseen: all are written, and what is too much is written over.
-                let is_piece = token & UNKNOWN == 0;
-                let first = select_unpredictable(is_piece, token.wrapping_sub(FIRST), first);
-                if let Some(places) = ids[count..].first_chunk_mut() {
-                    *places = [first, second, third];
-                }
-                count += select_unpredictable(is_piece, 1, 3);
-                done += 1;
-            }
-            sink.first_ids(&ids, count);
+            });
             at += 3 * done;
             if done < RUN {
                 return at;
@@ -310,7 +221,7 @@ impl BytePairEncoder {
     fn fill_block(&self, text: &str, mut at: usize, scratch: &mut Scratch) -> usize {
         let bytes = text.as_bytes();
         let end = bytes.len() - MARGIN;
-        let matches = &mut *scratch.matches;
+        let (matches, words) = (&mut *scratch.matches, &mut scratch.words);
         loop {
             at = matches.push_run(&self.characters, bytes, at);
             if at == end || matches.is_full() {
@@ -330,11 +241,11 @@ impl BytePairEncoder {
                 if end > at + 1
                     && let Some(word) = word
                 {
-                    if matches.last().is_marked(WORD) {
+                    if matches.last().is_marked(WORD) || words.len() == WORDS {
                         return at;
                     }
-                    let Some(place) = scratch.memo.find(word) else { return at };
-                    matches.push(Node::alone(WORD | place as u32));
+                    matches.push(Node::alone(WORD | words.len() as u32));
+                    words.push((word, scratch.memo.prefetch(word)));
                     at = end;
                     continue;
                 }
@@ -362,17 +273,24 @@ impl BytePairEncoder {
             let Some(open) = matches.cut() else { return self.walk_long(text, at, scratch, progress, sink) };
             kept = open;
         }
-        let memo = &scratch.memo;
+        let (memo, words, word_matches) = (&mut scratch.memo, &scratch.words, &mut *scratch.word_matches);
         self.segments(matches, |tokens| match tokens {
             Tokens::Ids(ids, count) => sink.first_ids(ids, count),
             Tokens::Other(token) if token & WORD != 0 => {
-                let (ids, len) = memo.ids((token & SYMBOL) as usize);
-                sink.first_ids(&ids, len);
+                let (word, hash) = words[(token & SYMBOL) as usize];
+                if let Some((ids, len)) = memo.get(word, hash) {
+                    sink.first_ids(&ids, len);
+                } else {
+                    self.new_word_in_block(word, word_matches, memo, sink);
+                }
             }
             Tokens::Other(END) => sink.end(),
             Tokens::Other(token) => self.emit_token(token, sink),
         });
         matches.start_with(kept);
+        if kept == 0 {
+            scratch.words.clear();
+        }
         Ok(at)
     }
 
@@ -454,34 +372,4 @@ impl BytePairEncoder {
             _ => sink.first_ids(&[ids[(0xf0 | code >> 18) as usize], tail(12), tail(6), tail(0)], 4),
         }
     }
-}
-
-/// The first `len` of some bytes, from one on.
-#[inline(always)]
-fn word(bytes: u128, len: usize) -> u128 {
-    bytes & (u128::MAX >> (128 - 8 * len))
-}
-
-/// With how many ASCII letters bytes begin, of 15.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub fn letters(bytes: u128) -> usize {
-    use std::arch::x86_64::{
-        _mm_add_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-    };
-    // SAFETY: SSE2 is part of every x86-64 processor.
-    let others = unsafe {
-        let lower = _mm_or_si128(_mm_set_epi64x((bytes >> 64) as i64, bytes as i64), _mm_set1_epi8(0x20));
-        // From the least number on are the letters.
-        let from_least = _mm_add_epi8(lower, _mm_set1_epi8(i8::MIN.wrapping_sub_unsigned(b'a')));
-        !_mm_movemask_epi8(_mm_cmplt_epi8(from_least, _mm_set1_epi8(i8::MIN + 26)))
-    };
-    (others.trailing_zeros() as usize).min(memo::WORD - 1)
-}
-
-/// With how many ASCII letters bytes begin, of 15.
-#[cfg(not(target_arch = "x86_64"))]
-pub fn letters(bytes: u128) -> usize {
-    let bytes = bytes.to_le_bytes();
-    bytes[..memo::WORD - 1].iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
 }
