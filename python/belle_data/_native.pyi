@@ -22,7 +22,7 @@ from belle_data._native_semantic import (
     search_memory,
     vector_checksums,
 )  # fmt: skip
-from belle_data._native_vocab import BytePairEncoder
+from belle_data._native_vocab import BytePairEncoder, cut_lines
 from belle_data._native_words import Diversity, Words, count_words, cut_words
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "change_names",
     "convert_lines",
     "count_words",
+    "cut_lines",
     "cut_words",
     "datasketch_minhashes",
     "detect_format",

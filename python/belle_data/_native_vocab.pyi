@@ -51,3 +51,16 @@ class BytePairEncoder:
             TypeError, ValueError: They are no strings, or one is null.
             KeyboardInterrupt: The user pressed Ctrl-C.
         """
+
+def cut_lines(data: bytes, start: int, end: int, longest: int) -> tuple[pa.StringArray, int] | None:
+    """Cut bytes from `start` to `end` into lines, of less than 2 GiB.
+
+    A line ends with a line feed, or with a carriage return and a line feed; the last may have no end.
+
+    Returns:
+        The lines without their ends, and how many characters they have; None if a line is no UTF-8, or has more than
+        `longest` bytes.
+
+    Raises:
+        IndexError: There are no such bytes.
+    """

@@ -359,6 +359,18 @@ def test_the_function_gives_what_the_command_gives(belle: Shell, made: Made, mon
     assert json.loads(json.dumps(found)) == said
 
 
+def test_many_batches_are_counted_at_once_and_all_of_them(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("belle_data.vocab.text_blocks.BLOCK_BYTES", 300)
+    monkeypatch.setattr("belle_data.sources.decode.CHUNK_BYTES", 100)
+    lines = example_lines() * 3
+    monkeypatch.chdir(made.pieces.parent)
+    path = write_lines(made.pieces.parent / "many.txt", lines)
+    for tokenizers_given in ([made.pieces], [made.pieces, made.words]):
+        found = [belle_data.tokens(path, tokenizers_given, threads=threads).to_dict() for threads in (1, 2, 5)]
+        assert found[0] == found[1] == found[2]
+        check(found[0]["tokenizers"][0], recounted([[line] for line in lines], sentencepiece_of(made.pieces).encode))
+
+
 def test_ctrl_c_ends_at_once(belle: Shell, made: Made) -> None:
     import signal
 

@@ -31,14 +31,18 @@ class BadLine:
 class MeasuredTexts:
     """Texts with their sizes.
 
-    Attributes:
+    Args:
         texts: An Arrow array of strings, none null.
+        characters: How many they have, if that is known.
+
+    Attributes:
+        texts: The texts.
         sizes: The bytes of each in UTF-8: ``int32 [texts]``.
         bytes: The bytes of all.
         characters: The characters of all.
     """
 
-    def __init__(self, texts: Any) -> None:
+    def __init__(self, texts: Any, characters: int | None = None) -> None:
         import numpy as np  # noqa: PLC0415 - a wrong path must be told before it is loaded
 
         self.texts = texts
@@ -49,9 +53,11 @@ class MeasuredTexts:
         self.sizes = np.diff(ends)
         first, last = int(ends[0]), int(ends[-1])
         self.bytes = last - first
-        # Bytes that go on with a character are 80 to BF in hexadecimal digits: below -64 as signed ones.
-        stored = np.frombuffer(data, np.int8)[first:last] if self.bytes else np.zeros(0, np.int8)
-        self.characters = int(np.count_nonzero(stored >= -64))
+        if characters is None:
+            # Bytes that go on with a character are 80 to BF in hexadecimal digits: below -64 as signed ones.
+            stored = np.frombuffer(data, np.int8)[first:last] if self.bytes else np.zeros(0, np.int8)
+            characters = int(np.count_nonzero(stored >= -64))
+        self.characters = characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +134,8 @@ def cut_block(block: Block, longest: int) -> CutBlock:
     bytes, is bad; a NUL ends the block with a bad line of the reason `NO_TEXT`.
     """
     import pyarrow as pa  # noqa: PLC0415 - a wrong path must be told before it is loaded
-    import pyarrow.compute as pc  # noqa: PLC0415
+
+    from belle_data import _native  # noqa: PLC0415
 
     data, end = block.data, block.end
     if block.dropped:
@@ -139,13 +146,9 @@ def cut_block(block: Block, longest: int) -> CutBlock:
         bad = BadLine("", data.count(b"\n", 0, nul), nul, NO_TEXT)
         return CutBlock(MeasuredTexts(pa.array([], pa.string())), [bad], 0, end)
     skipped = len(_BYTE_ORDER_MARK) if block.first and data.startswith(_BYTE_ORDER_MARK) else 0
-    if skipped or data.find(b"\r", 0, end) >= 0:
-        text = data[skipped:end].replace(b"\r\n", b"\n")
-        lines = _split(text, len(text))
-    else:
-        lines = _split(data, end)
-    if _is_utf8(lines) and (pc.max(pc.binary_length(lines)).as_py() or 0) <= longest:
-        return CutBlock(MeasuredTexts(lines), [], len(lines), end)
+    lines = _native.cut_lines(data, skipped, end, longest)
+    if lines is not None:
+        return CutBlock(MeasuredTexts(*lines), [], len(lines[0]), end)
     return _line_by_line(data[:end], skipped, longest)
 
 
@@ -172,26 +175,3 @@ def _line_by_line(data: bytes, skipped: int, longest: int) -> CutBlock:
                 good.append(text)
         at, number = following, number + 1
     return CutBlock(MeasuredTexts(pa.array(good, pa.string())), bad, number, len(data))
-
-
-def _split(text: bytes, end: int) -> Any:
-    """Cut the first `end` bytes at their line feeds, unchecked; the last line may have none."""
-    import numpy as np  # noqa: PLC0415
-    import pyarrow as pa  # noqa: PLC0415
-    import pyarrow.compute as pc  # noqa: PLC0415
-
-    if not end:
-        return pa.array([], pa.string())
-    size = end - (text[end - 1] == ord("\n"))
-    whole = pa.StringArray.from_buffers(1, pa.py_buffer(np.array([0, size], np.int32)), pa.py_buffer(text))
-    return pc.split_pattern(whole, "\n").flatten()
-
-
-def _is_utf8(lines: Any) -> bool:
-    import pyarrow as pa  # noqa: PLC0415
-
-    try:
-        lines.validate(full=True)
-    except pa.ArrowInvalid:
-        return False
-    return True

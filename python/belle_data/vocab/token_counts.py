@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from belle_data.vocab.tokenizers import load_tokenizers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from concurrent.futures import Future
 
     import numpy as np
     import numpy.typing as npt
@@ -29,12 +31,16 @@ if TYPE_CHECKING:
     from belle_data.page.input_rows import Inputs, InputSummary
     from belle_data.vocab.tokenizers import Described, Tokenizer
 
+    Measured = tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]
+
 UNITS = ("line", "row", "turn")
 CONTEXT = 2048
 """Tokens of the context that lengths are compared with, unless another number is given: LLaMA's."""
 PERCENTILES = (5, 50, 90, 99)
 KINDS = {"byte_fallback": BYTE, "unknown": UNKNOWN, "digits": DIGITS, "spaces": SPACES}
 """Kinds of tokens whose share is given, by their names."""
+_AHEAD = 2
+"""Batches that are encoded at once beyond one for each thread, so that none of these waits for the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,14 +242,33 @@ class _Counting:
         self._units = self._empty = self._characters = self._bytes = 0
 
     def count_lines(self, source: TextLines, listener: Listener) -> None:
-        """Count the lines of text files; with several threads, files are read while the lines before are encoded."""
+        """Count the lines of text files; with several threads, some batches at once."""
         batches = source.batches(listener, "count tokens")
-        for batch in _ahead(batches) if self._threads > 1 else batches:
-            self._take(batch, None)
+        if self._threads == 1:
+            for batch in batches:
+                self._take(batch, None)
+        else:
+            self._take_together(batches)
         listener.end(f"{self._units:,} lines")
         note = bad_lines_text(source)
         if note:
             listener.message(note)
+
+    def _take_together(self, batches: Iterator[MeasuredTexts]) -> None:
+        """Count texts, some batches at once if the tokenizers can: no thread waits for the last one of a batch."""
+        together = self._threads + _AHEAD if all(one.takes_many for one in self._tokenizers) else 1
+        with ThreadPoolExecutor(together, thread_name_prefix="belle-count") as pool:
+            waiting: deque[tuple[MeasuredTexts, Future[list[Measured]]]] = deque()
+            try:
+                for batch in batches:
+                    waiting.append((batch, pool.submit(self._measure, batch)))
+                    if len(waiting) > together:
+                        done, measured = waiting.popleft()
+                        self._add(done, measured.result(), None)
+                for done, measured in waiting:
+                    self._add(done, measured.result(), None)
+            finally:
+                pool.shutdown(cancel_futures=True)
 
     def take_rows(self, batch: pa.RecordBatch) -> None:
         """Count the rows of a batch: a row has the tokens of its turns."""
@@ -263,6 +288,14 @@ class _Counting:
 
     def _take(self, batch: MeasuredTexts, turns: npt.NDArray[np.int32] | None) -> None:
         """Count texts, `turns` of which make a unit each; every text is a unit without it."""
+        self._add(batch, self._measure(batch), turns)
+
+    def _measure(self, batch: MeasuredTexts) -> list[Measured]:
+        """What each tokenizer makes of texts."""
+        return [tokenizer.measure(batch.texts, self._threads) for tokenizer in self._tokenizers]
+
+    def _add(self, batch: MeasuredTexts, measured: list[Measured], turns: npt.NDArray[np.int32] | None) -> None:
+        """Add up what was measured."""
         import numpy as np  # noqa: PLC0415
 
         row = None if turns is None else np.repeat(np.arange(len(turns)), turns)
@@ -271,10 +304,9 @@ class _Counting:
         self._empty += int(np.count_nonzero(sizes == 0))
         self._characters += batch.characters
         self._bytes += batch.bytes
-        for tokenizer, distribution, occurrences in zip(
-            self._tokenizers, self._distributions, self._occurrences, strict=True
+        for (counts, often), distribution, occurrences in zip(
+            measured, self._distributions, self._occurrences, strict=True
         ):
-            counts, often = tokenizer.measure(batch.texts, self._threads)
             distribution.add(_summed(counts, row, turns))
             np.add(occurrences, often, out=occurrences)
 
@@ -301,15 +333,6 @@ def _summed(values: Any, row: Any, turns: Any) -> Any:
     import numpy as np  # noqa: PLC0415
 
     return values if row is None else np.bincount(row, values, len(turns)).astype(np.int64)
-
-
-def _ahead(batches: Iterator[MeasuredTexts]) -> Iterator[MeasuredTexts]:
-    """The same batches, the next one being made while the caller is busy with this one."""
-    with ThreadPoolExecutor(1, thread_name_prefix="belle-read") as reader:
-        following = reader.submit(next, batches, None)
-        while (batch := following.result()) is not None:
-            following = reader.submit(next, batches, None)
-            yield batch
 
 
 def _source_dict(source: TextLines | InputSummary) -> dict[str, Any]:

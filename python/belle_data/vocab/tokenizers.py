@@ -60,11 +60,13 @@ class Tokenizer(ABC):
         described: What it is.
         encoder: Who encodes: ``belle``, or the name of a library.
         kinds: For each id the kind of its token, as `belle_data.vocab.token_kinds` numbers them: ``uint8 [ids]``.
+        takes_many: Whether it may measure several arrays at once, on threads of the caller.
     """
 
     described: Described
     encoder: str
     kinds: npt.NDArray[np.uint8]
+    takes_many = False
 
     @abstractmethod
     def measure(self, texts: Any, threads: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:
@@ -83,15 +85,19 @@ class _Native(Tokenizer):
     """A sentencepiece BPE model, encoded by the native code on the threads of `set_threads`."""
 
     encoder = "belle"
+    takes_many = True
 
     def __init__(self, described: Described, kinds: npt.NDArray[np.uint8], encoder: Any) -> None:
         self.described, self.kinds, self._encoder = described, kinds, encoder
 
     def measure(self, texts: Any, threads: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:  # noqa: ARG002
-        import pyarrow as pa  # noqa: PLC0415
+        import numpy as np  # noqa: PLC0415
 
         counts, occurrences = self._encoder.histogram(texts)
-        return pa.array(counts).to_numpy(), pa.array(occurrences).to_numpy()
+        # `to_numpy` would load pandas where it is installed.
+        return np.from_dlpack(counts).astype(np.uint32, copy=False), np.from_dlpack(occurrences).astype(
+            np.uint64, copy=False
+        )
 
 
 class _Library(Tokenizer):

@@ -61,7 +61,7 @@ mod _native {
     #[pymodule_export]
     use crate::stages::{ExactDedup, NearDedup, candidate_probability};
     #[pymodule_export]
-    use crate::vocab::BytePairEncoder;
+    use crate::vocab::{BytePairEncoder, cut_lines};
     #[pymodule_export]
     use crate::words::{Diversity, Words, count_words, cut_words};
 }

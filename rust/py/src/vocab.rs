@@ -2,16 +2,34 @@
 
 use std::sync::Arc;
 
-use arrow_array::{Int32Array, ListArray, UInt32Array, UInt64Array};
-use arrow_buffer::OffsetBuffer;
+use arrow_array::{Int32Array, ListArray, StringArray, UInt32Array, UInt64Array};
+use arrow_buffer::{Buffer, OffsetBuffer};
 use arrow_schema::{DataType, Field};
 use belle_core::progress::Progress;
 use belle_core::vocab;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::arrow_data::{arrow_error, import, pyarrow_array, texts_of};
 use crate::run::{run, run_long};
+
+/// The lines of the bytes of a block from `start` to `end`, and how many characters they have; None if a line is no UTF-8,
+/// or has more than `longest` bytes.
+#[pyfunction]
+pub fn cut_lines<'py>(
+    py: Python<'py>,
+    data: &[u8],
+    start: usize,
+    end: usize,
+    longest: usize,
+) -> PyResult<Option<(Bound<'py, PyAny>, usize)>> {
+    let block = data.get(start..end).ok_or_else(|| PyIndexError::new_err("no such bytes"))?;
+    let Some(lines) = run(py, || vocab::Lines::of(block, longest))? else { return Ok(None) };
+    let offsets = OffsetBuffer::new(lines.offsets.into());
+    // SAFETY: the text is UTF-8, and offsets lie where lines start and end.
+    let texts = unsafe { StringArray::new_unchecked(offsets, Buffer::from(lines.text.into_bytes()), None) };
+    Ok(Some((pyarrow_array(py, Arc::new(texts))?, lines.characters)))
+}
 
 /// Why no text may be null.
 const LACK: &str = "it has no tokens, not even none";
