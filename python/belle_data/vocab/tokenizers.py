@@ -93,11 +93,9 @@ class _Native(Tokenizer):
     def measure(self, texts: Any, threads: int) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint64]]:  # noqa: ARG002
         import numpy as np  # noqa: PLC0415
 
-        counts, occurrences = self._encoder.histogram(texts)
         # `to_numpy` would load pandas where it is installed.
-        return np.from_dlpack(counts).astype(np.uint32, copy=False), np.from_dlpack(occurrences).astype(
-            np.uint64, copy=False
-        )
+        counts, occurrences = (np.from_dlpack(found) for found in self._encoder.histogram(texts))
+        return counts.astype(np.uint32, copy=False), occurrences.astype(np.uint64, copy=False)
 
 
 class _Library(Tokenizer):

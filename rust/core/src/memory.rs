@@ -39,6 +39,7 @@ pub fn zeroed<T: Number>(len: usize) -> Vec<T> {
 /// An array on the heap that was never on the stack, where a large one may have no room.
 #[must_use]
 pub fn boxed<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
+    // It fails only for another length.
     vec![value; N].into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("it has {N}"))
 }
 

@@ -64,6 +64,7 @@ pub struct Scratch {
     pub(super) matches: Box<Matches>,
     /// Words that stand in the place of characters, with their hashes.
     pub(super) words: Vec<(u128, usize)>,
+    /// Those of a new word, while others are at work.
     pub(super) word_matches: Box<Matches>,
     pub(super) queue: Queue,
     /// How many ids the last texts had of those they could have had at most.

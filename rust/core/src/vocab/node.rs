@@ -19,7 +19,7 @@ pub const SYMBOL: u32 = (1 << 21) - 1;
 pub const UNKNOWN: u32 = 1 << 21;
 /// The token is a character with which a user-defined piece may start.
 pub const STARTS_DEFINED: u32 = 1 << 22;
-/// The token is no character but a word: instead of a symbol it holds where its ids are remembered.
+/// The token is no character but a word: instead of a symbol it holds which of the words of the block.
 pub const WORD: u32 = 1 << 23;
 /// The token lies so deep that nothing behind it is in the trie.
 pub const DEEP: u32 = 1 << 24;

@@ -14,6 +14,9 @@ const PART: usize = 1 << 18;
 
 /// Ids that there is room for at the start at most: 256 MiB, of which only what is written to is taken.
 const ROOM: usize = 1 << 26;
+/// There is so many times the room that the last texts would have needed, and so much for the fewest.
+const MORE: f64 = 1.05;
+const LEAST_ROOM: usize = 64;
 
 /// The ids of texts.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,7 +49,7 @@ fn parts<'a, 't>(texts: &'a [&'t str]) -> Vec<&'a [&'t str]> {
 impl Scratch {
     /// Room for the ids of texts that have so many at most: about as many as the last ones had.
     fn room_for(&self, most: usize) -> usize {
-        self.share.map_or(most, |share| ((most as f64 * share * 1.05) as usize + 64).min(most))
+        self.share.map_or(most, |share| ((most as f64 * share * MORE) as usize + LEAST_ROOM).min(most))
     }
 
     fn remember_room(&mut self, ids: usize, most: usize) {
@@ -75,7 +78,7 @@ impl BytePairEncoder {
                 let all = self.encode_texts(texts, scratch, progress, &mut ids)?;
                 scratch.remember_room(ids.all.len(), most);
                 // The allocator keeps what it gets back as it was given, for the next texts.
-                if ids.all.capacity() / 8 > ids.all.len() / 7 {
+                if ids.all.capacity() > ids.all.len() + ids.all.len() / 8 {
                     ids.all.shrink_to_fit();
                 }
                 Ok(all.then_some(Encoded { ids: ids.all, counts: ids.counts }))
