@@ -1,8 +1,6 @@
 """``python -m belle_train``."""
 
-import sys
-
-from belle_train.cli import main
+from belle_train.cli import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

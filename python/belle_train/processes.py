@@ -151,7 +151,10 @@ def start(arguments: Sequence[str], processes: int, nodes: Nodes) -> int:
     """
     import logging  # noqa: PLC0415
 
-    from torch.distributed.elastic.multiprocessing.api import SignalException  # noqa: PLC0415 - seconds
+    from torch.distributed.elastic.multiprocessing.api import (  # noqa: PLC0415 - seconds
+        DefaultLogsSpecs,
+        SignalException,
+    )
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError  # noqa: PLC0415
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch  # noqa: PLC0415
 
@@ -171,6 +174,8 @@ def start(arguments: Sequence[str], processes: int, nodes: Nodes) -> int:
         run_id="belle",
         max_restarts=0,
         monitor_interval=0.2,
+        # The processes write to where this one does, so nothing is left in a folder for their output.
+        logs_specs=DefaultLogsSpecs(log_dir=os.devnull),
     )
     try:
         elastic_launch(config, sys.executable)("-u", "-m", "belle_train", *arguments)
