@@ -7,7 +7,6 @@ import mmap
 import os
 import re
 import struct
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -22,6 +21,7 @@ from belle_data.engine.rejected import EXCERPT_BYTES
 from belle_data.errors import RunFolderError, SourceError, UsageError
 from belle_data.sources import check_unchanged, find_sources, materialise, sample
 from belle_data.sources.decode import MAX_RATIO
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -150,7 +150,7 @@ def convert(
     stem = as_file["stem"] if as_file else target.name or "rows"
     with _errors(target), ExitStack() as stack:
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = stack.enter_context(tempfile.TemporaryDirectory(prefix=".belle-convert-", dir=target.parent))
+        work = stack.enter_context(temporary_folder(".belle-convert-", target.parent))
         if not as_file:
             target.mkdir(exist_ok=True)
         run.convert(jobs, Path(work), target.parent / f"{stem}.rejected.jsonl", max_bad_lines)

@@ -133,6 +133,18 @@ class InternalError(BelleError):
     """A mistake of this program: something that the code takes to be impossible."""
 
 
+def was_interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C led to an error.
+
+    What goes wrong while an interruption ends what was at work, such as a file that is closed twice, is no error of its
+    own.
+    """
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, KeyboardInterrupt):
+        cause = cause.__context__
+    return cause is not None
+
+
 def escaped(text: str) -> str:
     """Write line breaks, control characters and lone surrogates of `text` as escapes; Chinese stays as it is."""
     if text.isprintable():

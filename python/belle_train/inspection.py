@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from belle_data.errors import RunFolderError, UsageError
+from belle_data.temporary import temporary_folder
 from belle_train.prepare_rows import prepare_conversations
 from belle_train.tokenizer import load_tokenizer
 
@@ -164,7 +164,7 @@ def inspect_rows(
             chosen.append(row)
 
     try:
-        with tempfile.TemporaryDirectory(prefix="belle-") as folder:
+        with temporary_folder("belle-") as folder:
             out = Path(folder) / "prepared"
             prepared = prepare_conversations(inputs, sources, tokenizer_folder, config, out, listener, limit, see)
     except OSError as error:

@@ -263,7 +263,7 @@ def test_ctrl_c_leaves_no_certificate(merged: Shell) -> None:
             break
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (130, ""), error
     assert "interrupted: nothing was written" in error
     assert not [path.name for path in (merged.folder / "merged").iterdir() if "certificate" in path.name]
 

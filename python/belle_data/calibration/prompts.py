@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -17,6 +16,7 @@ from belle_data.engine.local import sources_of
 from belle_data.engine.run_folder import RunFolder
 from belle_data.errors import SourceError
 from belle_data.stages.normalise import Normalise
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def read_sample(names: Sequence[str], recipe: Recipe, most: int, listener: Liste
     sources = sources_of(names, recipe.input.dataset_info)
     sampler = Sampler(most)
     normalise = Normalise(recipe.normalise) if "normalise" in recipe.stages else None
-    with tempfile.TemporaryDirectory(prefix="belle-calibrate-") as work:
+    with temporary_folder("belle-calibrate-") as work:
         folder = RunFolder(Path(work) / "run")
         opened = open_sources(sources, recipe, folder, listener)
         try:

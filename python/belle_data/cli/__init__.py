@@ -48,9 +48,7 @@ def guarded(run: Callable[[list[str]], int], arguments: list[str]) -> int:
         make_streams_safe()
         return run(arguments)
     except KeyboardInterrupt as stop:
-        told = str(stop)
-        _say(told if told.startswith("interrupted: ") else "interrupted: the same command goes on where this one ended")
-        return INTERRUPTED
+        return _report_interruption(stop)
     except SystemExit as request:
         return request.code if isinstance(request.code, int) else DONE
     except Exception as error:  # noqa: BLE001 - whatever it is, the user gets a message and no traceback
@@ -84,10 +82,19 @@ def _guard_mapped_files(options: argparse.Namespace) -> None:
     _native.guard_mapped_files()
 
 
+def _report_interruption(stop: BaseException) -> int:
+    """Print that the user pressed Ctrl-C, and what that leaves behind."""
+    told = str(stop)
+    _say(told if told.startswith("interrupted: ") else "interrupted: the same command goes on where this one ended")
+    return INTERRUPTED
+
+
 def _report(error: Exception, *, verbose: bool) -> int:
     """Print what went wrong, then what to do about it; with `verbose` first where it happened."""
-    from belle_data.errors import BelleError, escaped  # noqa: PLC0415
+    from belle_data.errors import BelleError, escaped, was_interrupted  # noqa: PLC0415
 
+    if was_interrupted(error):
+        return _report_interruption(error)
     if verbose:
         import traceback  # noqa: PLC0415
 

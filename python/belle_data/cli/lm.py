@@ -222,12 +222,11 @@ def _number(value: float) -> float | None:
 
 def _blocks(name: str) -> Iterator[list[str]]:
     """Give the lines of a file, so many at once."""
-    import tempfile  # noqa: PLC0415
-
     from belle_data.engine.progress import Silent  # noqa: PLC0415
     from belle_data.language_model.text_files import lines_of, mapped_text  # noqa: PLC0415
+    from belle_data.temporary import temporary_folder  # noqa: PLC0415
 
-    with tempfile.TemporaryDirectory(prefix="belle-lm-") as work:
+    with temporary_folder("belle-lm-") as work:
         buffer = sys.stdin.buffer.read() if name == "-" else mapped_text(name, Path(work), Silent())
         block: list[str] = []
         for text in lines_of("standard input" if name == "-" else name, buffer):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 
 from belle_data.cli.terminal import cells, cut, human_bytes, human_seconds, is_terminal, padded, width
 from belle_data.engine.progress import Listener, Silent, private_memory
-from belle_data.errors import escaped
+from belle_data.errors import escaped, was_interrupted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -58,7 +58,9 @@ def listening(*, quiet: bool, interrupted: str = "nothing was written") -> Itera
     listener = progress_for(sys.stderr, quiet=quiet)
     try:
         yield listener
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Exception) as error:
+        if not was_interrupted(error):
+            raise
         raise KeyboardInterrupt(f"interrupted: {interrupted}") from None
     finally:
         listener.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from belle_data.evalset.overlap import find_overlap
 from belle_data.evalset.result import EvaluationSet
 from belle_data.evalset.written_set import check_place, rows_bytes, write_set
 from belle_data.page.data_statistics import stats
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,7 +141,7 @@ def _without(rows: tuple[EvaluationRow, ...], gone: set[str]) -> tuple[Evaluatio
 
 def _statistics(rows: Sequence[EvaluationRow], threads: int | None) -> DataStatistics:
     """What the prompts are like: of the rows as they are written, without their references."""
-    with tempfile.TemporaryDirectory(prefix="belle-evalset-") as place:
+    with temporary_folder("belle-evalset-") as place:
         path = Path(place) / "prompts.jsonl"
         lines = [{"category": row.category, "messages": [{"role": "user", "content": row.prompt}]} for row in rows]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")

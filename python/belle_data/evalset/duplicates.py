@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.progress import Silent
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +105,7 @@ def find_duplicates(
     from belle_data.engine.local import clean  # noqa: PLC0415
 
     listener.begin("duplicates", 0, "rows")
-    with tempfile.TemporaryDirectory(prefix="belle-evalset-") as place:
+    with temporary_folder("belle-evalset-") as place:
         path = Path(place) / "prompts.jsonl"
         with path.open("w", encoding="utf-8") as handle:
             for number, row in enumerate(rows):

@@ -7,7 +7,6 @@ evaluation sets do.
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import BelleError, SourceError, UsageError
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,7 +82,7 @@ def read_labelled_rows(
     if len(sources) != 1:
         raise UsageError("prompts are one file", path=path, value=len(sources))
     listener.begin("read", 0, "B")
-    with tempfile.TemporaryDirectory(prefix="belle-prompts-") as work:
+    with temporary_folder("belle-prompts-") as work:
         local = materialise(sources[0], Path(work), _native.ArraySplitter, lambda _: None)
         content = Path(local.path).read_bytes()
         rows = Path(work) / "prompts.jsonl"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.progress import polled
 from belle_data.errors import SourceError
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,7 +147,7 @@ def find_overlap(
             error.hint = "python -m belle_data clean makes shards of it, and lists the lines that are no rows"
         error.message = f"of the training data: {error.message}"
         raise
-    with tempfile.TemporaryDirectory(prefix="belle-evalset-") as place:
+    with temporary_folder("belle-evalset-") as place:
         path = Path(place) / "eval.jsonl"
         with path.open("w", encoding="utf-8") as handle:
             for row in rows:

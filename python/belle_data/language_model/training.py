@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -13,6 +12,7 @@ from belle_data.errors import BelleError, RunFolderError, SourceError, UsageErro
 from belle_data.language_model.model import Model, open_model
 from belle_data.language_model.text_files import is_text_name, lines_of, mapped_text, not_utf8
 from belle_data.language_model.tokenizer import CHARACTERS, Pieces, tokenizer_of
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -82,7 +82,7 @@ def train(
     _check_folder(arpa)
     use_threads(threads)
     job = _Job(order, memory, pieces, listener or Silent())
-    with tempfile.TemporaryDirectory(prefix="belle-lm-") as work:
+    with temporary_folder("belle-lm-") as work:
         texts = _Lines(names, Path(work), job) if kinds == {True} else _Rows(names, Path(work), recipe, job)
         with _saving(arpa) as arpa_file:
             model = job.run(texts, None if arpa_file is None else arpa_file.write)
@@ -113,7 +113,7 @@ def import_arpa(
     _check_folder(out)
     use_threads(threads)
     listener = listener or Silent()
-    with tempfile.TemporaryDirectory(prefix="belle-lm-") as work:
+    with temporary_folder("belle-lm-") as work:
         buffer = mapped_text(str(path), Path(work), listener)
         steps = _native.LanguageModelSteps()
         listener.begin("read ARPA", len(buffer), "steps")

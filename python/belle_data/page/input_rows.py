@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from belle_data.engine.corpus import open_sources, read_corpus
 from belle_data.engine.local import sources_of, use_threads
 from belle_data.engine.run_folder import RunFolder
 from belle_data.errors import SourceError
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -81,7 +81,7 @@ def read_rows(
         recipe = load_recipe(None if recipe is None else os.fspath(recipe))
     use_threads(threads)
     sources = sources_of(names, recipe.input.dataset_info)
-    with tempfile.TemporaryDirectory(prefix="belle-rows-") as work:
+    with temporary_folder("belle-rows-") as work:
         folder = RunFolder(Path(work) / "run")
         opened = open_sources(sources, recipe, folder, listener)
         try:

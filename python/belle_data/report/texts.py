@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import tempfile
 from bisect import bisect_left
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,6 +12,7 @@ from belle_data.engine.local import sources_of
 from belle_data.errors import BelleError, RunFolderError
 from belle_data.sources import LocalFile, Source, finished_copy, materialise
 from belle_data.sources.decode import MAX_RATIO
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +136,7 @@ class SourceTexts:
                 return materialise(source, folder.work(), _native.ArraySplitter, max_ratio=self._max_ratio)
         except RunFolderError:
             # In use, or not ours to write: then for this time only.
-            temporary = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="belle-"))
+            temporary = self._stack.enter_context(temporary_folder("belle-"))
             return materialise(source, Path(temporary), _native.ArraySplitter, max_ratio=self._max_ratio)
 
 

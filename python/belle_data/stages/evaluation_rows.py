@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.engine.progress import Silent
 from belle_data.errors import BelleError, SourceError, UsageError
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +63,7 @@ def read_evaluation_files(names: Sequence[str]) -> EvaluationFiles:
     def keep(batch: pa.RecordBatch) -> None:
         batches.append(batch.select(["id", "has_id"]))
 
-    with tempfile.TemporaryDirectory(prefix="belle-against-") as place:
+    with temporary_folder("belle-against-") as place:
         try:
             folder = RunFolder(Path(place) / "read")
             sources = find_sources(list(names))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import UsageError
 from belle_data.language_model.text_files import is_text_name, lines_of, mapped_text
+from belle_data.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def each_unit(
     if len(kinds) != 1:
         raise UsageError("files of text and of rows do not go together", hint="give them names of their own")
     if kinds == {True}:
-        with tempfile.TemporaryDirectory(prefix="belle-vocab-") as work:
+        with temporary_folder("belle-vocab-") as work:
             _each_line(names, take, Path(work), listener, limit)
         return "line"
     _each_row(names, take, listener, limit)

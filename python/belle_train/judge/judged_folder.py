@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from belle_data.errors import RunFolderError, SourceError, UsageError
+from belle_data.temporary import temporary_folder
 from belle_train.judge.reply_store import LOCK, REPLIES, ReplyStore
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class JudgedFolder:
         Raises:
             SourceError: They are damaged.
         """
-        with tempfile.TemporaryDirectory(prefix="belle-judge-") as copy:
+        with temporary_folder("belle-judge-") as copy:
             with self._errors():
                 if (self.path / REPLIES).is_file():
                     shutil.copyfile(self.path / REPLIES, Path(copy) / REPLIES)
