@@ -25,7 +25,9 @@ pub fn of_three(bytes: [u8; 4]) -> Option<usize> {
 pub struct Characters {
     /// For those of the basic plane which node they are, 0 for one without a symbol.
     places: Box<[u16; BASIC]>,
-    nodes: Vec<Node>,
+    nodes: Box<[Node; BASIC]>,
+    /// Nodes that are taken; the first is that of characters without a symbol.
+    count: u16,
     /// For those of the basic plane their ids, and how many these are: none where they depend on what stands beside it.
     alone: Box<[[u32; IDS + 1]; BASIC]>,
     /// Where the page of a later character starts in `later`.
@@ -39,7 +41,8 @@ impl Characters {
     pub fn new() -> Self {
         Self {
             places: boxed(0),
-            nodes: vec![Node::NOTHING],
+            nodes: boxed(Node::NOTHING),
+            count: 1,
             alone: boxed([0; IDS + 1]),
             pages: vec![0; (0x11_0000 - BASIC) / PAGE],
             later: vec![Node::NOTHING; PAGE],
@@ -98,8 +101,9 @@ impl Characters {
         if node == Node::alone(UNKNOWN | code as u32) {
             self.places[code] = 0;
         } else if self.places[code] == 0 {
-            self.places[code] = self.nodes.len() as u16;
-            self.nodes.push(node);
+            self.places[code] = self.count;
+            self.nodes[usize::from(self.count)] = node;
+            self.count += 1;
         } else {
             self.nodes[usize::from(self.places[code])] = node;
         }

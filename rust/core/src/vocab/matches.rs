@@ -213,7 +213,7 @@ impl BytePairEncoder {
     #[inline(always)]
     fn find_pieces(&self, matches: &mut Matches) -> bool {
         let Matches { characters, pairs, nodes, tokens, ranks, lens, active, count, .. } = matches;
-        let (trie, all_ranks) = (self.trie.nodes(), &self.merges.ranks[..]);
+        let (trie, all_ranks) = (self.trie.nodes(), &self.merges.ranks);
         let [singles, couples, ..] = tokens;
         pairs[*count - 1] = Node::NOTHING;
         let (characters, pairs) = (&characters[..*count], &pairs[..*count]);
@@ -259,7 +259,7 @@ impl BytePairEncoder {
     fn merge<const N: usize>(&self, matches: &Matches, start: usize, len: usize, emit: &mut impl FnMut(u32)) {
         // A rank, and below it the place in the segment: the least key is that of the best rank, and of equal ones of the
         // leftmost. What is no pair of the segment is no piece either.
-        let ranks = &self.merges.ranks[..];
+        let ranks = &self.merges.ranks;
         let mut keys: [u32; N] = std::array::from_fn(|at| {
             let pair = matches.tokens[1][(start + at) % BLOCK] & SYMBOL;
             select_unpredictable(at < len, ranks[pair as usize] | at as u32, NEVER)

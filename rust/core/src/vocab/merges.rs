@@ -3,6 +3,7 @@
 //! A symbol is a number: a piece or a character that is one is [`FIRST`] plus its id, other characters of pieces follow.
 
 use super::pair_table::PairTable;
+use super::symbols::MOST_SYMBOLS;
 
 /// No symbol: what a pair is that nothing joins.
 pub const NOTHING: u32 = 0;
@@ -20,6 +21,6 @@ pub const PLACES: u32 = 64;
 #[derive(Debug)]
 pub struct Merges {
     pub pairs: PairTable,
-    /// By symbol; equal for equal scores.
-    pub ranks: Vec<u32>,
+    /// By symbol; equal for equal scores. Those behind the last symbol are of no meaning.
+    pub ranks: Box<[u32; MOST_SYMBOLS + 1]>,
 }

@@ -39,6 +39,17 @@ impl Node {
         Self(base as u64 | (token as u64) << BASE_BITS | (number as u64) << NUMBER)
     }
 
+    /// From its bits; nothing is 0.
+    #[inline(always)]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Its bits.
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
     /// A character that is joined with no other.
     pub const fn alone(token: u32) -> Self {
         Self::new(0, token, 0)

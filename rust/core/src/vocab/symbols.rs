@@ -10,6 +10,7 @@ use super::pair_table::PairTable;
 use super::queue::Queue;
 use super::trie::Trie;
 use super::{ModelError, unsupported};
+use crate::memory::boxed;
 use crate::progress::Progress;
 
 /// Symbols that there may be: so many have room in a token.
@@ -71,7 +72,8 @@ impl Symbols {
         if first_other > MOST_SYMBOLS {
             return Err(unsupported(format!("it has {count} pieces and characters in them, of {MOST_SYMBOLS}")));
         }
-        let mut ranks = vec![NEVER; first_other];
+        let mut ranks: Box<[u32; MOST_SYMBOLS + 1]> = boxed(0);
+        ranks[..first_other].fill(NEVER);
         let mut rank = 0;
         for (place, candidate) in candidates.iter().enumerate() {
             if place > 0 && candidates[place - 1].score.total_cmp(&candidate.score).is_ne() {

@@ -10,9 +10,12 @@ use std::hint::select_unpredictable;
 
 use super::node::{DEEP, MOST_CHARACTERS, MOST_PLACES, Node};
 use super::{ModelError, unsupported};
+use crate::memory::boxed;
 
 /// Characters of a piece that is in the trie at most.
 pub const DEPTH: usize = 16;
+/// Places that a base and a number can lead to.
+const PLACES: usize = MOST_PLACES + MOST_CHARACTERS;
 /// Characters behind a node, each by number and with the node that it leads to.
 type Row = Vec<(usize, usize)>;
 
@@ -21,7 +24,8 @@ type Row = Vec<(usize, usize)>;
 pub struct Trie {
     /// By character, as a symbol: its node at the start of a piece.
     pub characters: HashMap<u32, Node>,
-    places: Vec<Node>,
+    /// The bits of nodes. No place is too far, so that none is checked; the system gives memory only for those in use.
+    places: Box<[u64; PLACES]>,
 }
 
 impl Trie {
@@ -90,11 +94,10 @@ impl Trie {
             }
         }
         let bases = bases(&rows, room)?;
-        let last = bases.iter().max().copied().unwrap_or(0);
-        let mut places = vec![Node::NOTHING; last + numbers.len() + 1];
+        let mut places = boxed(0);
         for (row, base) in rows.iter().zip(&bases) {
             for &(number, node) in row {
-                places[base + number] = Node::new(bases[node], tokens[node], number);
+                places[base + number] = Node::new(bases[node], tokens[node], number).bits();
             }
         }
         let characters =
@@ -117,13 +120,13 @@ impl Trie {
 
 /// The nodes of a trie.
 #[derive(Clone, Copy, Debug)]
-pub struct Nodes<'a>(&'a [Node]);
+pub struct Nodes<'a>(&'a [u64; PLACES]);
 
 impl Nodes<'_> {
     /// What [`Trie::next`] says.
     #[inline(always)]
     pub fn next(self, from: Node, character: Node) -> Node {
-        let node = self.0[from.base() + character.number()];
+        let node = Node::from_bits(self.0[from.base() + character.number()]);
         // Which of both it is cannot be foreseen.
         select_unpredictable(node.number() == character.number(), node, Node::NOTHING)
     }
