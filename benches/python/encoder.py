@@ -17,6 +17,7 @@ import json
 import math
 import random
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 MODES = ("base", "paper", "chinese-llama", "safe")
 TRAINING_LINES = 300_000
 FUZZED = 100_000
+SEED = 20261122
 LINES_AT_ONCE = 20_000
 PARTS = (
     *(" ", "  ", "   ", "\u3000", "▁", "▁▁", " ▁", "\t", "\n", "\x00", "\x7f", "\r\n"),
@@ -71,7 +73,7 @@ def alpaca(data: Path, name: str) -> list[str]:
 
 def fuzzed() -> list[str]:
     """Strings of odd parts, of runs of one of them, and of any characters."""
-    chance = random.Random(20261122)
+    chance = random.Random(SEED)
     texts = []
     for number in range(FUZZED):
         if number % 4 == 0:
@@ -183,11 +185,17 @@ def each(work: Callable[[Any], Any], parts: Iterable[Any]) -> None:
         work(part)
 
 
+def megabytes(lines: list[str]) -> float:
+    """Of some lines in UTF-8."""
+    return sum(len(line.encode()) for line in lines) / 1e6
+
+
 def measure_rates(data: Path, work: Path, modes: tuple[str, ...]) -> None:
     """Print MB per CPU second of one thread for each model, each line once, and how many times each peer's that is.
 
-    All in turn, the best of three rounds, 20,000 lines a call; the peers get every tenth line. Each round of ours is
-    cold: no line was seen.
+    All in turn, the best of three rounds, 20,000 lines a call. Each round is cold: ours gets all lines and a new
+    encoder, the peers a tenth of the lines that they have not seen, taken at random: of rows with four texts every
+    tenth would always be one of the same two.
     """
     _native.set_threads(1)
     texts = {"zh_text": zh_text(data), "alpaca_en": alpaca(data, "alpaca_en")}
@@ -195,24 +203,21 @@ def measure_rates(data: Path, work: Path, modes: tuple[str, ...]) -> None:
         for name, lines in texts.items():
             if mode != "base" and name != "zh_text":
                 continue
-            sample = lines[::10]
-            whole, part = (sum(len(line.encode()) for line in some) / 1e6 for some in (lines, sample))
             columns = [pa.array(some, pa.string()) for some in at_once(lines)]
             stored = (work / f"{mode}.model").read_bytes()
-            # A new encoder for each round: what it remembers of words is gone.
-            runs: dict[str, tuple[float, Callable[[], Any]]] = {
-                "encode": (whole, lambda it=stored, columns=columns: each(_native.BytePairEncoder(it).encode, columns)),
-                "count": (whole, lambda it=stored, columns=columns: each(_native.BytePairEncoder(it).count, columns)),
-            }
-            for peer, encode in peers(work, mode).items():
-                runs[peer] = part, lambda encode=encode, sample=sample: each(encode, at_once(sample))
-            best = dict.fromkeys(runs, math.inf)
-            loading = min(seconds(lambda it=stored: _native.BytePairEncoder(it)) for _ in range(3))
-            for _ in range(3):
-                for run, (_, encode) in runs.items():
-                    took = seconds(encode) - (loading if run in ("encode", "count") else 0)
-                    best[run] = min(best[run], took)
-            rates = {run: size / best[run] for run, (size, _) in runs.items()}
+            others = peers(work, mode)
+            shuffled = random.Random(SEED).sample(lines, len(lines))
+            loading = min(seconds(partial(_native.BytePairEncoder, stored)) for _ in range(3))
+            rates = dict.fromkeys(["encode", "count", *others], 0.0)
+            for first in range(3):
+                for run in ("encode", "count"):
+                    encoder = _native.BytePairEncoder(stored)
+                    took = seconds(partial(each, getattr(encoder, run), columns))
+                    rates[run] = max(rates[run], megabytes(lines) / took)
+                part = shuffled[first::10]
+                for peer, encode in others.items():
+                    took = seconds(partial(each, encode, at_once(part)))
+                    rates[peer] = max(rates[peer], megabytes(part) / took)
             ratios = ", ".join(
                 f"{peer} {rate:.1f} ({rates['encode'] / rate:.1f} times)"
                 for peer, rate in rates.items()
