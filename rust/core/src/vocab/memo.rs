@@ -68,9 +68,9 @@ impl Memo {
     #[inline(always)]
     pub fn get(&self, word: u128, hash: usize) -> Option<([u32; IDS], usize)> {
         let [first, second] = &self.0[hash].0;
-        let (is_first, is_second) = (first.word == word, second.word == word);
-        // Which of both it is cannot be foreseen.
-        (is_first | is_second).then(|| select_unpredictable(is_first, first, second).ids())
+        // Which of both it is cannot be foreseen, and that it is one of them can.
+        let entry = select_unpredictable(second.word == word, second, first);
+        (entry.word == word).then(|| entry.ids())
     }
 
     /// Remembers up to [`IDS`] ids of a word that is not remembered.
