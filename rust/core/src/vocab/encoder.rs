@@ -6,19 +6,20 @@ use std::sync::Mutex;
 use super::characters::Characters;
 use super::matcher::Matcher;
 use super::matches::Matches;
-use super::memo::Memo;
+use super::memo::{Memo, Word};
 use super::merges::{FIRST, Merges};
 use super::model::{BPE, Kind, Model, Piece, Spaces};
+use super::new_words::NewWord;
 use super::node::{Node, STARTS_DEFINED, UNKNOWN};
 use super::normaliser::{Normaliser, SPACE};
 use super::queue::Queue;
 use super::symbols::Symbols;
 use super::trie::Trie;
-use super::words::Neighbours;
+use super::words::{AHEAD, Neighbours};
 use super::{ModelError, unsupported};
 
 /// Bytes behind a text that can be read and are 0.
-pub const MARGIN: usize = 16;
+pub const MARGIN: usize = 64;
 /// Bytes of a piece: the library refuses one that has so many.
 const LONGEST_PIECE: usize = 8000;
 /// Stands for the id of a piece that the model does not have.
@@ -61,11 +62,12 @@ pub struct Scratch {
     /// The text with its spaces before and behind.
     pub(super) text: String,
     pub(super) memo: Memo,
+    /// Words that are looked for.
+    pub(super) ahead: Box<[(Word, usize); AHEAD]>,
     pub(super) matches: Box<Matches>,
     /// Words that stand in the place of characters, with their hashes.
-    pub(super) words: Vec<(u128, usize)>,
-    /// Those of a new word, while others are at work.
-    pub(super) word_matches: Box<Matches>,
+    pub(super) words: Vec<(Word, usize)>,
+    pub(super) new_word: Box<NewWord>,
     pub(super) queue: Queue,
     /// How many ids the last texts had of those they could have had at most.
     pub(super) share: Option<f64>,

@@ -7,8 +7,9 @@ use std::hint::select_unpredictable;
 
 use super::characters::{Characters, of_three};
 use super::encoder::BytePairEncoder;
-use super::merges::{FIRST, NEVER, NOTHING, PLACES};
+use super::merges::FIRST;
 use super::node::{DEEP, Node, STARTS_DEFINED, SYMBOL};
+use super::pieces::Pieces;
 use super::queue::Queue;
 use super::trie::DEPTH;
 use crate::progress::Progress;
@@ -34,13 +35,7 @@ pub struct Matches {
     characters: [Node; BLOCK],
     /// What each character gives with the next one.
     pairs: [Node; BLOCK],
-    /// By length less one and character the tokens of pieces and their beginnings. What lies beyond the longest piece of
-    /// a character is of no meaning.
-    tokens: [[u32; BLOCK]; DEPTH],
-    /// The ranks of these pieces, likewise.
-    ranks: [[u32; BLOCK]; DEPTH],
-    /// Characters of the longest piece that starts at each.
-    lens: [u8; BLOCK],
+    pieces: Pieces<BLOCK>,
     count: usize,
     /// Characters at which longer pieces may start.
     active: [u8; BLOCK],
@@ -56,9 +51,7 @@ impl Default for Matches {
         Self {
             characters: [Node::NOTHING; BLOCK],
             pairs: [Node::NOTHING; BLOCK],
-            tokens: [[NOTHING; BLOCK]; DEPTH],
-            ranks: [[NEVER; BLOCK]; DEPTH],
-            lens: [0; BLOCK],
+            pieces: Pieces::default(),
             count: 0,
             active: [0; BLOCK],
             nodes: [Node::NOTHING; BLOCK],
@@ -139,13 +132,6 @@ impl Matches {
         self.characters.copy_within(self.count..self.count + kept, 0);
         self.count = kept;
     }
-
-    /// The rank of the piece at a place that has so many characters, from three on.
-    #[inline(always)]
-    fn rank(&self, at: usize, len: usize) -> u32 {
-        let is_known = len <= usize::from(self.lens[at % BLOCK]);
-        select_unpredictable(is_known, self.ranks[(len - 1) % DEPTH][at % BLOCK], NEVER)
-    }
 }
 
 impl BytePairEncoder {
@@ -183,7 +169,7 @@ impl BytePairEncoder {
         }
         // A piece that starts before `reach` goes up to there.
         let (mut cuts, mut reach) = (0, 0);
-        for (at, &len) in matches.lens[..matches.count].iter().enumerate() {
+        for (at, &len) in matches.pieces.lens[..matches.count].iter().enumerate() {
             matches.cuts[cuts] = at as u16;
             cuts += usize::from(at >= reach);
             reach = reach.max(at + usize::from(len));
@@ -192,14 +178,14 @@ impl BytePairEncoder {
         for cut in 0..cuts {
             let (start, end) = (usize::from(matches.cuts[cut]), usize::from(matches.cuts[cut + 1]));
             let len = end - start;
-            if len == usize::from(matches.lens[start]) {
-                emit(matches.tokens[(len - 1) % DEPTH][start]);
+            if len == usize::from(matches.pieces.lens[start]) {
+                emit(matches.pieces.tokens[(len - 1) % DEPTH][start]);
             } else if len <= FEW {
-                self.merge::<FEW>(matches, start, len, &mut emit);
+                matches.pieces.merge::<FEW>(&self.merges, start, len, &mut emit);
             } else if len <= 2 * FEW {
-                self.merge::<{ 2 * FEW }>(matches, start, len, &mut emit);
+                matches.pieces.merge::<{ 2 * FEW }>(&self.merges, start, len, &mut emit);
             } else if len <= SHORT {
-                self.merge::<{ SHORT + 1 }>(matches, start, len, &mut emit);
+                matches.pieces.merge::<{ SHORT + 1 }>(&self.merges, start, len, &mut emit);
             } else {
                 self.queued(matches, start, end, &mut emit);
             }
@@ -212,7 +198,7 @@ impl BytePairEncoder {
     #[allow(clippy::needless_bitwise_bool)]
     #[inline(always)]
     fn find_pieces(&self, matches: &mut Matches) -> bool {
-        let Matches { characters, pairs, nodes, tokens, ranks, lens, active, count, .. } = matches;
+        let Matches { characters, pairs, nodes, pieces: Pieces { tokens, ranks, lens }, active, count, .. } = matches;
         let (trie, all_ranks) = (self.trie.nodes(), &self.merges.ranks);
         let [singles, couples, ..] = tokens;
         pairs[*count - 1] = Node::NOTHING;
@@ -252,52 +238,6 @@ impl BytePairEncoder {
         marks & DEEP == 0
     }
 
-    /// Merges a segment of up to `N` characters, and fewer than 64.
-    ///
-    /// Keys stay in registers where `N` is small: nothing asks for one of them by a place that is not known before.
-    #[inline(always)]
-    fn merge<const N: usize>(&self, matches: &Matches, start: usize, len: usize, emit: &mut impl FnMut(u32)) {
-        // A rank, and below it the place in the segment: the least key is that of the best rank, and of equal ones of the
-        // leftmost. What is no pair of the segment is no piece either.
-        let ranks = &self.merges.ranks;
-        let mut keys: [u32; N] = std::array::from_fn(|at| {
-            let pair = matches.tokens[1][(start + at) % BLOCK] & SYMBOL;
-            select_unpredictable(at < len, ranks[pair as usize] | at as u32, NEVER)
-        });
-        // A bit for where each symbol starts, and one for the end.
-        let mut starts = u64::MAX >> (63 - len);
-        let next = |starts: u64, at: usize| at + 1 + (starts >> (at + 1)).trailing_zeros() as usize;
-        loop {
-            let best = keys.iter().copied().fold(NEVER, u32::min);
-            if best == NEVER {
-                break;
-            }
-            let at = (best % PLACES) as usize;
-            let gone = next(starts, at);
-            starts &= !(1 << gone);
-            let end = next(starts, at);
-            // Without a symbol on that side it is longer than any piece.
-            let behind = select_unpredictable(end < len, next(starts, end.min(len - 1)) - at, usize::MAX);
-            let joined = matches.rank(start + at, behind) | at as u32;
-            let before = starts & ((1 << at) - 1);
-            let left = 63 - (before | 1).leading_zeros() as usize;
-            let joined_left = matches.rank(start + left, end - left) | left as u32;
-            // There is none, and a place that no key has.
-            let left = select_unpredictable(before != 0, left, N);
-            for (place, key) in keys.iter_mut().enumerate() {
-                let old = select_unpredictable(place == gone, NEVER, *key);
-                let old = select_unpredictable(place == left, joined_left, old);
-                *key = select_unpredictable(place == at, joined, old);
-            }
-        }
-        let mut at = 0;
-        while at < len {
-            let end = next(starts, at);
-            emit(matches.tokens[(end - at - 1) % DEPTH][start + at]);
-            at = end;
-        }
-    }
-
     /// Merges a block of which pieces were not found.
     #[cold]
     #[inline(never)]
@@ -316,11 +256,11 @@ impl BytePairEncoder {
     #[inline(never)]
     fn queued(&self, matches: &mut Matches, start: usize, end: usize, emit: &mut impl FnMut(u32)) {
         if start + 1 == end {
-            return emit(matches.tokens[0][start]);
+            return emit(matches.pieces.tokens[0][start]);
         }
         let queue = &mut matches.queue;
         queue.symbols.clear();
-        queue.symbols.extend(matches.tokens[0][start..end].iter().map(|token| token & SYMBOL));
+        queue.symbols.extend(matches.pieces.tokens[0][start..end].iter().map(|token| token & SYMBOL));
         // Nobody cancels it: a block is short.
         if queue.merge(&self.merges, &Progress::default(), |_, _| ()).is_ok() {
             queue.merged().for_each(emit);

@@ -22,11 +22,18 @@ pub struct Room<'a, const N: usize> {
 impl<const N: usize> Room<'_, N> {
     /// Writes the first `len` of some ids, not all of them, if there is room for all.
     #[inline(always)]
+    pub fn some_ids<const M: usize>(&mut self, ids: &[u32; M], len: usize) {
+        self.first_ids(ids, len % M);
+    }
+
+    /// Writes the first `len` of some ids if there is room for all.
+    #[inline(always)]
     pub fn first_ids<const M: usize>(&mut self, ids: &[u32; M], len: usize) {
+        const { assert!(M <= N) };
         // What is too much is written over.
-        if let Some(places) = self.places[self.count..].first_chunk_mut() {
-            *places = ids.map(|id| MaybeUninit::new(id.cast_signed()));
-            self.count += len % M;
+        if self.count <= N - M {
+            self.places[self.count..][..M].copy_from_slice(&ids.map(|id| MaybeUninit::new(id.cast_signed())));
+            self.count += len.min(M);
         }
     }
 

@@ -3,6 +3,7 @@
 use super::characters::of_three;
 use super::encoder::{BytePairEncoder, MARGIN, Scratch};
 use super::matches::Tokens;
+use super::memo::Memo;
 use super::merges::FIRST;
 use super::node::{END, Node, STARTS_DEFINED, SYMBOL, UNKNOWN, WORD};
 use super::normaliser::decode;
@@ -10,7 +11,10 @@ use super::sink::Sink;
 use crate::progress::{Cancelled, Progress};
 
 /// A prepared text without characters.
-const NO_TEXT: &str = "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+const NO_TEXT: &str = match std::str::from_utf8(&[0; MARGIN]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
 /// Characters that stand alone and are done together.
 const RUN: usize = 32;
 /// Words in the place of characters at most.
@@ -204,7 +208,7 @@ impl BytePairEncoder {
                     if len == 0 {
                         break;
                     }
-                    room.first_ids(alone, len as usize);
+                    room.some_ids(alone, len as usize);
                     done += 1;
                 }
             });
@@ -237,16 +241,16 @@ impl BytePairEncoder {
                 return at;
             }
             if code < 0x80 && self.trie.next(matches.last(), node) == Node::NOTHING {
-                let (end, word) = self.word_at(bytes, at);
-                if end > at + 1
-                    && let Some(word) = word
-                {
+                let word = self.word_at(&bytes[at..]).filter(|&(len, ..)| len > 1);
+                if let Some((len, word, _)) = word {
                     if matches.last().is_marked(WORD) || words.len() == WORDS {
                         return at;
                     }
                     matches.push(Node::alone(WORD | words.len() as u32));
-                    words.push((word, scratch.memo.prefetch(word)));
-                    at = end;
+                    let hash = Memo::hash(word);
+                    scratch.memo.prefetch(hash);
+                    words.push((word, hash));
+                    at += len;
                     continue;
                 }
             }
@@ -273,7 +277,7 @@ impl BytePairEncoder {
             let Some(open) = matches.cut() else { return self.walk_long(text, at, scratch, progress, sink) };
             kept = open;
         }
-        let (memo, words, word_matches) = (&mut scratch.memo, &scratch.words, &mut *scratch.word_matches);
+        let (memo, words, new_word) = (&mut scratch.memo, &scratch.words, &mut *scratch.new_word);
         self.segments(matches, |tokens| match tokens {
             Tokens::Ids(ids, count) => sink.first_ids(ids, count),
             Tokens::Other(token) if token & WORD != 0 => {
@@ -281,7 +285,7 @@ impl BytePairEncoder {
                 if let Some((ids, len)) = memo.get(word, hash) {
                     sink.first_ids(&ids, len);
                 } else {
-                    self.new_word_in_block(word, word_matches, memo, sink);
+                    self.new_word_in_block(word, new_word, memo, sink);
                 }
             }
             Tokens::Other(END) => sink.end(),

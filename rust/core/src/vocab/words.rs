@@ -3,18 +3,19 @@
 use super::characters::Characters;
 use super::encoder::{BytePairEncoder, Scratch};
 use super::matcher::Matcher;
-use super::matches::{Matches, Tokens};
-use super::memo::{self, IDS, Memo};
-use super::node::{Node, STARTS_DEFINED};
+use super::memo::{IDS, Memo, WORD, Word};
+use super::node::{Node, STARTS_DEFINED, UNKNOWN};
 use super::normaliser::decode;
-use super::sink::Sink;
+use super::sink::{Room, Sink};
 use super::symbols::Symbols;
 use crate::memory::boxed;
 
 /// Words that are looked for before the first of them is looked up.
-const AHEAD: usize = 8;
+pub const AHEAD: usize = 32;
 /// ASCII characters.
 const ASCII: usize = 128;
+/// Bytes that are looked at together.
+const BITS: usize = u64::BITS as usize;
 /// Values of a byte.
 const BYTES: usize = 256;
 
@@ -23,6 +24,8 @@ const BYTES: usize = 256;
 enum Step {
     /// Nothing joins them.
     Apart,
+    /// Nothing joins them, and a word starts with the second.
+    Word,
     /// They stand in a piece.
     Inside,
     /// They may stand in a piece, or the second may start a user-defined one.
@@ -42,16 +45,21 @@ pub struct Neighbours {
 
 impl Neighbours {
     pub fn new(symbols: &Symbols, characters: &Characters, defined: &Matcher) -> Self {
+        let starts_word =
+            std::array::from_fn(|code| code != 0 && !characters.get(code as u32).is_marked(STARTS_DEFINED | UNKNOWN));
         let mut steps = boxed([Step::Apart; BYTES]);
         let first_byte = |character: char| usize::from(character.encode_utf8(&mut [0; 4]).as_bytes()[0]);
         for (left, steps) in (0..).zip(steps.iter_mut()) {
             let node = characters.get(left);
             for (right, step) in (0..).zip(&mut steps[..ASCII]) {
+                let starts_word = starts_word[right as usize];
                 let right = characters.get(right);
                 if right.is_marked(STARTS_DEFINED) {
                     *step = Step::Ask;
                 } else if symbols.trie.next(node, right) != Node::NOTHING {
                     *step = Step::Inside;
+                } else if starts_word {
+                    *step = Step::Word;
                 }
             }
             for &(right, of_right) in &symbols.characters {
@@ -63,14 +71,7 @@ impl Neighbours {
                 steps[first_byte(start)] = Step::Ask;
             }
         }
-        Self {
-            steps,
-            starts_word: std::array::from_fn(|code| {
-                let node = characters.get(code as u32);
-                !node.is_alone() && !node.is_marked(STARTS_DEFINED)
-            }),
-            has_plain_letters: defined.starts().all(|start| !start.is_ascii_alphabetic()),
-        }
+        Self { steps, starts_word, has_plain_letters: defined.starts().all(|start| !start.is_ascii_alphabetic()) }
     }
 
     #[inline(always)]
@@ -89,53 +90,101 @@ impl BytePairEncoder {
     /// Walks over words; gives where they end, which is `start` if there are none.
     #[inline(always)]
     pub(super) fn walk_words<S: Sink>(&self, bytes: &[u8], start: usize, scratch: &mut Scratch, sink: &mut S) -> usize {
-        // The memory works on all look-ups at once.
-        let mut words = [(0, 0); AHEAD];
-        let (mut end, mut count) = (start, 0);
-        for place in &mut words {
-            if !self.neighbours.starts_word(bytes[end]) {
-                break;
-            }
-            let (next, Some(word)) = self.word_at(bytes, end) else { break };
-            *place = (word, scratch.memo.prefetch(word));
-            end = next;
-            count += 1;
-        }
-        for &(word, hash) in &words[..count] {
-            if let Some((ids, len)) = scratch.memo.get(word, hash) {
+        let Scratch { ahead, memo, new_word, .. } = scratch;
+        let bytes = &bytes[start..];
+        let Some((len, word, goes_on)) = self.word_at(bytes) else { return start };
+        if !goes_on {
+            if let Some((ids, len)) = memo.get(word, Memo::hash(word)) {
                 sink.first_ids(&ids, len);
             } else {
-                self.new_word(word, &mut scratch.word_matches, &mut scratch.memo, sink);
+                self.new_word_in_block(word, new_word, memo, sink);
             }
+            return start + len;
         }
-        end
+        // The memory works on all look-ups at once.
+        let (len, count) = self.look_ahead(bytes, memo, ahead);
+        let mut words = &ahead[..count];
+        loop {
+            sink.write(|room| words = remembered(words, memo, room));
+            let Some((&(word, _), later)) = words.split_first() else { return start + len };
+            self.new_word(word, new_word, memo, sink);
+            words = later;
+        }
     }
 
-    /// Where ASCII characters end that are cut from what follows, from the one at `start` on, and if there are few of them
-    /// these with zeros behind; a certain cut is not far.
+    /// Finds words, and prepares for questions about them: how many bytes they have, and how many they are.
+    #[inline(never)]
+    fn look_ahead(&self, bytes: &[u8], memo: &Memo, words: &mut [(Word, usize); AHEAD]) -> (usize, usize) {
+        let (mut at, mut count) = (0, 0);
+        // A word may start at each byte that is no letter: where one is found before it is known where the last one ends.
+        let (mut block, mut starts) = (0, self.starts(bytes) & !1);
+        while count < AHEAD {
+            while starts == 0 {
+                block += BITS;
+                starts = self.starts(&bytes[block.min(bytes.len())..]);
+            }
+            let end = block + starts.trailing_zeros() as usize;
+            let Some(near) = bytes.get(at..at + WORD + 1).and_then(<[u8]>::first_chunk) else { break };
+            let len = end - at;
+            if len <= WORD && self.neighbours.step(near[(len - 1) % WORD], near[len]) == Step::Word {
+                words[count] = look_for(near, len, memo);
+                count += 1;
+                at = end;
+                starts &= starts - 1;
+                continue;
+            }
+            let Some((len, goes_on)) = self.end_of_word(&bytes[at..], len.min(WORD)) else { break };
+            words[count] = look_for(near, len.min(WORD), memo);
+            count += 1;
+            at += len;
+            if !goes_on {
+                break;
+            }
+            match at.checked_sub(block) {
+                // Its end is behind it still.
+                None => {}
+                Some(passed @ 0..BITS) => starts &= !1 << passed,
+                Some(_) => (block, starts) = (at, self.starts(&bytes[at..]) & !1),
+            }
+        }
+        (at, count)
+    }
+
+    /// A bit for each of 64 bytes with which a word may start where letters end, or all if there are fewer.
     #[inline(always)]
-    pub(super) fn word_at(&self, bytes: &[u8], start: usize) -> (usize, Option<u128>) {
-        let Some(first) = bytes[start..].first_chunk() else { return (start, None) };
-        let first = u128::from_le_bytes(*first);
-        if self.neighbours.has_plain_letters {
-            let len = 1 + letters(first >> 8);
-            if self.neighbours.step(bytes[start + len - 1], bytes[start + len]) == Step::Apart {
-                return (start + len, Some(word(first, len)));
+    fn starts(&self, bytes: &[u8]) -> u64 {
+        let Some(bytes) = bytes.first_chunk::<64>().filter(|_| self.neighbours.has_plain_letters) else { return !0 };
+        bytes.as_chunks().0.iter().rev().fold(0, |starts, bytes| starts << 16 | u64::from(!letters(bytes)))
+    }
+
+    /// The word at the start of some bytes, an ASCII character: how many bytes it has, these with zeros behind, and whether
+    /// another one starts where it ends. None if it is too long, or what follows may be joined with it.
+    #[inline(always)]
+    pub(super) fn word_at(&self, bytes: &[u8]) -> Option<(usize, Word, bool)> {
+        let near: &[u8; WORD + 1] = bytes.first_chunk()?;
+        let [_, behind @ ..] = near;
+        let letters = if self.neighbours.has_plain_letters { letters(behind).trailing_ones() } else { 0 };
+        let len = 1 + (letters as usize).min(WORD - 1);
+        let step = self.neighbours.step(near[len - 1], near[len]);
+        if matches!(step, Step::Word | Step::Apart) {
+            return Some((len, word(near, len), step == Step::Word));
+        }
+        let (len, goes_on) = self.end_of_word(bytes, len)?;
+        Some((len.min(WORD), word(near, len.min(WORD)), goes_on))
+    }
+
+    /// The length of the word at the start of some bytes, of which so many are known, and whether another one follows.
+    #[inline(never)]
+    fn end_of_word(&self, bytes: &[u8], mut len: usize) -> Option<(usize, bool)> {
+        loop {
+            match self.neighbours.step(bytes[len - 1], bytes[len]) {
+                Step::Word => return Some((len, true)),
+                Step::Apart => return Some((len, false)),
+                Step::Inside if len < WORD => len += 1,
+                Step::Ask if !self.may_go_on(bytes, len) => return Some((len, false)),
+                _ => return None,
             }
         }
-        let mut end = start + 1;
-        // The zeros behind the text are joined with nothing.
-        let step = loop {
-            match self.neighbours.step(bytes[end - 1], bytes[end]) {
-                Step::Inside => end += 1,
-                step => break step,
-            }
-        };
-        let len = end - start;
-        if len > memo::WORD || (step == Step::Ask && self.may_go_on(bytes, end)) {
-            return (end, None);
-        }
-        (end, Some(word(first, len)))
     }
 
     /// Whether an ASCII character may be in one segment with the one that follows at `end`, or a user-defined piece starts
@@ -144,77 +193,66 @@ impl BytePairEncoder {
         let (left, right) = (self.characters.get(bytes[end - 1].into()), self.characters.get(decode(&bytes[end..]).0));
         right.is_marked(STARTS_DEFINED) || self.trie.next(left, right) != Node::NOTHING
     }
+}
 
-    /// [`Self::new_word`] where it is rare.
-    #[cold]
-    #[inline(never)]
-    pub(super) fn new_word_in_block<S: Sink>(&self, word: u128, matches: &mut Matches, memo: &mut Memo, sink: &mut S) {
-        self.new_word(word, matches, memo, sink);
+/// Hands over the ids of words up to one that is not remembered; gives those from that on.
+#[inline(never)]
+fn remembered<'a>(
+    words: &'a [(Word, usize)],
+    memo: &Memo,
+    room: &mut Room<'_, { (AHEAD + 1) * IDS }>,
+) -> &'a [(Word, usize)] {
+    for (number, &(word, hash)) in words.iter().enumerate() {
+        let Some((ids, len)) = memo.get(word, hash) else { return &words[number..] };
+        room.first_ids(&ids, len);
     }
+    &[]
+}
 
-    /// Hands over the ids of a word, and remembers them.
-    #[inline(always)]
-    fn new_word<S: Sink>(&self, word: u128, matches: &mut Matches, memo: &mut Memo, sink: &mut S) {
-        // Its last byte is not zero.
-        let len = memo::WORD - word.leading_zeros() as usize / 8;
-        for &byte in &word.to_le_bytes()[..len] {
-            matches.push(self.characters.get(byte.into()));
-        }
-        self.find_pairs(matches);
-        let (mut ids, mut len) = ([0; IDS], 0);
-        self.segments(matches, |tokens| match tokens {
-            Tokens::Ids(some, count) => {
-                some[..count].iter().zip(ids.iter_mut().skip(len)).for_each(|(&id, place)| *place = id);
-                len += count;
-                sink.first_ids(some, count);
-            }
-            Tokens::Other(token) => {
-                len += IDS + 1;
-                self.emit_token(token, sink);
-            }
-        });
-        matches.clear();
-        if len <= IDS {
-            memo.set(word, &ids[..len]);
-        }
-    }
+/// The word of the first `len` bytes, with its hash; prepares for a question about it.
+#[inline(always)]
+fn look_for(bytes: &[u8; WORD + 1], len: usize, memo: &Memo) -> (Word, usize) {
+    let word = word(bytes, len);
+    let hash = Memo::hash(word);
+    memo.prefetch(hash);
+    (word, hash)
 }
 
 /// The first `len` of some bytes.
 #[inline(always)]
-fn word(bytes: u128, len: usize) -> u128 {
-    const MASKS: [u128; memo::WORD + 1] = {
-        let mut masks = [u128::MAX; memo::WORD + 1];
+fn word(bytes: &[u8; WORD + 1], len: usize) -> Word {
+    const MASKS: [Word; WORD + 1] = {
+        let mut masks = [[u64::MAX; 2]; WORD + 1];
         let mut len = 0;
-        while len < memo::WORD {
-            masks[len] = (1 << (8 * len)) - 1;
+        while len < WORD {
+            let ones = u64::MAX;
+            masks[len] = if len < 8 { [(1 << (8 * len)) - 1, 0] } else { [ones, (1 << (8 * (len - 8))) - 1] };
             len += 1;
         }
         masks
     };
-    bytes & MASKS[len]
+    let halves = bytes.as_chunks().0;
+    [u64::from_le_bytes(halves[0]) & MASKS[len][0], u64::from_le_bytes(halves[1]) & MASKS[len][1]]
 }
 
-/// With how many ASCII letters bytes begin, of 15.
+/// A bit for each byte that is an ASCII letter.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-pub fn letters(bytes: u128) -> usize {
+pub fn letters(bytes: &[u8; 16]) -> u16 {
     use std::arch::x86_64::{
-        _mm_add_epi8, _mm_cmplt_epi8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
+        _mm_add_epi8, _mm_cmplt_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8,
     };
-    // SAFETY: SSE2 is part of every x86-64 processor.
-    let others = unsafe {
-        let lower = _mm_or_si128(_mm_set_epi64x((bytes >> 64) as i64, bytes as i64), _mm_set1_epi8(0x20));
+    // SAFETY: SSE2 is part of every x86-64 processor, and there are 16 bytes.
+    unsafe {
+        let lower = _mm_or_si128(_mm_loadu_si128(bytes.as_ptr().cast()), _mm_set1_epi8(0x20));
         // From the least number on are the letters.
         let from_least = _mm_add_epi8(lower, _mm_set1_epi8(i8::MIN.wrapping_sub_unsigned(b'a')));
-        !_mm_movemask_epi8(_mm_cmplt_epi8(from_least, _mm_set1_epi8(i8::MIN + 26)))
-    };
-    (others.trailing_zeros() as usize).min(memo::WORD - 1)
+        _mm_movemask_epi8(_mm_cmplt_epi8(from_least, _mm_set1_epi8(i8::MIN + 26))) as u16
+    }
 }
 
-/// With how many ASCII letters bytes begin, of 15.
+/// A bit for each byte that is an ASCII letter.
 #[cfg(not(target_arch = "x86_64"))]
-pub fn letters(bytes: u128) -> usize {
-    let bytes = bytes.to_le_bytes();
-    bytes[..memo::WORD - 1].iter().take_while(|byte| byte.is_ascii_alphabetic()).count()
+pub fn letters(bytes: &[u8; 16]) -> u16 {
+    (0..16).fold(0, |mask, at| mask | u16::from(bytes[at].is_ascii_alphabetic()) << at)
 }
