@@ -109,7 +109,7 @@ impl BytePairEncoder {
             spaces,
             normaliser: changes.then_some(normaliser),
             kept,
-            neighbours: Neighbours::new(&symbols, &characters, &defined),
+            neighbours: Neighbours::new(&symbols, &characters, &defined, bytes.is_some()),
             defined,
             characters,
             merges: symbols.merges,

@@ -5,7 +5,7 @@ use std::hint::select_unpredictable;
 use super::encoder::BytePairEncoder;
 use super::memo::{IDS, Memo, WORD, Word};
 use super::merges::FIRST;
-use super::node::{DEEP, Node, SYMBOL};
+use super::node::{DEEP, Node, SYMBOL, UNKNOWN};
 use super::pieces::{each_symbol, merge};
 use super::queue::Queue;
 use super::sink::Sink;
@@ -42,7 +42,8 @@ impl BytePairEncoder {
         let (mut ids, mut count, mut others) = ([0; WORD], 0, false);
         let mut emit = |token: u32| {
             let id = token.wrapping_sub(FIRST);
-            if (id as usize) < self.size {
+            let id = if (id as usize) < self.size { Some(id) } else { self.id_of_other(token) };
+            if let Some(id) = id {
                 ids[count % WORD] = id;
                 count += 1;
             } else {
@@ -116,6 +117,19 @@ impl BytePairEncoder {
             count += usize::from(node.goes_on() && end + 1 < len);
         }
         marks & DEEP == 0
+    }
+
+    /// The id of an ASCII character with a mark, or that is no piece; None if that depends on what is before it.
+    #[cold]
+    fn id_of_other(&self, token: u32) -> Option<u32> {
+        let symbol = token & SYMBOL;
+        let id = symbol.wrapping_sub(FIRST) as usize;
+        let code = match token & UNKNOWN {
+            0 if id < self.size => return Some(id as u32),
+            0 => u32::from(self.others[id - self.size]),
+            _ => symbol,
+        };
+        self.bytes.as_ref().map(|ids| ids[code as usize % ids.len()])
     }
 
     /// Merges a word of which pieces were not found.

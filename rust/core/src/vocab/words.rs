@@ -37,16 +37,17 @@ enum Step {
 pub struct Neighbours {
     /// By an ASCII character, and the first byte of the one that follows.
     steps: Box<[[Step; BYTES]; ASCII]>,
-    /// Whether an ASCII character is joined with others, and no user-defined piece starts with it.
+    /// Whether a word may start with an ASCII character: no user-defined piece does, and its ids are its own.
     starts_word: [bool; ASCII],
     /// Whether no user-defined piece starts with an ASCII letter.
     has_plain_letters: bool,
 }
 
 impl Neighbours {
-    pub fn new(symbols: &Symbols, characters: &Characters, defined: &Matcher) -> Self {
-        let starts_word =
-            std::array::from_fn(|code| code != 0 && !characters.get(code as u32).is_marked(STARTS_DEFINED | UNKNOWN));
+    pub fn new(symbols: &Symbols, characters: &Characters, defined: &Matcher, has_bytes: bool) -> Self {
+        // What an unknown character is without bytes depends on what is before it.
+        let marks = if has_bytes { STARTS_DEFINED } else { STARTS_DEFINED | UNKNOWN };
+        let starts_word = std::array::from_fn(|code| code != 0 && !characters.get(code as u32).is_marked(marks));
         let mut steps = boxed([Step::Apart; BYTES]);
         let first_byte = |character: char| usize::from(character.encode_utf8(&mut [0; 4]).as_bytes()[0]);
         for (left, steps) in (0..).zip(steps.iter_mut()) {
