@@ -15,9 +15,9 @@ pub const AHEAD: usize = 32;
 /// ASCII characters.
 const ASCII: usize = 128;
 /// Bytes that are looked at together.
-const BITS: usize = u64::BITS as usize;
-/// Values of a byte.
-const BYTES: usize = 256;
+const BITS: isize = u64::BITS as isize;
+/// Values of two bytes.
+const PAIRS: usize = 1 << 16;
 
 /// What an ASCII character and one that follows it are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,8 @@ enum Step {
 /// What is known of ASCII characters and those that follow them.
 #[derive(Debug)]
 pub struct Neighbours {
-    /// By an ASCII character, and the first byte of the one that follows.
-    steps: Box<[[Step; BYTES]; ASCII]>,
+    /// By the byte of an ASCII character, and above it the first one of the character that follows.
+    steps: Box<[Step; PAIRS]>,
     /// Whether a word may start with an ASCII character: no user-defined piece does, and its ids are its own.
     starts_word: [bool; ASCII],
     /// Whether no user-defined piece starts with an ASCII letter.
@@ -48,36 +48,38 @@ impl Neighbours {
         // What an unknown character is without bytes depends on what is before it.
         let marks = if has_bytes { STARTS_DEFINED } else { STARTS_DEFINED | UNKNOWN };
         let starts_word = std::array::from_fn(|code| code != 0 && !characters.get(code as u32).is_marked(marks));
-        let mut steps = boxed([Step::Apart; BYTES]);
+        let mut steps = boxed(Step::Apart);
+        let place = |left: u32, right: usize| right << 8 | left as usize;
         let first_byte = |character: char| usize::from(character.encode_utf8(&mut [0; 4]).as_bytes()[0]);
-        for (left, steps) in (0..).zip(steps.iter_mut()) {
+        for left in 0..ASCII as u32 {
             let node = characters.get(left);
-            for (right, step) in (0..).zip(&mut steps[..ASCII]) {
-                let starts_word = starts_word[right as usize];
-                let right = characters.get(right);
-                if right.is_marked(STARTS_DEFINED) {
-                    *step = Step::Ask;
-                } else if symbols.trie.next(node, right) != Node::NOTHING {
-                    *step = Step::Inside;
-                } else if starts_word {
-                    *step = Step::Word;
+            for right in 0..ASCII {
+                let of_right = characters.get(right as u32);
+                if of_right.is_marked(STARTS_DEFINED) {
+                    steps[place(left, right)] = Step::Ask;
+                } else if symbols.trie.next(node, of_right) != Node::NOTHING {
+                    steps[place(left, right)] = Step::Inside;
+                } else if starts_word[right] {
+                    steps[place(left, right)] = Step::Word;
                 }
             }
             for &(right, of_right) in &symbols.characters {
                 if !right.is_ascii() && symbols.trie.next(node, of_right) != Node::NOTHING {
-                    steps[first_byte(right)] = Step::Ask;
+                    steps[place(left, first_byte(right))] = Step::Ask;
                 }
             }
             for start in defined.starts().filter(|start| !start.is_ascii()) {
-                steps[first_byte(start)] = Step::Ask;
+                steps[place(left, first_byte(start))] = Step::Ask;
             }
         }
         Self { steps, starts_word, has_plain_letters: defined.starts().all(|start| !start.is_ascii_alphabetic()) }
     }
 
+    /// What the last of `len` bytes and the next one are.
     #[inline(always)]
-    fn step(&self, left: u8, right: u8) -> Step {
-        self.steps[usize::from(left) % ASCII][usize::from(right)]
+    fn step(&self, bytes: &[u8; WORD + 1], len: usize) -> Step {
+        let before = len.wrapping_sub(1) % WORD;
+        self.steps[usize::from(u16::from_le_bytes([bytes[before], bytes[before + 1]]))]
     }
 
     /// Whether a word may start with a byte.
@@ -116,39 +118,41 @@ impl BytePairEncoder {
     /// Finds words, and prepares for questions about them: how many bytes they have, and how many they are.
     #[inline(never)]
     fn look_ahead(&self, bytes: &[u8], memo: &Memo, words: &mut [(Word, usize); AHEAD]) -> (usize, usize) {
-        let (mut at, mut count) = (0, 0);
+        let mut rest = bytes;
         // A word may start at each byte that is no letter: where one is found before it is known where the last one ends.
-        let (mut block, mut starts) = (0, self.starts(bytes) & !1);
-        while count < AHEAD {
+        // Of 64 bytes, so many were passed; below 0 these are still ahead.
+        let (mut passed, mut starts) = (0, self.starts(bytes) & !1);
+        let mut places = words.iter_mut();
+        loop {
             while starts == 0 {
-                block += BITS;
-                starts = self.starts(&bytes[block.min(bytes.len())..]);
+                passed -= BITS;
+                starts = self.starts(rest.get(passed.unsigned_abs()..).unwrap_or_default());
             }
-            let end = block + starts.trailing_zeros() as usize;
-            let Some(near) = bytes.get(at..at + WORD + 1).and_then(<[u8]>::first_chunk) else { break };
-            let len = end - at;
-            if len <= WORD && self.neighbours.step(near[(len - 1) % WORD], near[len]) == Step::Word {
-                words[count] = look_for(near, len, memo);
-                count += 1;
-                at = end;
+            let Some(near) = rest.first_chunk() else { break };
+            let end = starts.trailing_zeros() as isize;
+            let len = (end - passed) as usize;
+            if len <= WORD && self.neighbours.step(near, len) == Step::Word {
+                let Some(place) = places.next() else { break };
+                *place = look_for(near, len, memo);
+                rest = &rest[len..];
+                passed = end;
                 starts &= starts - 1;
                 continue;
             }
-            let Some((len, goes_on)) = self.end_of_word(&bytes[at..], len.min(WORD)) else { break };
-            words[count] = look_for(near, len.min(WORD), memo);
-            count += 1;
-            at += len;
-            if !goes_on {
-                break;
-            }
-            match at.checked_sub(block) {
-                // Its end is behind it still.
-                None => {}
-                Some(passed @ 0..BITS) => starts &= !1 << passed,
-                Some(_) => (block, starts) = (at, self.starts(&bytes[at..]) & !1),
+            let Some((len, goes_on)) = self.end_of_word(rest, len.min(WORD)) else { break };
+            let Some(place) = places.next() else { break };
+            *place = look_for(near, len.min(WORD), memo);
+            rest = &rest[len..];
+            passed += len as isize;
+            match passed {
+                _ if !goes_on => break,
+                // Its end is ahead still.
+                ..0 => {}
+                0..BITS => starts &= !1 << passed,
+                _ => (passed, starts) = (0, self.starts(rest) & !1),
             }
         }
-        (at, count)
+        (bytes.len() - rest.len(), AHEAD - places.len())
     }
 
     /// A bit for each of 64 bytes with which a word may start where letters end, or all if there are fewer.
@@ -166,7 +170,7 @@ impl BytePairEncoder {
         let [_, behind @ ..] = near;
         let letters = if self.neighbours.has_plain_letters { letters(behind).trailing_ones() } else { 0 };
         let len = 1 + (letters as usize).min(WORD - 1);
-        let step = self.neighbours.step(near[len - 1], near[len]);
+        let step = self.neighbours.step(near, len);
         if matches!(step, Step::Word | Step::Apart) {
             return Some((len, word(near, len), step == Step::Word));
         }
@@ -177,8 +181,9 @@ impl BytePairEncoder {
     /// The length of the word at the start of some bytes, of which so many are known, and whether another one follows.
     #[inline(never)]
     fn end_of_word(&self, bytes: &[u8], mut len: usize) -> Option<(usize, bool)> {
+        let near = bytes.first_chunk()?;
         loop {
-            match self.neighbours.step(bytes[len - 1], bytes[len]) {
+            match self.neighbours.step(near, len) {
                 Step::Word => return Some((len, true)),
                 Step::Apart => return Some((len, false)),
                 Step::Inside if len < WORD => len += 1,
