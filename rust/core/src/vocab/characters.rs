@@ -6,7 +6,6 @@ use crate::memory::boxed;
 /// Ids of a character that stands alone at most.
 const IDS: usize = 3;
 
-const ASCII: usize = 1 << 7;
 const BASIC: usize = 1 << 16;
 const PAGE: usize = 1 << 8;
 
@@ -27,8 +26,6 @@ pub struct Characters {
     /// For those of the basic plane which node they are, 0 for one without a symbol.
     places: Box<[u16; BASIC]>,
     nodes: Box<[Node; BASIC]>,
-    /// Those of ASCII characters once more.
-    ascii: [Node; ASCII],
     /// Nodes that are taken; the first is that of characters without a symbol.
     count: u16,
     /// For those of the basic plane their ids, and how many these are: none where they depend on what stands beside it.
@@ -45,7 +42,6 @@ impl Characters {
         Self {
             places: boxed(0),
             nodes: boxed(Node::NOTHING),
-            ascii: std::array::from_fn(|code| Node::alone(UNKNOWN | code as u32)),
             count: 1,
             alone: boxed([0; IDS + 1]),
             pages: vec![0; (0x11_0000 - BASIC) / PAGE],
@@ -66,12 +62,6 @@ impl Characters {
             0 => Node::alone(UNKNOWN | (code % BASIC) as u32),
             place => self.nodes[usize::from(place)],
         }
-    }
-
-    /// The node of an ASCII character.
-    #[inline(always)]
-    pub fn get_ascii(&self, code: u8) -> Node {
-        self.ascii[usize::from(code) % ASCII]
     }
 
     /// The ids of a character of the basic plane, and how many these are; none if they depend on what stands beside it.
@@ -107,9 +97,6 @@ impl Characters {
             }
             self.later[self.pages[at / PAGE] as usize + at % PAGE] = node;
             return;
-        }
-        if code < ASCII {
-            self.ascii[code] = node;
         }
         if node == Node::alone(UNKNOWN | code as u32) {
             self.places[code] = 0;

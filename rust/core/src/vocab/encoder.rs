@@ -15,6 +15,7 @@ use super::normaliser::{Normaliser, SPACE};
 use super::queue::Queue;
 use super::symbols::Symbols;
 use super::trie::Trie;
+use super::word_trie::WordTrie;
 use super::words::{AHEAD, Neighbours};
 use super::{ModelError, unsupported};
 
@@ -42,6 +43,8 @@ pub struct BytePairEncoder {
     pub(super) neighbours: Neighbours,
     pub(super) merges: Merges,
     pub(super) trie: Trie,
+    /// None if there are no words.
+    pub(super) words: Option<WordTrie>,
     /// The characters that are symbols, but no pieces.
     pub(super) others: Vec<char>,
     /// Ids of the bytes, if these stand for characters without a piece.
@@ -114,6 +117,7 @@ impl BytePairEncoder {
             characters,
             merges: symbols.merges,
             trie: symbols.trie,
+            words: symbols.words,
             others: symbols.others,
             bytes,
             unknown,

@@ -18,6 +18,19 @@ const HASHES: usize = 1 << 16;
 /// The bytes of a word, zeros behind them, the first ones lowest.
 pub type Word = [u64; WORD / 8];
 
+/// The bytes of a word, with zeros behind them.
+#[inline(always)]
+pub fn bytes([low, high]: Word) -> [u8; WORD] {
+    (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
+}
+
+/// How many bytes a word has: its last one is not zero.
+#[inline(always)]
+pub fn len([low, high]: Word) -> usize {
+    let zeros = if high == 0 { 64 + low.leading_zeros() } else { high.leading_zeros() };
+    WORD - zeros as usize / 8
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Entry {
     /// Zeros are no word.

@@ -28,6 +28,7 @@ mod texts;
 mod trie;
 mod unused;
 mod walk;
+mod word_trie;
 mod words;
 
 pub use encoder::BytePairEncoder;

@@ -3,34 +3,66 @@
 use std::hint::select_unpredictable;
 
 use super::encoder::BytePairEncoder;
-use super::memo::{IDS, Memo, WORD, Word};
-use super::merges::FIRST;
-use super::node::{DEEP, Node, SYMBOL, UNKNOWN};
+use super::memo::{self, IDS, Memo, WORD, Word};
+use super::merges::{FIRST, NEVER};
+use super::node::{SYMBOL, UNKNOWN};
 use super::pieces::{each_symbol, merge};
-use super::queue::Queue;
 use super::sink::Sink;
-use super::trie::DEPTH;
-use crate::progress::Progress;
-
-/// Beginnings of pieces in a word.
-const BEGINNINGS: usize = WORD * DEPTH;
+use super::word_trie::{Found, WordTrie};
 
 /// Memory for one word after the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct NewWord {
-    /// By length less one and character the tokens of pieces and their beginnings; what is neither is 0.
-    tokens: [[u32; WORD]; DEPTH],
-    waiting: Waiting,
-    queue: Queue,
+    /// By length less one and character the ranks of the pieces that start there, or [`NEVER`].
+    ranks: [[u32; WORD]; WORD],
+    /// Likewise where the symbols of these pieces are.
+    places: [[u32; WORD]; WORD],
+    /// For the beginning of a piece that starts at each character where the nodes behind it are.
+    bases: [u32; WORD],
 }
 
-/// Beginnings of pieces that go on, each with the place of its first character and above it that behind its last.
-#[derive(Debug)]
-struct Waiting([(Node, u64); BEGINNINGS]);
-
-impl Default for Waiting {
+impl Default for NewWord {
     fn default() -> Self {
-        Self([(Node::NOTHING, 0); BEGINNINGS])
+        Self { ranks: [[NEVER; WORD]; WORD], places: [[0; WORD]; WORD], bases: [0; WORD] }
+    }
+}
+
+impl NewWord {
+    /// Finds the pieces that start at each character of a word.
+    #[inline(always)]
+    fn find_pieces(&mut self, bytes: &[u8; WORD], len: usize, trie: &WordTrie) {
+        let Self { ranks, places, bases } = self;
+        *ranks = [[NEVER; WORD]; WORD];
+        for at in 0..len {
+            bases[at] = trie.base(bytes[at]);
+        }
+        for last in 1..len {
+            let mut any = 0;
+            // Where nothing goes on any more nothing is found: to leave that out would cost more.
+            for at in 0..len - last {
+                let Found { rank, base, place } = trie.next(bases[at], bytes[at + last]);
+                ranks[last][at] = rank;
+                places[last][at] = place;
+                bases[at] = base;
+                any |= base;
+            }
+            if any == 0 {
+                break;
+            }
+        }
+    }
+
+    /// The rank of the piece at a place that has so many characters.
+    #[inline(always)]
+    fn rank(&self, at: usize, len: usize) -> u32 {
+        select_unpredictable(len <= WORD, self.ranks[(len - 1) % WORD][at % WORD], NEVER)
+    }
+
+    /// Merges a word in which the pieces were found: a bit for where each symbol starts, and one for the end.
+    #[inline(always)]
+    fn merge<const N: usize>(&self, len: usize) -> u64 {
+        let keys: [u32; N] = std::array::from_fn(|at| self.ranks[1][at] | at as u32);
+        merge(keys, len, |at, len| self.rank(at, len))
     }
 }
 
@@ -38,40 +70,30 @@ impl BytePairEncoder {
     /// Hands over the ids of a word, and remembers them.
     #[inline(always)]
     pub(super) fn new_word<S: Sink>(&self, word: Word, memory: &mut NewWord, memo: &mut Memo, sink: &mut S) {
-        let len = word_len(word);
+        let Some(trie) = &self.words else { return };
+        let bytes = memo::bytes(word);
+        let len = memo::len(word);
+        memory.find_pieces(&bytes, len, trie);
+        let starts = match len {
+            _ if memory.rank(0, len) != NEVER => 1 | 1 << len,
+            ..=8 => memory.merge::<{ WORD / 2 }>(len),
+            _ => memory.merge::<WORD>(len),
+        };
         let (mut ids, mut count, mut others) = ([0; WORD], 0, false);
-        let mut emit = |token: u32| {
-            let id = token.wrapping_sub(FIRST);
-            let id = if (id as usize) < self.size { Some(id) } else { self.id_of_other(token) };
+        each_symbol(starts, len, |at, len| {
+            let id = match len {
+                1 => self.id_of_single(bytes[at % WORD]),
+                _ => Some(trie.symbol(memory.places[(len - 1) % WORD][at % WORD]) - FIRST),
+            };
             if let Some(id) = id {
                 ids[count % WORD] = id;
                 count += 1;
             } else {
                 sink.first_ids(&ids, count);
-                self.emit_token(token, sink);
+                self.emit_token(self.characters.get(bytes[at % WORD].into()).token(), sink);
                 (count, others) = (0, true);
             }
-        };
-        if self.find_pieces_of_word(word, len, memory) {
-            let tokens = &memory.tokens;
-            let ranks = &self.merges.ranks;
-            let rank = |at: usize, len: usize| {
-                let token = select_unpredictable(len <= WORD, tokens[(len - 1) % DEPTH][at % WORD], 0);
-                ranks[(token & SYMBOL) as usize]
-            };
-            let take = |at: usize, len: usize| emit(tokens[(len - 1) % DEPTH][at % WORD]);
-            if tokens[(len - 1) % DEPTH][0] & SYMBOL != 0 {
-                emit(tokens[(len - 1) % DEPTH][0]);
-            } else if len <= WORD / 2 {
-                let keys: [u32; WORD / 2] = std::array::from_fn(|at| rank(at, 2) | at as u32);
-                each_symbol(merge(keys, len, rank), len, take);
-            } else {
-                let keys: [u32; WORD] = std::array::from_fn(|at| rank(at, 2) | at as u32);
-                each_symbol(merge(keys, len, rank), len, take);
-            }
-        } else {
-            self.queued_word(&memory.tokens[0][..len], &mut memory.queue, &mut emit);
-        }
+        });
         sink.first_ids(&ids, count);
         if count <= IDS && !others {
             memo.set(word, &ids[..count]);
@@ -85,68 +107,17 @@ impl BytePairEncoder {
         self.new_word(word, memory, memo, sink);
     }
 
-    /// Finds the pieces that start at each character of a word; says whether these are all.
+    /// The id of a character of a word that stands alone; None if it has several, or they depend on what is before it.
     #[inline(always)]
-    fn find_pieces_of_word(&self, word: Word, len: usize, memory: &mut NewWord) -> bool {
-        let NewWord { tokens, waiting: Waiting(waiting), .. } = memory;
-        let trie = self.trie.nodes();
-        *tokens = [[0; WORD]; DEPTH];
-        let mut characters = [Node::NOTHING; WORD];
-        for (at, character) in characters[..len].iter_mut().enumerate() {
-            *character = self.characters.get_ascii((word[at / 8] >> (8 * (at % 8))) as u8);
-            tokens[0][at] = character.token();
+    fn id_of_single(&self, byte: u8) -> Option<u32> {
+        let token = self.characters.get(byte.into()).token();
+        let (symbol, is_unknown) = (token & SYMBOL, token & UNKNOWN != 0);
+        let id = symbol.wrapping_sub(FIRST);
+        if !is_unknown && (id as usize) < self.size {
+            return Some(id);
         }
-        let (mut marks, mut count) = (0, 0);
-        for at in 0..len - 1 {
-            let pair = trie.next(characters[at], characters[at + 1]);
-            tokens[1][at] = pair.token();
-            marks |= pair.token();
-            waiting[count] = (pair, ((at << 8) | (at + 2)) as u64);
-            count += usize::from(pair.goes_on() && at + 2 < len);
-        }
-        // One loop for all lengths has one branch that fails.
-        let mut done = 0;
-        while done < count {
-            let (node, place) = waiting[done % BEGINNINGS];
-            let (at, end) = ((place >> 8) as usize, (place % 256) as usize);
-            let node = trie.next(node, characters[end % WORD]);
-            tokens[(end - at) % DEPTH][at % WORD] = node.token();
-            marks |= node.token();
-            done += 1;
-            waiting[count % BEGINNINGS] = (node, place + 1);
-            count += usize::from(node.goes_on() && end + 1 < len);
-        }
-        marks & DEEP == 0
+        let code = if is_unknown { symbol } else { self.others[id as usize - self.size].into() };
+        // A space may be written otherwise.
+        self.bytes.as_ref().filter(|_| code < 0x80).map(|ids| ids[code as usize % ids.len()])
     }
-
-    /// The id of an ASCII character with a mark, or that is no piece; None if that depends on what is before it.
-    #[cold]
-    fn id_of_other(&self, token: u32) -> Option<u32> {
-        let symbol = token & SYMBOL;
-        let id = symbol.wrapping_sub(FIRST) as usize;
-        let code = match token & UNKNOWN {
-            0 if id < self.size => return Some(id as u32),
-            0 => u32::from(self.others[id - self.size]),
-            _ => symbol,
-        };
-        self.bytes.as_ref().map(|ids| ids[code as usize % ids.len()])
-    }
-
-    /// Merges a word of which pieces were not found.
-    #[cold]
-    #[inline(never)]
-    fn queued_word(&self, characters: &[u32], queue: &mut Queue, emit: &mut impl FnMut(u32)) {
-        queue.symbols.clear();
-        queue.symbols.extend(characters.iter().map(|character| character & SYMBOL));
-        // Nobody cancels it: a word is short.
-        if queue.merge(&self.merges, &Progress::default(), |_, _| ()).is_ok() {
-            queue.merged().for_each(emit);
-        }
-    }
-}
-
-/// How many bytes a word has: its last one is not zero.
-fn word_len([low, high]: Word) -> usize {
-    let zeros = if high == 0 { 64 + low.leading_zeros() } else { high.leading_zeros() };
-    WORD - zeros as usize / 8
 }

@@ -6,9 +6,11 @@ use super::matcher::Matcher;
 use super::merges::{FIRST, Merges, NEVER, PLACES};
 use super::model::{Kind, Model};
 use super::node::{Node, SYMBOL};
+use super::normaliser::SPACE;
 use super::pair_table::PairTable;
 use super::queue::Queue;
 use super::trie::Trie;
+use super::word_trie::WordTrie;
 use super::{ModelError, unsupported};
 use crate::memory::boxed;
 use crate::progress::Progress;
@@ -27,6 +29,8 @@ pub struct Symbols {
     pub characters: Vec<(char, Node)>,
     /// The ids of pieces that are taken apart again.
     pub unused: HashSet<u32>,
+    /// The longer pieces of ASCII characters that can come about.
+    pub words: Option<WordTrie>,
 }
 
 /// A piece that merging may give.
@@ -94,13 +98,19 @@ impl Symbols {
             merges.pairs = PairTable::new(&pairs);
         }
         let candidates = candidates.iter().zip(&alive).filter(|(_, alive)| **alive).map(|(candidate, _)| candidate);
+        let ascii = candidates.clone().filter_map(|it| {
+            let written = |character| if model.spaces.escape && character == SPACE { ' ' } else { character };
+            let text: Vec<u32> = it.text.chars().map(|character| written(character).into()).collect();
+            text.iter().all(|&code| code < 128).then_some((text, FIRST + it.id))
+        });
+        let words = WordTrie::new(ascii, &merges);
         let unused = candidates.map(|it| it.id).filter(|&id| model.pieces[id as usize].kind == Kind::Unused).collect();
         let pieces = spelled.iter().filter(|it| !dead.contains(&it.1)).map(|(piece, symbol)| (&piece[..], *symbol));
         let trie = Trie::new(pieces.collect())?;
         let mut characters: Vec<(char, Node)> =
             numbers.iter().filter_map(|(&it, symbol)| Some((it, *trie.characters.get(symbol)?))).collect();
         characters.sort_unstable_by_key(|it| it.1.number());
-        Ok(Self { merges, trie, others, characters, unused })
+        Ok(Self { merges, trie, others, characters, unused, words })
     }
 }
 

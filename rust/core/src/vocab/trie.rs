@@ -17,7 +17,7 @@ pub const DEPTH: usize = 16;
 /// Places that a base and a number can lead to.
 const PLACES: usize = MOST_PLACES + MOST_CHARACTERS;
 /// Characters behind a node, each by number and with the node that it leads to.
-type Row = Vec<(usize, usize)>;
+pub type Row = Vec<(usize, usize)>;
 
 /// A trie of pieces.
 #[derive(Debug)]
@@ -51,33 +51,7 @@ impl Trie {
     }
 
     fn of_depth(pieces: &[(&[u32], u32)], numbers: &HashMap<u32, usize>, depth: usize, room: usize) -> Option<Self> {
-        // The first nodes are those of single characters.
-        let mut tokens = vec![0; numbers.len()];
-        let mut rows: Vec<Row> = vec![Row::new(); numbers.len()];
-        let (mut way, mut previous): (Vec<usize>, &[u32]) = (Vec::new(), &[]);
-        // A piece comes after those that it begins with, so their nodes are on the way already.
-        for &(piece, symbol) in pieces {
-            way.truncate(common(previous, piece));
-            previous = piece;
-            if way.is_empty() {
-                way.push(numbers[&piece[0]] - 1);
-            }
-            if way.len() == depth {
-                // It led to the deepest node of this way, and there is more behind it.
-                tokens[way[depth - 1]] = DEEP;
-            }
-            while way.len() < piece.len().min(depth) {
-                let (len, node) = (way.len() + 1, tokens.len());
-                let token = if len == piece.len() { symbol } else { u32::from(len == depth) * DEEP };
-                rows[way[len - 2]].push((numbers[&piece[len - 1]], node));
-                rows.push(Row::new());
-                tokens.push(token);
-                way.push(node);
-            }
-            if tokens.len() > room {
-                return None;
-            }
-        }
+        let Nodes { mut rows, mut tokens } = Nodes::new(pieces, |symbol| numbers[&symbol], numbers.len(), depth, room)?;
         let mut pairs: Vec<(usize, usize)> = pieces
             .iter()
             .flat_map(|(piece, _)| piece.windows(2))
@@ -113,16 +87,64 @@ impl Trie {
 
     /// Its nodes, for many questions.
     #[inline(always)]
-    pub fn nodes(&self) -> Nodes<'_> {
-        Nodes(&self.places)
+    pub fn nodes(&self) -> Places<'_> {
+        Places(&self.places)
     }
 }
 
-/// The nodes of a trie.
-#[derive(Clone, Copy, Debug)]
-pub struct Nodes<'a>(&'a [u64; PLACES]);
+/// The nodes of pieces before they have places, those of single characters first, by number.
+pub struct Nodes {
+    /// What is behind each.
+    pub rows: Vec<Row>,
+    /// What ends at each.
+    pub tokens: Vec<u32>,
+}
 
-impl Nodes<'_> {
+impl Nodes {
+    /// From pieces in order, each as two or more characters and its symbol; `number` gives the number of a character, from 1
+    /// on and at most `most`. None if there are more than `room`.
+    pub fn new(
+        pieces: &[(&[u32], u32)],
+        number: impl Fn(u32) -> usize,
+        most: usize,
+        depth: usize,
+        room: usize,
+    ) -> Option<Self> {
+        let mut tokens = vec![0; most];
+        let mut rows: Vec<Row> = vec![Row::new(); most];
+        let (mut way, mut previous): (Vec<usize>, &[u32]) = (Vec::new(), &[]);
+        // A piece comes after those that it begins with, so their nodes are on the way already.
+        for &(piece, symbol) in pieces {
+            way.truncate(common(previous, piece));
+            previous = piece;
+            if way.is_empty() {
+                way.push(number(piece[0]) - 1);
+            }
+            if way.len() == depth {
+                // It led to the deepest node of this way, and there is more behind it.
+                tokens[way[depth - 1]] = DEEP;
+            }
+            while way.len() < piece.len().min(depth) {
+                let (len, node) = (way.len() + 1, tokens.len());
+                let token = if len == piece.len() { symbol } else { u32::from(len == depth) * DEEP };
+                rows[way[len - 2]].push((number(piece[len - 1]), node));
+                rows.push(Row::new());
+                tokens.push(token);
+                way.push(node);
+            }
+            if tokens.len() > room {
+                return None;
+            }
+        }
+        Some(Self { rows, tokens })
+    }
+}
+
+/// The nodes of a trie in their places.
+#[derive(Clone, Copy, Debug)]
+pub struct Places<'a>(&'a [u64; PLACES]);
+
+impl Places<'_> {
     /// What [`Trie::next`] says.
     #[inline(always)]
     pub fn next(self, from: Node, character: Node) -> Node {
@@ -144,7 +166,7 @@ fn numbers(pieces: &[(&[u32], u32)]) -> HashMap<u32, usize> {
 
 /// For each row a base, so that no two rows have the same and no two nodes the same place, all places below `room`; 0 for
 /// an empty row. None if there is no room.
-fn bases(rows: &[Row], room: usize) -> Option<Vec<usize>> {
+pub fn bases(rows: &[Row], room: usize) -> Option<Vec<usize>> {
     let mut order: Vec<usize> = (0..rows.len()).filter(|&row| !rows[row].is_empty()).collect();
     order.sort_by_key(|&row| Reverse(rows[row].len()));
     let mut bases = vec![0; rows.len()];

@@ -240,7 +240,7 @@ impl BytePairEncoder {
             if node.is_marked(STARTS_DEFINED) && self.defined_at(text, at).is_some() {
                 return at;
             }
-            if code < 0x80 && self.trie.next(matches.last(), node) == Node::NOTHING {
+            if self.neighbours.starts_word(bytes[at]) && self.trie.next(matches.last(), node) == Node::NOTHING {
                 let word = self.word_at(&bytes[at..]).filter(|&(len, ..)| len > 1);
                 if let Some((len, word, _)) = word {
                     if matches.last().is_marked(WORD) || words.len() == WORDS {

@@ -47,7 +47,9 @@ impl Neighbours {
     pub fn new(symbols: &Symbols, characters: &Characters, defined: &Matcher, has_bytes: bool) -> Self {
         // What an unknown character is without bytes depends on what is before it.
         let marks = if has_bytes { STARTS_DEFINED } else { STARTS_DEFINED | UNKNOWN };
-        let starts_word = std::array::from_fn(|code| code != 0 && !characters.get(code as u32).is_marked(marks));
+        let has_words = symbols.words.is_some();
+        let starts_word =
+            std::array::from_fn(|code| has_words && code != 0 && !characters.get(code as u32).is_marked(marks));
         let mut steps = boxed(Step::Apart);
         let place = |left: u32, right: usize| right << 8 | left as usize;
         let first_byte = |character: char| usize::from(character.encode_utf8(&mut [0; 4]).as_bytes()[0]);
