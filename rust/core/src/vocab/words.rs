@@ -8,6 +8,7 @@ use super::node::{Node, STARTS_DEFINED, UNKNOWN};
 use super::normaliser::decode;
 use super::sink::{Room, Sink};
 use super::symbols::Symbols;
+use crate::dispatch;
 use crate::memory::boxed;
 
 /// Words that are looked for before the first of them is looked up.
@@ -107,10 +108,10 @@ impl BytePairEncoder {
             return start + len;
         }
         // The memory works on all look-ups at once.
-        let (len, count) = self.look_ahead(bytes, memo, ahead);
+        let (len, count) = look_ahead(self, bytes, memo, ahead);
         let mut words = &ahead[..count];
         loop {
-            sink.write(|room| words = remembered(words, memo, room));
+            sink.write(|room| words = &words[remembered(words, memo, room)..]);
             let Some((&(word, _), later)) = words.split_first() else { return start + len };
             self.new_word(word, new_word, memo, sink);
             words = later;
@@ -118,7 +119,7 @@ impl BytePairEncoder {
     }
 
     /// Finds words, and prepares for questions about them: how many bytes they have, and how many they are.
-    #[inline(never)]
+    #[inline(always)]
     fn look_ahead(&self, bytes: &[u8], memo: &Memo, words: &mut [(Word, usize); AHEAD]) -> (usize, usize) {
         let mut rest = bytes;
         // A word may start at each byte that is no letter: where one is found before it is known where the last one ends.
@@ -203,18 +204,21 @@ impl BytePairEncoder {
     }
 }
 
-/// Hands over the ids of words up to one that is not remembered; gives those from that on.
-#[inline(never)]
-fn remembered<'a>(
-    words: &'a [(Word, usize)],
-    memo: &Memo,
-    room: &mut Room<'_, { (AHEAD + 1) * IDS }>,
-) -> &'a [(Word, usize)] {
+dispatch!(fn look_ahead(
+    encoder: &BytePairEncoder, bytes: &[u8], memo: &Memo, words: &mut [(Word, usize); AHEAD],
+) -> (usize, usize) = BytePairEncoder::look_ahead);
+dispatch!(fn remembered(
+    words: &[(Word, usize)], memo: &Memo, room: &mut Room<'_, { (AHEAD + 1) * IDS }>,
+) -> usize = write_remembered);
+
+/// Writes the ids of words up to one that is not remembered; gives how many words these are.
+#[inline(always)]
+fn write_remembered(words: &[(Word, usize)], memo: &Memo, room: &mut Room<'_, { (AHEAD + 1) * IDS }>) -> usize {
     for (number, &(word, hash)) in words.iter().enumerate() {
-        let Some((ids, len)) = memo.get(word, hash) else { return &words[number..] };
+        let Some((ids, len)) = memo.get(word, hash) else { return number };
         room.first_ids(&ids, len);
     }
-    &[]
+    words.len()
 }
 
 /// The word of the first `len` bytes, with its hash; prepares for a question about it.
