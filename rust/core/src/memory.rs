@@ -43,6 +43,16 @@ pub fn boxed<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
     vec![value; N].into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("it has {N}"))
 }
 
+/// [`boxed`] in huge pages where the system has them.
+#[must_use]
+pub fn boxed_in_huge_pages<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
+    let mut vector = Vec::with_capacity(N);
+    ask_for_huge_pages(&vector);
+    vector.resize(N, value);
+    // It fails only for another length.
+    vector.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("it has {N}"))
+}
+
 /// An empty vector whose room lies in huge pages where the system has them, if it is so large that the allocator takes it
 /// from the system each time.
 #[must_use]
@@ -55,7 +65,7 @@ pub fn with_room<T: Number>(capacity: usize) -> Vec<T> {
     vector
 }
 
-fn ask_for_huge_pages<T: Number>(vector: &Vec<T>) {
+fn ask_for_huge_pages<T>(vector: &Vec<T>) {
     // Miri has no memory of a system's to give advice about.
     #[cfg(all(target_os = "linux", not(miri)))]
     {

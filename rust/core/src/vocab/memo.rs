@@ -2,7 +2,7 @@
 
 use std::hint::select_unpredictable;
 
-use crate::memory::{boxed, prefetch};
+use crate::memory::{boxed_in_huge_pages, prefetch};
 
 /// Bytes of a word that is remembered at most.
 pub const WORD: usize = 16;
@@ -60,7 +60,7 @@ pub struct Memo(Box<[Ways; HASHES]>);
 
 impl Default for Memo {
     fn default() -> Self {
-        Self(boxed(Ways::default()))
+        Self(boxed_in_huge_pages(Ways::default()))
     }
 }
 
