@@ -2,8 +2,8 @@
 //!
 //! [`model`] reads a model, [`normaliser`] brings a text into the form that its pieces have. [`symbols`] finds which
 //! pieces can come about and from which pairs, [`trie`] which start at a place of a text. [`walk`] goes over a text,
-//! [`matches`] cuts it where no piece goes on and merges what is between, [`queue`] merges what is long, [`texts`] does
-//! many texts on many threads.
+//! [`matches`] cuts it where no piece goes on and merges what is between, [`queue`] merges what is long. [`words`] are
+//! short and ASCII and looked up in a [`memo`]; [`new_words`] are not there yet. [`texts`] does many texts on many threads.
 
 mod characters;
 pub mod encoder;
