@@ -127,7 +127,8 @@ impl BytePairEncoder {
         let (mut passed, mut starts) = (0, self.starts(bytes) & !1);
         let mut places = words.iter_mut();
         loop {
-            while starts == 0 {
+            // A word is too long before the end of a second run of letters is needed.
+            if starts == 0 && passed >= 0 {
                 passed -= BITS;
                 starts = self.starts(rest.get(passed.unsigned_abs()..).unwrap_or_default());
             }
