@@ -7,7 +7,7 @@ use std::hint::select_unpredictable;
 
 use super::characters::{Characters, of_three};
 use super::encoder::BytePairEncoder;
-use super::merges::FIRST;
+use super::merges::{FIRST, NOTHING};
 use super::node::{DEEP, Node, STARTS_DEFINED, SYMBOL};
 use super::pieces::Pieces;
 use super::queue::Queue;
@@ -20,14 +20,6 @@ pub const BLOCK: usize = 256;
 const SHORT: usize = 63;
 /// Characters of a segment that is merged in few registers at most, and half of those in twice as many.
 const FEW: usize = 8;
-
-/// What segments become.
-pub enum Tokens<'a> {
-    /// The ids of some pieces, and how many these are.
-    Ids(&'a [u32; BLOCK], usize),
-    /// A character that is no piece, or what stands in the place of one.
-    Other(u32),
-}
 
 /// Characters that are looked at together, and the pieces that start at each.
 #[derive(Debug)]
@@ -145,9 +137,10 @@ impl BytePairEncoder {
         }
     }
 
-    /// Hands over the tokens of a block whose pairs were looked up, from the first to the last.
+    /// Hands over the tokens of a block whose pairs were looked up, from the first to the last: the ids of some pieces, how
+    /// many these are, and behind them a character that is no piece or what stands in the place of one, or [`NOTHING`].
     #[inline(always)]
-    pub(super) fn segments(&self, matches: &mut Matches, mut take: impl FnMut(Tokens<'_>)) {
+    pub(super) fn segments(&self, matches: &mut Matches, mut take: impl FnMut(&[u32; BLOCK], usize, u32)) {
         let mut ids = [0; BLOCK];
         let mut count = 0;
         let size = self.size as u32;
@@ -158,14 +151,13 @@ impl BytePairEncoder {
                 ids[count % BLOCK] = id;
                 count += 1;
             } else {
-                take(Tokens::Ids(&ids, count));
-                take(Tokens::Other(token));
+                take(&ids, count, token);
                 count = 0;
             }
         };
         if !self.find_pieces(matches) {
             self.queued_block(matches, &mut emit);
-            return take(Tokens::Ids(&ids, count));
+            return take(&ids, count, NOTHING);
         }
         // A piece that starts before `reach` goes up to there.
         let (mut cuts, mut reach) = (0, 0);
@@ -190,7 +182,7 @@ impl BytePairEncoder {
                 self.queued(matches, start, end, &mut emit);
             }
         }
-        take(Tokens::Ids(&ids, count));
+        take(&ids, count, NOTHING);
     }
 
     /// Finds the pieces that start at each character; says whether these are all.

@@ -2,12 +2,12 @@
 
 use super::characters::of_three;
 use super::encoder::{BytePairEncoder, MARGIN, Scratch};
-use super::matches::Tokens;
 use super::memo::Memo;
-use super::merges::FIRST;
+use super::merges::{FIRST, NOTHING};
 use super::node::{END, Node, STARTS_DEFINED, SYMBOL, UNKNOWN, WORD};
 use super::normaliser::decode;
 use super::sink::Sink;
+use crate::memory::prefetch_slice;
 use crate::progress::{Cancelled, Progress};
 
 /// A prepared text without characters.
@@ -19,6 +19,8 @@ const NO_TEXT: &str = match std::str::from_utf8(&[0; MARGIN]) {
 const RUN: usize = 32;
 /// Words in the place of characters at most.
 const WORDS: usize = 64;
+/// Bytes of a later text that are prefetched at most; what follows comes by itself.
+const PREFETCHED: usize = 1 << 12;
 /// Bytes between two looks at whether to go on.
 const BETWEEN_CHECKS: usize = 1 << 20;
 
@@ -47,7 +49,10 @@ impl BytePairEncoder {
         sink: &mut S,
     ) -> Result<bool, Cancelled> {
         scratch.matches.clear();
-        for text in texts {
+        for (number, text) in texts.iter().enumerate() {
+            if let Some(later) = texts.get(number + 2) {
+                prefetch_slice(&later.as_bytes()[..later.len().min(PREFETCHED)]);
+            }
             progress.check()?;
             if sink.is_full() {
                 return Ok(false);
@@ -278,18 +283,20 @@ impl BytePairEncoder {
             kept = open;
         }
         let (memo, words, new_word) = (&mut scratch.memo, &scratch.words, &mut *scratch.new_word);
-        self.segments(matches, |tokens| match tokens {
-            Tokens::Ids(ids, count) => sink.first_ids(ids, count),
-            Tokens::Other(token) if token & WORD != 0 => {
+        self.segments(matches, |ids, count, token| {
+            sink.first_ids(ids, count);
+            if token & WORD != 0 {
                 let (word, hash) = words[(token & SYMBOL) as usize];
                 if let Some((ids, len)) = memo.get(word, hash) {
                     sink.first_ids(&ids, len);
                 } else {
                     self.new_word_in_block(word, new_word, memo, sink);
                 }
+            } else if token == END {
+                sink.end();
+            } else if token != NOTHING {
+                self.emit_token(token, sink);
             }
-            Tokens::Other(END) => sink.end(),
-            Tokens::Other(token) => self.emit_token(token, sink),
         });
         matches.start_with(kept);
         if kept == 0 {
