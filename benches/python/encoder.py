@@ -27,7 +27,7 @@ import zstandard
 from belle_data import _native
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 MODES = ("base", "paper", "chinese-llama", "safe")
@@ -35,6 +35,7 @@ TRAINING_LINES = 300_000
 FUZZED = 100_000
 SEED = 20261122
 LINES_AT_ONCE = 20_000
+ROUNDS = 6
 SLOW = ("sentencepiece", "tokenizers")
 PARTS = (
     *(" ", "  ", "   ", "\u3000", "▁", "▁▁", " ▁", "\t", "\n", "\x00", "\x7f", "\r\n"),
@@ -180,12 +181,6 @@ def at_once(lines: list[str]) -> Iterator[list[str]]:
     return (lines[first : first + LINES_AT_ONCE] for first in range(0, len(lines), LINES_AT_ONCE))
 
 
-def each(work: Callable[[Any], Any], parts: Iterable[Any]) -> None:
-    """Work on one part after the other; the result of one is gone before the next."""
-    for part in parts:
-        work(part)
-
-
 def megabytes(lines: list[str]) -> float:
     """Of some lines in UTF-8."""
     return sum(len(line.encode()) for line in lines) / 1e6
@@ -194,9 +189,9 @@ def megabytes(lines: list[str]) -> float:
 def measure_rates(data: Path, work: Path, modes: tuple[str, ...]) -> None:
     """Print MB per CPU second of one thread for each model, each line once, and how many times each peer's that is.
 
-    All in turn, the best of three rounds, 20,000 lines a call. Each round is cold: ours and the fast peers get all
-    lines and are made anew, the slow ones a tenth of the lines that they have not seen, taken at random: of rows with
-    four texts every tenth would always be one of the same two.
+    20,000 lines a call, and of each call the best of six rounds in which all have their turn, for other work on the
+    machine disturbs some calls of each round. Each round is cold: ours and the peers are made anew and get each line
+    once, the slow ones a tenth of them at random: of rows with four texts every tenth would be one of the same two.
     """
     _native.set_threads(1)
     texts = {"zh_text": zh_text(data), "alpaca_en": alpaca(data, "alpaca_en")}
@@ -204,20 +199,19 @@ def measure_rates(data: Path, work: Path, modes: tuple[str, ...]) -> None:
         for name, lines in texts.items():
             if mode != "base" and name != "zh_text":
                 continue
-            columns = [pa.array(some, pa.string()) for some in at_once(lines)]
             stored = (work / f"{mode}.model").read_bytes()
-            shuffled = random.Random(SEED).sample(lines, len(lines))
+            few = random.Random(SEED).sample(lines, len(lines) // 10)
+            parts = {True: list(at_once(few)), False: list(at_once(lines))}
+            columns = [pa.array(part, pa.string()) for part in parts[False]]
             loading = min(seconds(partial(_native.BytePairEncoder, stored)) for _ in range(3))
-            rates = dict.fromkeys(["encode", "count"], 0.0)
-            for first in range(3):
-                for run in ("encode", "count"):
-                    encoder = _native.BytePairEncoder(stored)
-                    took = seconds(partial(each, getattr(encoder, run), columns))
-                    rates[run] = max(rates[run], megabytes(lines) / took)
-                for peer, encode in peers(work, mode).items():
-                    part = shuffled[first::10] if peer in SLOW else lines
-                    took = seconds(partial(each, encode, at_once(part)))
-                    rates[peer] = max(rates.get(peer, 0.0), megabytes(part) / took)
+            best: dict[str, list[float]] = {}
+            for _ in range(ROUNDS):
+                runs = {run: (getattr(_native.BytePairEncoder(stored), run), columns) for run in ("encode", "count")}
+                runs |= {peer: (encode, parts[peer in SLOW]) for peer, encode in peers(work, mode).items()}
+                for run, (encode, calls) in runs.items():
+                    took = [seconds(partial(encode, call)) for call in calls]
+                    best[run] = list(map(min, took, best.get(run, took)))
+            rates = {run: megabytes(few if run in SLOW else lines) / sum(took) for run, took in best.items()}
             ratios = ", ".join(
                 f"{peer} {rate:.1f} ({rates['encode'] / rate:.1f} times)"
                 for peer, rate in rates.items()
