@@ -60,7 +60,6 @@ pub struct BytePairEncoder {
 }
 
 /// Memory for texts that are done one after the other, kept for later ones.
-#[derive(Default)]
 pub struct Scratch {
     /// The text with its spaces before and behind.
     pub(super) text: String,
@@ -74,6 +73,23 @@ pub struct Scratch {
     pub(super) queue: Queue,
     /// How many ids the last texts had of those they could have had at most.
     pub(super) share: Option<f64>,
+}
+
+impl Scratch {
+    /// With a memory that knows the pieces that are words.
+    pub(super) fn new(words: Option<&WordTrie>) -> Self {
+        let pieces = words.into_iter().flat_map(|words| &words.pieces);
+        Self {
+            text: String::new(),
+            memo: Memo::with(pieces.map(|&(word, symbol)| (word, symbol - FIRST))),
+            ahead: Box::default(),
+            matches: Box::default(),
+            words: Vec::new(),
+            new_word: Box::default(),
+            queue: Queue::default(),
+            share: None,
+        }
+    }
 }
 
 impl BytePairEncoder {
@@ -117,13 +133,14 @@ impl BytePairEncoder {
             characters,
             merges: symbols.merges,
             trie: symbols.trie,
-            words: symbols.words,
             others: symbols.others,
             bytes,
             unknown,
             unused: symbols.unused,
             all_ids,
-            scratch: Mutex::default(),
+            // The first texts do not wait for it.
+            scratch: Mutex::new(vec![Scratch::new(symbols.words.as_ref())]),
+            words: symbols.words,
         })
     }
 

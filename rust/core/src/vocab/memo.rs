@@ -24,6 +24,12 @@ pub fn bytes([low, high]: Word) -> [u8; WORD] {
     (u128::from(high) << 64 | u128::from(low)).to_le_bytes()
 }
 
+/// The word of some ASCII codes, at most [`WORD`].
+pub fn word(codes: &[u32]) -> Word {
+    let word = codes.iter().rev().fold(0u128, |word, &code| word << 8 | u128::from(code));
+    [word as u64, (word >> 64) as u64]
+}
+
 /// How many bytes a word has: its last one is not zero.
 #[inline(always)]
 pub fn len([low, high]: Word) -> usize {
@@ -58,13 +64,16 @@ struct Ways([Entry; WAYS]);
 #[derive(Debug)]
 pub struct Memo(Box<[Ways; HASHES]>);
 
-impl Default for Memo {
-    fn default() -> Self {
-        Self(boxed_in_huge_pages(Ways::default()))
-    }
-}
-
 impl Memo {
+    /// Remembers words that are pieces, each with its id, where the newest would be.
+    pub fn with(pieces: impl Iterator<Item = (Word, u32)>) -> Self {
+        let mut memo = Self(boxed_in_huge_pages(Ways::default()));
+        for (word, id) in pieces {
+            memo.0[Self::hash(word) % HASHES].0[WAYS - 1] = Entry { word, ids: [id, 0, 0, 0] };
+        }
+        memo
+    }
+
     /// The place of a word.
     #[inline(always)]
     pub fn hash(word: Word) -> usize {

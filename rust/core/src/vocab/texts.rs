@@ -60,7 +60,7 @@ impl Scratch {
 impl BytePairEncoder {
     fn with_scratch<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
         let kept = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut scratch = kept.unwrap_or_default();
+        let mut scratch = kept.unwrap_or_else(|| Scratch::new(self.words.as_ref()));
         let result = work(&mut scratch);
         self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
         result

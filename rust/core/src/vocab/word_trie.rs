@@ -3,7 +3,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::memo::WORD;
+use super::memo::{self, WORD, Word};
 use super::merges::{Merges, NEVER};
 use super::node::MOST_PLACES;
 use super::trie::{Nodes, bases};
@@ -25,6 +25,8 @@ pub struct WordTrie {
     bases: [u32; ASCII],
     places: Box<[u64; PLACES]>,
     symbols: Box<[u32; PLACES]>,
+    /// The pieces as words, and the symbol of each.
+    pub pieces: Vec<(Word, u32)>,
 }
 
 /// What a byte leads to.
@@ -54,8 +56,9 @@ impl WordTrie {
                 symbols[base + byte] = tokens[node];
             }
         }
+        let pieces = pieces.iter().map(|&(piece, symbol)| (memo::word(piece), symbol)).collect();
         let bases = std::array::from_fn(|byte| if byte == 0 { 0 } else { bases[byte - 1] as u32 });
-        Some(Self { bases, places, symbols })
+        Some(Self { bases, places, symbols, pieces })
     }
 
     /// Where the nodes behind an ASCII byte are.
