@@ -8,7 +8,8 @@ use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi, to_ffi};
 use arrow_array::ffi_stream::{ArrayStreamReader, FFI_ArrowArrayStream};
 use arrow_array::types::{Int8Type, UInt32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Int8Array, ListArray, RecordBatch, StringArray, StructArray, make_array,
+    Array, ArrayRef, DictionaryArray, Int8Array, ListArray, RecordBatch, StringArray, StringArrayType, StructArray,
+    make_array,
 };
 use arrow_buffer::{Buffer, OffsetBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
@@ -109,18 +110,25 @@ pub fn import(data: &Bound<'_, PyAny>) -> PyResult<Vec<ArrayRef>> {
 pub fn texts_of<'a>(arrays: &'a [ArrayRef], lack: &str) -> PyResult<Vec<&'a str>> {
     let mut texts = Vec::with_capacity(arrays.iter().map(arrow_array::Array::len).sum());
     for array in arrays {
-        if let Some(row) = (0..array.len()).find(|&row| array.is_null(row)) {
+        if array.null_count() > 0
+            && let Some(row) = (0..array.len()).find(|&row| array.is_null(row))
+        {
             let row = texts.len() + row;
             return Err(PyValueError::new_err(format!("text {row} is null: {lack}")));
         }
         match array.data_type() {
-            DataType::Utf8 => texts.extend(array.as_string::<i32>().iter().flatten()),
-            DataType::LargeUtf8 => texts.extend(array.as_string::<i64>().iter().flatten()),
-            DataType::Utf8View => texts.extend(array.as_string_view().iter().flatten()),
+            DataType::Utf8 => texts.extend(all(array.as_string::<i32>())),
+            DataType::LargeUtf8 => texts.extend(all(array.as_string::<i64>())),
+            DataType::Utf8View => texts.extend(all(array.as_string_view())),
             other => return Err(PyTypeError::new_err(format!("texts must be strings, not {other}"))),
         }
     }
     Ok(texts)
+}
+
+/// The texts of an array without nulls.
+fn all<'a>(array: impl StringArrayType<'a>) -> impl Iterator<Item = &'a str> {
+    (0..array.len()).map(move |row| array.value(row))
 }
 
 /// The turns of some rows, in buffers that Arrow may share with other libraries.

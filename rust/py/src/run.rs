@@ -53,24 +53,26 @@ pub fn run_long<T: Send>(
 ) -> PyResult<T> {
     let pool = pool()?;
     py.detach(|| {
-        std::thread::scope(|scope| {
+        pool.in_place_scope(|scope| {
             let (finished, wait) = channel();
-            let worker = scope.spawn(move || {
-                let result = catch_unwind(AssertUnwindSafe(|| pool.install(work)));
+            scope.spawn(move |_| {
                 // The receiver is gone only if this scope is unwinding already.
-                let _ = finished.send(());
-                result
+                let _ = finished.send(catch_unwind(AssertUnwindSafe(work)));
             });
             let mut interrupted = None;
-            while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(SIGNAL_INTERVAL) {
+            let result = loop {
+                match wait.recv_timeout(SIGNAL_INTERVAL) {
+                    Ok(result) => break result,
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => break Err(Box::new("it ended without a result")),
+                }
                 if interrupted.is_none()
                     && let Err(error) = Python::attach(|py: Python<'_>| py.check_signals())
                 {
                     progress.cancel();
                     interrupted = Some(error);
                 }
-            }
-            let result = worker.join().unwrap_or_else(Err);
+            };
             if let Some(error) = interrupted {
                 return Err(error);
             }

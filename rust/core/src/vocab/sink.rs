@@ -6,9 +6,9 @@ use super::walk::{Walk, walk};
 use crate::progress::Cancelled;
 use crate::{dispatch, memory};
 
-dispatch!(fn walk_ids(over: &mut Walk<'_, Ids>) -> Result<(), Cancelled> = walk);
-dispatch!(fn walk_count(over: &mut Walk<'_, Count>) -> Result<(), Cancelled> = walk);
-dispatch!(fn walk_histogram(over: &mut Walk<'_, Histogram>) -> Result<(), Cancelled> = walk);
+dispatch!(fn walk_ids(over: &mut Walk<'_, Ids>) -> Result<bool, Cancelled> = walk);
+dispatch!(fn walk_count(over: &mut Walk<'_, Count>) -> Result<bool, Cancelled> = walk);
+dispatch!(fn walk_histogram(over: &mut Walk<'_, Histogram>) -> Result<bool, Cancelled> = walk);
 
 /// Ids that are copied together.
 const TOGETHER: usize = 4;
@@ -56,8 +56,8 @@ pub trait Sink {
     }
     /// Whether the text has an id and its last one is `id`.
     fn ends_with(&self, id: u32) -> bool;
-    /// Walks over a text, compiled for the instruction set in use.
-    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled>
+    /// Walks over texts, compiled for the instruction set in use.
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<bool, Cancelled>
     where
         Self: Sized;
     /// Takes the first `len` of some ids, of which there are a multiple of [`TOGETHER`].
@@ -140,7 +140,7 @@ impl Sink for Ids {
         }
     }
 
-    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<bool, Cancelled> {
         walk_ids(walk)
     }
 }
@@ -185,7 +185,7 @@ impl Sink for Count {
         self.last = room.ids().last().map_or(self.last, |last| Some(last.cast_unsigned()));
     }
 
-    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<bool, Cancelled> {
         walk_count(walk)
     }
 }
@@ -227,7 +227,7 @@ impl Sink for Histogram {
         room.ids().iter().for_each(|id| self.id(id.cast_unsigned()));
     }
 
-    fn walk(walk: &mut Walk<'_, Self>) -> Result<(), Cancelled> {
+    fn walk(walk: &mut Walk<'_, Self>) -> Result<bool, Cancelled> {
         walk_histogram(walk)
     }
 }

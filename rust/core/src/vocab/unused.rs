@@ -25,11 +25,13 @@ impl BytePairEncoder {
         sink: &mut S,
     ) -> Result<(), Cancelled> {
         let mut ids = Ids::default();
-        self.walk(Some(text), scratch, progress, &mut ids)?;
-        self.walk(None, scratch, progress, &mut ids)?;
+        self.walk(&[text], scratch, progress, &mut ids)?;
         if ids.all.iter().any(|id| self.unused.contains(&id.cast_unsigned())) {
             ids = Ids::default();
-            self.take_apart(text, scratch, progress, &mut ids)?;
+            let mut prepared = String::new();
+            self.prepare(text, &mut prepared);
+            self.take_apart(&prepared, scratch, progress, &mut ids)?;
+            scratch.queue.shrink();
         }
         ids.all.into_iter().for_each(|id| sink.id(id.cast_unsigned()));
         sink.end();

@@ -24,10 +24,10 @@ const PREFETCHED: usize = 1 << 12;
 /// Bytes between two looks at whether to go on.
 const BETWEEN_CHECKS: usize = 1 << 20;
 
-/// A prepared text, or none at the end of all, and what is needed on the way over it.
+/// Texts, and what is needed on the way over them.
 pub struct Walk<'a, S> {
     encoder: &'a BytePairEncoder,
-    text: Option<&'a str>,
+    texts: &'a [&'a str],
     scratch: &'a mut Scratch,
     progress: &'a Progress,
     sink: &'a mut S,
@@ -35,8 +35,8 @@ pub struct Walk<'a, S> {
 
 /// The body that is compiled for each instruction set.
 #[inline(always)]
-pub fn walk<S: Sink>(walk: &mut Walk<'_, S>) -> Result<(), Cancelled> {
-    walk.encoder.walk_over(walk.text, walk.scratch, walk.progress, walk.sink)
+pub fn walk<S: Sink>(walk: &mut Walk<'_, S>) -> Result<bool, Cancelled> {
+    walk.encoder.walk_texts(walk.texts, walk.scratch, walk.progress, walk.sink)
 }
 
 impl BytePairEncoder {
@@ -48,33 +48,61 @@ impl BytePairEncoder {
         progress: &Progress,
         sink: &mut S,
     ) -> Result<bool, Cancelled> {
-        scratch.matches.clear();
-        for (number, text) in texts.iter().enumerate() {
-            if let Some(later) = texts.get(number + 2) {
-                prefetch_slice(&later.as_bytes()[..later.len().min(PREFETCHED)]);
+        if self.unused.is_empty() {
+            return self.walk(texts, scratch, progress, sink);
+        }
+        for text in texts {
+            if sink.is_full() {
+                break;
             }
+            self.walk_twice(text, scratch, progress, sink)?;
+        }
+        Ok(!sink.is_full())
+    }
+
+    /// [`Self::encode_texts`] for a model without unused pieces; those of another one are taken for normal ones.
+    pub(super) fn walk<S: Sink>(
+        &self,
+        texts: &[&str],
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<bool, Cancelled> {
+        S::walk(&mut Walk { encoder: self, texts, scratch, progress, sink })
+    }
+
+    #[inline(always)]
+    fn walk_texts<S: Sink>(
+        &self,
+        texts: &[&str],
+        scratch: &mut Scratch,
+        progress: &Progress,
+        sink: &mut S,
+    ) -> Result<bool, Cancelled> {
+        scratch.matches.clear();
+        let mut prepared = std::mem::take(&mut scratch.text);
+        for number in 0..=texts.len() {
             progress.check()?;
             if sink.is_full() {
                 return Ok(false);
             }
-            let mut prepared = std::mem::take(&mut scratch.text);
-            self.prepare(text, &mut prepared);
-            if self.unused.is_empty() {
-                self.walk(Some(&prepared), scratch, progress, sink)?;
-            } else {
-                self.walk_twice(&prepared, scratch, progress, sink)?;
+            if let Some(later) = texts.get(number + 2) {
+                prefetch_slice(&later.as_bytes()[..later.len().min(PREFETCHED)]);
             }
-            if prepared.capacity() <= BETWEEN_CHECKS {
-                scratch.text = prepared;
+            // What the last text leaves in the block is done with one that has nothing.
+            self.prepare(texts.get(number).unwrap_or(&""), &mut prepared);
+            self.walk_over(&prepared, number == texts.len(), scratch, progress, sink)?;
+            if prepared.capacity() > BETWEEN_CHECKS {
+                prepared = String::new();
             }
             scratch.queue.shrink();
         }
-        self.walk(None, scratch, progress, sink)?;
+        scratch.text = prepared;
         Ok(!sink.is_full())
     }
 
     /// Sets `prepared` to the normalised text and [`MARGIN`] zeros.
-    fn prepare(&self, text: &str, prepared: &mut String) {
+    pub(super) fn prepare(&self, text: &str, prepared: &mut String) {
         prepared.clear();
         prepared.reserve(text.len() + MARGIN + 2);
         if !text.is_empty() && !self.normalise(text, prepared) {
@@ -102,27 +130,17 @@ impl BytePairEncoder {
         true
     }
 
-    /// Cuts a prepared text and hands over the ids of each segment; those at its end only with a later text, or with none.
-    pub(super) fn walk<S: Sink>(
-        &self,
-        text: Option<&str>,
-        scratch: &mut Scratch,
-        progress: &Progress,
-        sink: &mut S,
-    ) -> Result<(), Cancelled> {
-        S::walk(&mut Walk { encoder: self, text, scratch, progress, sink })
-    }
-
+    /// Cuts a prepared text and hands over the ids of each segment; those at its end only with a later text, or when all is
+    /// over.
     #[inline(always)]
     fn walk_over<S: Sink>(
         &self,
-        text: Option<&str>,
+        text: &str,
+        is_over: bool,
         scratch: &mut Scratch,
         progress: &Progress,
         sink: &mut S,
     ) -> Result<(), Cancelled> {
-        let is_over = text.is_none();
-        let text = text.unwrap_or(NO_TEXT);
         let end = text.len() - MARGIN;
         let (mut at, mut check) = (0, BETWEEN_CHECKS);
         loop {
