@@ -201,13 +201,14 @@ def measure_rates(data: Path, work: Path, modes: tuple[str, ...]) -> None:
                 continue
             stored = (work / f"{mode}.model").read_bytes()
             few = random.Random(SEED).sample(lines, len(lines) // 10)
-            parts = {True: list(at_once(few)), False: list(at_once(lines))}
-            columns = [pa.array(part, pa.string()) for part in parts[False]]
+            parts, few_parts = list(at_once(lines)), list(at_once(few))
+            columns = [pa.array(part, pa.string()) for part in parts]
             loading = min(seconds(partial(_native.BytePairEncoder, stored)) for _ in range(3))
             best: dict[str, list[float]] = {}
             for _ in range(ROUNDS):
                 runs = {run: (getattr(_native.BytePairEncoder(stored), run), columns) for run in ("encode", "count")}
-                runs |= {peer: (encode, parts[peer in SLOW]) for peer, encode in peers(work, mode).items()}
+                for peer, encode in peers(work, mode).items():
+                    runs[peer] = (encode, few_parts if peer in SLOW else parts)
                 for run, (encode, calls) in runs.items():
                     took = [seconds(partial(encode, call)) for call in calls]
                     best[run] = list(map(min, took, best.get(run, took)))

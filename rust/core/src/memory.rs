@@ -39,8 +39,7 @@ pub fn zeroed<T: Number>(len: usize) -> Vec<T> {
 /// An array on the heap that was never on the stack, where a large one may have no room.
 #[must_use]
 pub fn boxed<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
-    // It fails only for another length.
-    vec![value; N].into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("it has {N}"))
+    into_array(vec![value; N])
 }
 
 /// [`boxed`] in huge pages where the system has them.
@@ -49,6 +48,13 @@ pub fn boxed_in_huge_pages<T: Copy, const N: usize>(value: T) -> Box<[T; N]> {
     let mut vector = Vec::with_capacity(N);
     ask_for_huge_pages(&vector);
     vector.resize(N, value);
+    into_array(vector)
+}
+
+/// An array of a vector of its length.
+// On the stack a large one may have no room.
+#[allow(clippy::unnecessary_box_returns)]
+fn into_array<T, const N: usize>(vector: Vec<T>) -> Box<[T; N]> {
     // It fails only for another length.
     vector.into_boxed_slice().try_into().unwrap_or_else(|_| unreachable!("it has {N}"))
 }

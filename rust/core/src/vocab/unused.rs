@@ -8,6 +8,7 @@ use super::node::{STARTS_DEFINED, SYMBOL, UNKNOWN, WORD};
 use super::normaliser::decode;
 use super::queue::MARKED;
 use super::sink::{Ids, Sink};
+use super::walk::Walk;
 use crate::progress::{Cancelled, Progress};
 
 /// Marks a user-defined piece among symbols of a whole text.
@@ -25,7 +26,7 @@ impl BytePairEncoder {
         sink: &mut S,
     ) -> Result<(), Cancelled> {
         let mut ids = Ids::default();
-        self.walk(&[text], scratch, progress, &mut ids)?;
+        Ids::walk(&mut Walk { encoder: self, texts: &[text], scratch, progress, sink: &mut ids })?;
         if ids.all.iter().any(|id| self.unused.contains(&id.cast_unsigned())) {
             ids = Ids::default();
             let mut prepared = String::new();

@@ -26,17 +26,39 @@ const BETWEEN_CHECKS: usize = 1 << 20;
 
 /// Texts, and what is needed on the way over them.
 pub struct Walk<'a, S> {
-    encoder: &'a BytePairEncoder,
-    texts: &'a [&'a str],
-    scratch: &'a mut Scratch,
-    progress: &'a Progress,
-    sink: &'a mut S,
+    pub encoder: &'a BytePairEncoder,
+    pub texts: &'a [&'a str],
+    pub scratch: &'a mut Scratch,
+    pub progress: &'a Progress,
+    pub sink: &'a mut S,
 }
 
-/// The body that is compiled for each instruction set.
+/// Hands the ids of texts to the sink, as long as it wants more; says whether these are all. Unused pieces are taken for
+/// normal ones. The body that is compiled for each instruction set.
 #[inline(always)]
 pub fn walk<S: Sink>(walk: &mut Walk<'_, S>) -> Result<bool, Cancelled> {
-    walk.encoder.walk_texts(walk.texts, walk.scratch, walk.progress, walk.sink)
+    let Walk { encoder, texts, scratch, progress, sink } = walk;
+    scratch.matches.clear();
+    let mut prepared = std::mem::take(&mut scratch.text);
+    for number in 0..=texts.len() {
+        progress.check()?;
+        if sink.is_full() {
+            return Ok(false);
+        }
+        // A short text is done before the memory has answered: it is asked for the one after the next.
+        if let Some(later) = texts.get(number + 2) {
+            prefetch_slice(&later.as_bytes()[..later.len().min(PREFETCHED)]);
+        }
+        // What the last text leaves in the block is done with one that has nothing.
+        encoder.prepare(texts.get(number).unwrap_or(&""), &mut prepared);
+        encoder.walk_over(&prepared, number == texts.len(), scratch, progress, *sink)?;
+        if prepared.capacity() > BETWEEN_CHECKS {
+            prepared = String::new();
+        }
+        scratch.queue.shrink();
+    }
+    scratch.text = prepared;
+    Ok(!sink.is_full())
 }
 
 impl BytePairEncoder {
@@ -49,7 +71,7 @@ impl BytePairEncoder {
         sink: &mut S,
     ) -> Result<bool, Cancelled> {
         if self.unused.is_empty() {
-            return self.walk(texts, scratch, progress, sink);
+            return S::walk(&mut Walk { encoder: self, texts, scratch, progress, sink });
         }
         for text in texts {
             if sink.is_full() {
@@ -57,47 +79,6 @@ impl BytePairEncoder {
             }
             self.walk_twice(text, scratch, progress, sink)?;
         }
-        Ok(!sink.is_full())
-    }
-
-    /// [`Self::encode_texts`] for a model without unused pieces; those of another one are taken for normal ones.
-    pub(super) fn walk<S: Sink>(
-        &self,
-        texts: &[&str],
-        scratch: &mut Scratch,
-        progress: &Progress,
-        sink: &mut S,
-    ) -> Result<bool, Cancelled> {
-        S::walk(&mut Walk { encoder: self, texts, scratch, progress, sink })
-    }
-
-    #[inline(always)]
-    fn walk_texts<S: Sink>(
-        &self,
-        texts: &[&str],
-        scratch: &mut Scratch,
-        progress: &Progress,
-        sink: &mut S,
-    ) -> Result<bool, Cancelled> {
-        scratch.matches.clear();
-        let mut prepared = std::mem::take(&mut scratch.text);
-        for number in 0..=texts.len() {
-            progress.check()?;
-            if sink.is_full() {
-                return Ok(false);
-            }
-            if let Some(later) = texts.get(number + 2) {
-                prefetch_slice(&later.as_bytes()[..later.len().min(PREFETCHED)]);
-            }
-            // What the last text leaves in the block is done with one that has nothing.
-            self.prepare(texts.get(number).unwrap_or(&""), &mut prepared);
-            self.walk_over(&prepared, number == texts.len(), scratch, progress, sink)?;
-            if prepared.capacity() > BETWEEN_CHECKS {
-                prepared = String::new();
-            }
-            scratch.queue.shrink();
-        }
-        scratch.text = prepared;
         Ok(!sink.is_full())
     }
 
